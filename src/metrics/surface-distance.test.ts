@@ -90,7 +90,7 @@ describe("surfaceDistances", () => {
 });
 
 describe("surfaceVoxels", () => {
-  it("hollows a 3x3x3 cube: 26 voxels, and all 27 of a cube that is the whole volume but its centre", () => {
+  it("hollows a 3x3x3 cube, 26 voxels of 27, also where the cube is the whole volume", () => {
     const whole = (size: number) => ({ start: [0, 0, 0] as const, end: [size, size, size] as const });
     const inside = new Uint8Array(125);
     for (let d = 1; d < 4; d++)
