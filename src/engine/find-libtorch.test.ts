@@ -1,0 +1,89 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { capabilityFromCpuinfo, cpuCapability, findAddon, prepareEnvironment } from "./find-libtorch.js";
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "penumbra-addon-"));
+  mkdirSync(join(root, "build"));
+});
+afterEach(() => {
+  rmSync(root, { recursive: true });
+  vi.unstubAllEnvs();
+});
+
+const stamp = (fields: object) => {
+  writeFileSync(join(root, "build/penumbra.node"), "");
+  writeFileSync(join(root, "build/native.json"), JSON.stringify(fields));
+};
+
+describe("findAddon", () => {
+  it("reads what set-up recorded", () => {
+    stamp({ torchVersion: "2.13.0", torchDir: "/opt/torch", libDir: root, blas: "built in" });
+    expect(findAddon(root)).toEqual({
+      addonPath: join(root, "build/penumbra.node"),
+      torchVersion: "2.13.0",
+      torchDir: "/opt/torch",
+      blas: "built in",
+    });
+  });
+
+  it("says how to build an addon that is missing", () => {
+    expect(() => findAddon(root)).toThrow(/penumbra\.node is not built yet; build it with: npm run setup$/);
+  });
+
+  it("names a libtorch that is gone", () => {
+    stamp({ torchVersion: "2.13.0", torchDir: "/gone", libDir: "/gone/lib", blas: "built in" });
+    expect(() => findAddon(root)).toThrow("libtorch in /gone/lib, which is gone");
+  });
+
+  it("names the key that a stamp lacks", () => {
+    stamp({ torchVersion: "2.13.0", torchDir: "/gone", libDir: root });
+    expect(() => findAddon(root)).toThrow('lacks "blas"');
+  });
+});
+
+describe("CPU features", () => {
+  const flags = (words: string) => `processor\t: 0\nflags\t\t: fpu ${words}\nbugs\t\t: none\n`;
+
+  it("needs all four AVX-512 parts that libtorch's kernels use", () => {
+    expect(capabilityFromCpuinfo(flags("avx2 avx512f avx512bw avx512dq")).avx512).toBe(false);
+    expect(capabilityFromCpuinfo(flags("avx2 avx512f avx512bw avx512dq avx512vl amx_tile amx_bf16"))).toEqual(
+      {
+        avx2: true,
+        avx512: true,
+        avx512Bf16: false,
+        amx: true,
+      },
+    );
+  });
+
+  it("has nothing to say without /proc/cpuinfo", () => {
+    expect(cpuCapability(join(root, "cpuinfo"))).toEqual({
+      avx2: false,
+      avx512: false,
+      avx512Bf16: false,
+      amx: false,
+    });
+  });
+});
+
+describe("prepareEnvironment", () => {
+  const withAvx512 = { avx2: true, avx512: true, avx512Bf16: false, amx: false };
+
+  it("asks for AVX-512 only where the CPU has it", () => {
+    vi.stubEnv("ATEN_CPU_CAPABILITY", undefined);
+    prepareEnvironment({ ...withAvx512, avx512: false });
+    expect(process.env.ATEN_CPU_CAPABILITY).toBeUndefined();
+    prepareEnvironment(withAvx512);
+    expect(process.env.ATEN_CPU_CAPABILITY).toBe("avx512");
+  });
+
+  it("leaves a person's choice alone", () => {
+    vi.stubEnv("ATEN_CPU_CAPABILITY", "default");
+    prepareEnvironment(withAvx512);
+    expect(process.env.ATEN_CPU_CAPABILITY).toBe("default");
+  });
+});

@@ -1,0 +1,10 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["src/**/*.test.ts", "test/**/*.test.ts"],
+    pool: "forks", // the addon is loaded once per process
+    maxWorkers: 2,
+    testTimeout: 60_000,
+  },
+});
