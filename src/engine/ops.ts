@@ -1,0 +1,64 @@
+import { type Argument, call, type Tensor } from "./tensor.js";
+
+/** 3-D convolution. x [B,I,D,H,W], weight [O,I,k,k,k], bias [O] -> [B,O,D',H',W'] */
+export const conv3d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride = 1, padding = 0): Tensor =>
+  call("conv3d", "", x, weight, bias, triple(stride), triple(padding));
+
+/**
+ * Transposed convolution with kernel 2 and stride 2: its windows do not overlap, so it is one matrix product and a
+ * rearrangement (faster than conv_transpose3d, which libtorch 1.13 also misroutes in bfloat16).
+ * x [B,I,D,H,W], weight [I,O,2,2,2], bias [O] -> [B,O,2D,2H,2W]
+ */
+export function upConv2(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
+  const [b, i, d, h, w] = x.shape as [number, number, number, number, number];
+  const o = weight.shape[1]!;
+  const columns = weight.reshape([i, o * 8]).transpose(0, 1).matmul(x.reshape([b, i, d * h * w]));
+  return columns
+    .reshape([b, o, 2, 2, 2, d, h, w])
+    .permute([0, 1, 5, 2, 6, 3, 7, 4])
+    .reshape([b, o, 2 * d, 2 * h, 2 * w])
+    .add(bias.reshape([1, o, 1, 1, 1]));
+}
+
+/** Mean cross-entropy. logits [N,C,...], target [N,...] int64 -> scalar; voxels of class `ignore` do not count. */
+export const crossEntropy = (logits: Tensor, target: Tensor, ignore = -100): Tensor =>
+  call("cross_entropy_loss", "", logits, target, null, 1, ignore);
+
+/** Batch normalization; training mode updates the running statistics. Source: Ioffe & Szegedy 2015. */
+export const batchNorm = (
+  x: Tensor,
+  parameters: { weight: Tensor; bias: Tensor; runningMean: Tensor; runningVar: Tensor },
+  training: boolean,
+): Tensor =>
+  call(
+    "batch_norm",
+    "",
+    x,
+    parameters.weight,
+    parameters.bias,
+    parameters.runningMean,
+    parameters.runningVar,
+    training,
+    0.1,
+    1e-5,
+    true,
+  );
+
+/** Instance normalization without affine parameters. */
+export const instanceNorm = (x: Tensor): Tensor =>
+  call("instance_norm", "", x, null, null, null, null, true, 0.1, 1e-5, true);
+
+export const groupNorm = (x: Tensor, groups: number, weight: Tensor, bias: Tensor): Tensor =>
+  call("group_norm", "", x, groups, weight, bias, 1e-5, true);
+
+/** Zeroes whole channels with probability p and scales the rest by 1/(1-p). */
+export const channelDropout = (x: Tensor, p: number): Tensor => call("feature_dropout", "", x, p, true);
+
+/** One-hot of int64 labels [B,...] as float32 [B,C,...]. */
+export function oneHot(labels: Tensor, classes: number): Tensor {
+  const encoded = call("one_hot", "", labels, classes).to("float32");
+  const rank = labels.shape.length;
+  return encoded.permute([0, rank, ...Array.from({ length: rank - 1 }, (_, axis) => axis + 1)]);
+}
+
+const triple = (n: number): Argument => [n, n, n];

@@ -1,0 +1,302 @@
+import { type Handle, type NativeArgument, native } from "./libtorch.js";
+import { own } from "./scope.js";
+
+/** libtorch's scalar types, by its numbers. */
+export const DTYPES = {
+  uint8: 0,
+  int32: 3,
+  int64: 4,
+  float32: 6,
+  float64: 7,
+  bool: 11,
+  bfloat16: 15,
+} as const;
+export type DType = keyof typeof DTYPES;
+
+export type Scalar = number;
+type Operand = Tensor | Scalar;
+export type Argument = Tensor | number | bigint | boolean | string | null | undefined | readonly Argument[];
+
+const toNative = (value: Argument): NativeArgument => {
+  if (value instanceof Tensor) return value.handle;
+  if (Array.isArray(value)) return value.map(toNative);
+  return value as NativeArgument;
+};
+
+/**
+ * Any ATen operator that returns one tensor.
+ * @throws Error naming the operator when an argument has the wrong kind, was freed, or the operator refuses it.
+ */
+export function call(name: string, overload: string, ...args: Argument[]): Tensor {
+  return new Tensor(native().call(`aten::${name}`, overload, args.map(toNative)) as Handle);
+}
+
+/** Any ATen operator that returns several tensors (undefined ones are left out). */
+export function callMany(name: string, overload: string, ...args: Argument[]): Tensor[] {
+  const results = native().call(`aten::${name}`, overload, args.map(toNative)) as (Handle | null)[];
+  return results.filter((handle) => handle !== null).map((handle) => new Tensor(handle));
+}
+
+/** An operator called for its effect on its arguments. */
+export function callVoid(name: string, overload: string, ...args: Argument[]): void {
+  const result = native().call(`aten::${name}`, overload, args.map(toNative));
+  if (result !== null && typeof result === "object" && !Array.isArray(result)) native().release(result);
+}
+
+/** An operator of this addon's own. */
+export function callOwn(name: string, ...args: Argument[]): Tensor {
+  return new Tensor(native().call(`penumbra::${name}`, "", args.map(toNative)) as Handle);
+}
+
+/**
+ * A tensor of libtorch. Methods are ATen's operators of the same name; those ending in `_` change the tensor.
+ * It is owned by the scope it was made in (`scope`, `keep`).
+ */
+export class Tensor {
+  constructor(readonly handle: Handle) {
+    own(this);
+  }
+
+  get shape(): number[] {
+    return native().shape(this.handle);
+  }
+  get device(): string {
+    return native().device(this.handle);
+  }
+  get dtype(): DType {
+    const number = native().dtype(this.handle);
+    const found = (Object.keys(DTYPES) as DType[]).find((name) => DTYPES[name] === number);
+    if (!found) throw new Error(`Tensor.dtype: libtorch's scalar type ${number} has no name here`);
+    return found;
+  }
+  get requiresGrad(): boolean {
+    return native().requiresGrad(this.handle);
+  }
+  /** The accumulated gradient, or null before a backward pass reached this tensor. */
+  get grad(): Tensor | null {
+    const handle = native().gradient(this.handle);
+    return handle && new Tensor(handle);
+  }
+
+  /** Frees the memory now. Using the tensor later is an error, never a crash. */
+  dispose(): void {
+    native().release(this.handle);
+  }
+  /** The one value of a tensor of one element. */
+  item(): number {
+    return native().item(this.handle);
+  }
+  requireGrad(required = true): this {
+    native().setRequiresGrad(this.handle, required);
+    return this;
+  }
+  clearGrad(): void {
+    native().clearGradient(this.handle);
+  }
+  /** Back-propagates from this scalar. */
+  backward(): void {
+    native().backward(this.handle);
+  }
+
+  toFloat32Array(): Float32Array {
+    const source = this.dtype === "float32" ? this : this.to("float32");
+    const values = new Float32Array(source.numel());
+    native().toBytes(source.handle, values);
+    return values;
+  }
+  toUint8Array(): Uint8Array {
+    const source = this.dtype === "uint8" || this.dtype === "bool" ? this : this.to("uint8");
+    const values = new Uint8Array(source.numel());
+    native().toBytes(source.handle, values);
+    return values;
+  }
+
+  numel(): number {
+    return this.shape.reduce((product, n) => product * n, 1);
+  }
+
+  add(other: Operand, alpha = 1): Tensor {
+    return other instanceof Tensor
+      ? call("add", "Tensor", this, other, alpha)
+      : call("add", "Scalar", this, other * alpha);
+  }
+  sub(other: Operand): Tensor {
+    return other instanceof Tensor ? call("sub", "Tensor", this, other) : call("sub", "Scalar", this, other);
+  }
+  mul(other: Operand): Tensor {
+    return other instanceof Tensor ? call("mul", "Tensor", this, other) : call("mul", "Scalar", this, other);
+  }
+  div(other: Operand): Tensor {
+    return other instanceof Tensor ? call("div", "Tensor", this, other) : call("div", "Scalar", this, other);
+  }
+  neg(): Tensor {
+    return call("neg", "", this);
+  }
+  exp(): Tensor {
+    return call("exp", "", this);
+  }
+  log(): Tensor {
+    return call("log", "", this);
+  }
+  sqrt(): Tensor {
+    return call("sqrt", "", this);
+  }
+  square(): Tensor {
+    return this.mul(this);
+  }
+  relu(): Tensor {
+    return call("relu", "", this);
+  }
+  clamp(min: number | null, max: number | null = null): Tensor {
+    return call("clamp", "", this, min, max);
+  }
+
+  sum(dims?: readonly number[], keepDim = false): Tensor {
+    return dims ? call("sum", "dim_IntList", this, dims, keepDim) : call("sum", "", this);
+  }
+  mean(dims?: readonly number[], keepDim = false): Tensor {
+    return dims ? call("mean", "dim", this, dims, keepDim) : call("mean", "", this);
+  }
+  logsumexp(dims: readonly number[], keepDim = false): Tensor {
+    return call("logsumexp", "", this, dims, keepDim);
+  }
+  softmax(dim: number): Tensor {
+    return call("softmax", "int", this, dim);
+  }
+  logSoftmax(dim: number): Tensor {
+    return call("log_softmax", "int", this, dim);
+  }
+  argmax(dim: number): Tensor {
+    return call("argmax", "", this, dim);
+  }
+  norm(dims: readonly number[], keepDim = false): Tensor {
+    return call("norm", "ScalarOpt_dim", this, 2, dims, keepDim);
+  }
+
+  matmul(other: Tensor): Tensor {
+    return call("matmul", "", this, other);
+  }
+  bmm(other: Tensor): Tensor {
+    return call("bmm", "", this, other);
+  }
+  transpose(a: number, b: number): Tensor {
+    return call("transpose", "int", this, a, b);
+  }
+  permute(dims: readonly number[]): Tensor {
+    return call("permute", "", this, dims);
+  }
+  contiguous(): Tensor {
+    return call("contiguous", "", this);
+  }
+  reshape(shape: readonly number[]): Tensor {
+    return call("reshape", "", this, shape);
+  }
+  expand(shape: readonly number[]): Tensor {
+    return call("expand", "", this, shape);
+  }
+  unsqueeze(dim: number): Tensor {
+    return call("unsqueeze", "", this, dim);
+  }
+  squeeze(dim: number): Tensor {
+    return call("squeeze", "dim", this, dim);
+  }
+  /** Elements [start, end) along an axis: a view. */
+  slice(dim: number, start: number, end: number): Tensor {
+    return call("slice", "Tensor", this, dim, start, end);
+  }
+  select(dim: number, index: number): Tensor {
+    return call("select", "int", this, dim, index);
+  }
+  indexSelect(dim: number, index: Tensor): Tensor {
+    return call("index_select", "", this, dim, index);
+  }
+  gather(dim: number, index: Tensor): Tensor {
+    return call("gather", "", this, dim, index);
+  }
+  eq(other: Operand): Tensor {
+    return other instanceof Tensor ? call("eq", "Tensor", this, other) : call("eq", "Scalar", this, other);
+  }
+  lt(other: Scalar): Tensor {
+    return call("lt", "Scalar", this, other);
+  }
+  isFinite(): Tensor {
+    return call("isfinite", "", this);
+  }
+  all(): Tensor {
+    return call("all", "", this);
+  }
+
+  detach(): Tensor {
+    return call("detach", "", this);
+  }
+  clone(): Tensor {
+    return call("clone", "", this);
+  }
+  to(dtype: DType): Tensor {
+    return call("to", "dtype", this, DTYPES[dtype]);
+  }
+  toDevice(device: string): Tensor {
+    return call("to", "dtype_layout", this, null, null, device);
+  }
+
+  copy_(source: Tensor): this {
+    callVoid("copy_", "", this, source);
+    return this;
+  }
+  add_(other: Tensor, alpha = 1): this {
+    callVoid("add_", "Tensor", this, other, alpha);
+    return this;
+  }
+  sub_(other: Tensor): this {
+    callVoid("sub_", "Tensor", this, other);
+    return this;
+  }
+  mul_(other: Tensor): this {
+    callVoid("mul_", "Tensor", this, other);
+    return this;
+  }
+  exp_(): this {
+    callVoid("exp_", "", this);
+    return this;
+  }
+  fill_(value: number): this {
+    callVoid("fill_", "Scalar", this, value);
+    return this;
+  }
+  zero_(): this {
+    callVoid("zero_", "", this);
+    return this;
+  }
+}
+
+type HostArray = Float32Array | Float64Array | Uint8Array | Int32Array | BigInt64Array;
+
+const dtypeOfArray = (values: HostArray): DType => {
+  if (values instanceof Float32Array) return "float32";
+  if (values instanceof Float64Array) return "float64";
+  if (values instanceof Uint8Array) return "uint8";
+  return values instanceof Int32Array ? "int32" : "int64";
+};
+
+/** A copy of host values as a tensor of the array's own type. @throws Error when shape and length disagree. */
+export function fromArray(values: HostArray, shape: readonly number[], device = "cpu"): Tensor {
+  const tensor = new Tensor(native().fromBytes(values, shape, DTYPES[dtypeOfArray(values)]));
+  return device === "cpu" ? tensor : tensor.toDevice(device);
+}
+
+type Options = { dtype?: DType; device?: string };
+const make = (name: string, first: Argument[], { dtype = "float32", device = "cpu" }: Options): Tensor =>
+  call(name, "", ...first, DTYPES[dtype], null, device, null);
+
+export const zeros = (shape: readonly number[], options: Options = {}): Tensor => make("zeros", [shape], options);
+export const ones = (shape: readonly number[], options: Options = {}): Tensor => make("ones", [shape], options);
+export const full = (shape: readonly number[], value: number, options: Options = {}): Tensor =>
+  make("full", [shape, value], options);
+/** Standard normal draws from libtorch's seeded generator. */
+export const randn = (shape: readonly number[], options: Options = {}): Tensor => make("randn", [shape], options);
+/** Uniform draws from [0, 1). */
+export const rand = (shape: readonly number[], options: Options = {}): Tensor => make("rand", [shape], options);
+export const randperm = (n: number, options: Options = {}): Tensor =>
+  make("randperm", [n], { dtype: "int64", ...options });
+export const cat = (tensors: readonly Tensor[], dim: number): Tensor => call("cat", "", tensors, dim);
+export const stack = (tensors: readonly Tensor[], dim: number): Tensor => call("stack", "", tensors, dim);

@@ -1,0 +1,135 @@
+import { noGrad, withGradient } from "../engine/autograd.js";
+import { scope } from "../engine/scope.js";
+import { call, fromArray, randperm, type Tensor, zeros } from "../engine/tensor.js";
+
+/**
+ * Voxels near a boundary: those with another class among the eight voxels of the 2x2x2 box that ends in them (the
+ * voxel itself and the one before it on each axis; the edge is repeated). The same voxels as those whose class differs
+ * from any class's dilation by that box. labels [D,H,W] -> 0 or 1 each. Source: arXiv 2111.10989, section 3.2.
+ */
+export function boundaryMask(labels: Uint8Array, [d, h, w]: readonly [number, number, number]): Uint8Array {
+  const mask = new Uint8Array(labels.length);
+  for (let z = 0, i = 0; z < d; z++) {
+    const dz = z > 0 ? h * w : 0;
+    for (let y = 0; y < h; y++) {
+      const dy = y > 0 ? w : 0;
+      for (let x = 0; x < w; x++, i++) {
+        const dx = x > 0 ? 1 : 0;
+        const c = labels[i];
+        if (
+          labels[i - dx] !== c ||
+          labels[i - dy] !== c ||
+          labels[i - dz] !== c ||
+          labels[i - dx - dy] !== c ||
+          labels[i - dx - dz] !== c ||
+          labels[i - dy - dz] !== c ||
+          labels[i - dx - dy - dz] !== c
+        ) {
+          mask[i] = 1;
+        }
+      }
+    }
+  }
+  return mask;
+}
+
+const ROWS = 1024;
+
+/**
+ * Supervised contrastive loss (Khosla et al. 2020, "out" form): every row an anchor, positives of the same class,
+ * itself excluded from numerator and denominator; mean over the anchors that have a positive.
+ * features [N,K] of unit length, labels [N] int64 -> scalar. The N x N similarities exist 1,024 rows at a time: value
+ * and gradient are found together, block by block, so memory grows with N.
+ */
+export function supervisedContrast(features: Tensor, labels: Tensor, temperature: number): Tensor {
+  const { value, gradient } = noGrad(() => scope(() => contrastByBlocks(features.detach(), labels, temperature)));
+  return withGradient(value, features, gradient);
+}
+
+function contrastByBlocks(f: Tensor, labels: Tensor, temperature: number) {
+  const [n, k] = f.shape as [number, number];
+  const device = f.device;
+  const value = zeros([], { device });
+  const gradient = zeros([n, k], { device });
+  const anchors = zeros([], { device });
+  for (let start = 0; start < n; start += ROWS) {
+    const end = Math.min(start + ROWS, n);
+    scope(() => {
+      const rows = f.slice(0, start, end);
+      const similarity = rows.matmul(f.transpose(0, 1)).div(temperature);
+      const self = call("diagonal", "", similarity, start);
+      self.fill_(-1e30); // the anchor itself: no part of the sums
+      const positive = labels.slice(0, start, end).unsqueeze(1).eq(labels.unsqueeze(0)).to("float32");
+      call("diagonal", "", positive, start).zero_();
+      const count = positive.sum([1], true);
+      const has = count.clamp(null, 1);
+      positive.mul_(has.div(count.clamp(1)));
+      const total = similarity.logsumexp([1], true);
+      // Σ_p s_p over the positives, as products of features: the mean positive of each anchor
+      const mean = positive.matmul(f);
+      const own = rows.mul(mean).sum([1], true).div(temperature);
+      value.add_(total.sub(own).mul(has).sum());
+      anchors.add_(has.sum());
+      // d/ds: softmax over the others, less the share of each positive
+      const g = similarity.sub_(total).exp_().mul_(has).sub_(positive).div(temperature);
+      gradient.slice(0, start, end).add_(g.matmul(f));
+      gradient.add_(g.transpose(0, 1).matmul(rows));
+    });
+  }
+  const count = anchors.clamp(1);
+  return { value: value.div(count), gradient: gradient.div(count) };
+}
+
+/**
+ * How rows of features are read from a patch. "per-voxel": each voxel's own vector, as the paper describes.
+ * "published-order": the published code's, which selects from [K,D,H,W] channel by channel and reads the flat result
+ * as rows of K, so that a row mixes voxels.
+ */
+export type FeatureOrder = "per-voxel" | "published-order";
+
+export interface BoundaryContrastOptions {
+  readonly temperature: number;
+  /** At most this many voxels of each patch, drawn at random. */
+  readonly anchors: number;
+  readonly features: FeatureOrder;
+}
+
+/** features [K,V], voxel numbers [N] -> rows [N,K] */
+const rowsOf: Record<FeatureOrder, (features: Tensor, voxels: Tensor) => Tensor> = {
+  "per-voxel": (features, voxels) => features.indexSelect(1, voxels).transpose(0, 1),
+  "published-order": (features, voxels) => features.indexSelect(1, voxels).reshape([-1, features.shape[0]!]),
+};
+
+/**
+ * Boundary-aware contrast, arXiv 2111.10989, eq. 10: supervised contrast of the features near boundaries, mean over the
+ * labeled patches that have any; null where none has.
+ * features [B,K,D,H,W] of unit length; labels: each patch's label map on the host [D,H,W], B of them.
+ */
+export function boundaryContrast(
+  features: Tensor,
+  labels: readonly Uint8Array[],
+  options: BoundaryContrastOptions,
+): Tensor | null {
+  const [, k, d, h, w] = features.shape as [number, number, number, number, number];
+  const losses = labels.flatMap((label, patch) => {
+    const near = boundaryVoxels(label, [d, h, w]);
+    if (near.length < 2) return [];
+    const voxels = atMost(fromArray(near, [near.length]), options.anchors).toDevice(features.device);
+    const classes = fromArray(label, [label.length]).toDevice(features.device).indexSelect(0, voxels).to("int64");
+    const rows = rowsOf[options.features](features.select(0, patch).reshape([k, d * h * w]), voxels);
+    return [supervisedContrast(rows.contiguous(), classes, options.temperature)];
+  });
+  return losses.length > 0 ? losses.reduce((sum, loss) => sum.add(loss)).div(losses.length) : null;
+}
+
+function boundaryVoxels(label: Uint8Array, shape: readonly [number, number, number]): BigInt64Array {
+  const mask = boundaryMask(label, shape);
+  const voxels = new BigInt64Array(mask.reduce((count, inside) => count + inside, 0));
+  for (let i = 0, n = 0; i < mask.length; i++) if (mask[i]) voxels[n++] = BigInt(i);
+  return voxels;
+}
+
+const atMost = (voxels: Tensor, count: number): Tensor => {
+  const n = voxels.shape[0]!;
+  return n <= count ? voxels : voxels.indexSelect(0, randperm(n).slice(0, 0, count));
+};

@@ -1,0 +1,90 @@
+import { noGrad } from "../engine/autograd.js";
+import { scope } from "../engine/scope.js";
+import type { Tensor } from "../engine/tensor.js";
+import { type PrototypeEstimator, prototypeContrast } from "../losses/prototype-contrast.js";
+import type { SegmentationNetwork } from "../models/segmentation-network.js";
+import type { StateDict } from "../nn/module.js";
+import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
+import { featureRows } from "./prototype-estimation.js";
+import { supervisedLoss } from "./supervised.js";
+
+export interface AuaStage2Options {
+  readonly pseudoWeight: number;
+  readonly prototypeWeight: number;
+  readonly temperature: number;
+  /** The background takes no part in the prototype contrast, as in the published run. */
+  readonly ignoreBackground: boolean;
+}
+
+/**
+ * Stage 2 of AUA (arXiv 2111.10989, eq. 12 and 15): a new network trained on the labels and on the pseudo labels of the
+ * frozen stage-1 student, with contrast of features against the classes' prototypes.
+ */
+export class AuaStage2 implements Method {
+  constructor(
+    readonly network: SegmentationNetwork,
+    readonly labeler: SegmentationNetwork,
+    readonly estimator: PrototypeEstimator,
+    readonly options: AuaStage2Options,
+  ) {
+    labeler.evaluate();
+  }
+
+  losses(batch: PatchBatch): LossTerms {
+    const { pseudoWeight, prototypeWeight } = this.options;
+    const b = batch.images.shape[0]!;
+    const n = batch.labeled;
+    const z = this.network.embed(batch.images);
+    const logits = this.network.meanLogits(z);
+    const pseudo = b > n ? this.#pseudoLabels(batch.images.slice(0, n, b)) : null;
+    const terms: LossTerms = {
+      supervised: { value: scope(() => supervisedLoss(logits.slice(0, 0, n), batch.labels)), weight: 1 },
+    };
+    if (pseudo) {
+      terms.pseudo = { value: scope(() => supervisedLoss(logits.slice(0, n, b), pseudo)), weight: pseudoWeight };
+    }
+    this.estimator.update(featureRows(z.slice(0, 0, n)), batch.labels.reshape([-1]));
+    if (prototypeWeight > 0) {
+      const value = this.#prototypes(z, pseudo ? [batch.labels, pseudo] : [batch.labels]);
+      if (value) terms.prototype = { value, weight: prototypeWeight };
+    }
+    return terms;
+  }
+
+  /** images [N,1,D,H,W] -> labels [N,D,H,W] int64: the argmax of the labeler's mean logits */
+  #pseudoLabels(images: Tensor): Tensor {
+    return noGrad(() => scope(() => this.labeler.meanLogits(this.labeler.embed(images)).argmax(1)));
+  }
+
+  /** proto(labeled) + proto(unlabeled) */
+  #prototypes(z: Tensor, targets: readonly Tensor[]): Tensor | null {
+    const { temperature, ignoreBackground } = this.options;
+    let start = 0;
+    const parts = targets.flatMap((target) => {
+      const rows = z.slice(0, start, start + target.shape[0]!);
+      start += target.shape[0]!;
+      const value = scope(() =>
+        prototypeContrast(featureRows(rows), target.reshape([-1]), this.estimator, {
+          temperature,
+          ignoreClass: ignoreBackground ? 0 : null,
+        }),
+      );
+      return value ? [value] : [];
+    });
+    return parts.length > 0 ? parts.reduce((sum, value) => sum.add(value)) : null;
+  }
+
+  afterStep(): void {}
+  state(): StateDict {
+    return new Map([
+      ...under("network", this.network.stateDict()),
+      ...under("labeler", this.labeler.stateDict()),
+      ...under("prototypes", this.estimator.stateDict()),
+    ]);
+  }
+  dispose(): void {
+    this.network.dispose();
+    this.labeler.dispose();
+    this.estimator.dispose();
+  }
+}

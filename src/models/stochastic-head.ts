@@ -1,0 +1,61 @@
+import { cat, randn, type Tensor } from "../engine/tensor.js";
+
+/**
+ * A low-rank normal distribution over the logits of all voxels (stochastic segmentation networks, Monteiro et al.
+ * 2020): mean [B,C,D,H,W], diagonal [B,C,D,H,W], factor [B,R·C,D,H,W] with the rank slowest.
+ */
+export interface LogitDistribution {
+  readonly mean: Tensor;
+  readonly diagonal: Tensor;
+  readonly factor: Tensor;
+}
+
+const EPSILON = 1e-5;
+
+/**
+ * The distribution from the head's three outputs. Outside the region (air, padding) there is nothing to doubt: factor
+ * 0, diagonal 1e-5. Inside, the published code adds the epsilon before and after the mask, and so do we.
+ * region [B,1,D,H,W] of 0 and 1, or null for everywhere.
+ */
+export function logitDistribution(
+  mean: Tensor,
+  logDiagonal: Tensor,
+  factor: Tensor,
+  region: Tensor | null,
+): LogitDistribution {
+  const diagonal = logDiagonal.exp().add(EPSILON);
+  if (!region) return { mean, diagonal: diagonal.add(EPSILON), factor };
+  return { mean, diagonal: diagonal.mul(region).add(EPSILON), factor: factor.mul(region) };
+}
+
+/** Standard normal draws behind samples: factor [B,S/2,R], diagonal [B,S/2,C·V]. */
+export interface Noise {
+  readonly factor: Tensor;
+  readonly diagonal: Tensor;
+}
+
+export function drawNoise(distribution: LogitDistribution, samples: number): Noise {
+  const [b, c, d, h, w] = distribution.mean.shape as [number, number, number, number, number];
+  const rank = distribution.factor.shape[1]! / c;
+  const device = distribution.mean.device;
+  return {
+    factor: randn([b, samples / 2, rank], { device }),
+    diagonal: randn([b, samples / 2, c * d * h * w], { device }),
+  };
+}
+
+/**
+ * Antithetic samples mean ± (factor·ε_R + sqrt(diagonal)·ε_V), the plus half first: [B,S,C,V] with V = D·H·W.
+ * Source: Monteiro et al. 2020, eq. 5; the pairs are the published implementation's.
+ */
+export function sampleLogits(distribution: LogitDistribution, noise: Noise): Tensor {
+  const { mean, diagonal, factor } = distribution;
+  const [b, c, d, h, w] = mean.shape as [number, number, number, number, number];
+  const v = d * h * w;
+  const [, half, rank] = noise.factor.shape as [number, number, number];
+  const correlated = noise.factor.bmm(factor.reshape([b, rank, c * v]));
+  const independent = noise.diagonal.mul(diagonal.sqrt().reshape([b, 1, c * v]));
+  const deviation = correlated.add(independent);
+  const centre = mean.reshape([b, 1, c * v]);
+  return cat([centre.add(deviation), centre.sub(deviation)], 1).reshape([b, 2 * half, c, v]);
+}

@@ -1,0 +1,81 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
+import { fromArray, type Tensor } from "../../src/engine/tensor.js";
+import { type HostTensor, readSafetensors } from "../../src/training/safetensors.js";
+
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+
+/** Where reference numbers lie: GOLDEN_DIR alone, or the copies in the project and the full set beside it. */
+const folders = process.env.GOLDEN_DIR
+  ? [process.env.GOLDEN_DIR]
+  : [here("../fixtures/golden"), here("../../../shared/golden")].filter((folder) => existsSync(folder));
+
+/** Every file of reference numbers by name; the first folder that has a name wins. */
+const files = new Map<string, string>();
+for (const folder of folders) {
+  for (const name of readdirSync(folder)) {
+    if (name.endsWith(".safetensors") && !files.has(name)) files.set(name, join(folder, name));
+  }
+}
+
+/** One file of reference numbers. */
+export class Golden {
+  readonly metadata: Record<string, string>;
+  readonly #tensors: Map<string, HostTensor>;
+  constructor(readonly file: string) {
+    const { metadata, tensors } = readSafetensors(files.get(file)!);
+    this.metadata = metadata;
+    this.#tensors = tensors;
+  }
+  names(prefix = ""): string[] {
+    return [...this.#tensors.keys()].filter((name) => name.startsWith(prefix));
+  }
+  raw(name: string): HostTensor {
+    const found = this.#tensors.get(name);
+    if (!found) throw new Error(`${this.file} has no "${name}"`);
+    return found;
+  }
+  has(name: string): boolean {
+    return this.#tensors.has(name);
+  }
+  tensor(name: string): Tensor {
+    const { data, shape } = this.raw(name);
+    return fromArray(data as Float32Array, shape);
+  }
+  values(name: string): number[] {
+    return Array.from(this.raw(name).data as Float32Array, Number);
+  }
+  number(name: string): number {
+    return this.values(name)[0]!;
+  }
+  /** The tensors under "prefix.", by the rest of their names. */
+  state(prefix: string): Map<string, Tensor> {
+    return new Map(this.names(`${prefix}.`).map((name) => [name.slice(prefix.length + 1), this.tensor(name)]));
+  }
+}
+
+/** Every file of the folder whose name starts so ("network_", "losses", …). */
+export const goldenFiles = (prefix: string): string[] =>
+  [...files.keys()].filter((name) => name.startsWith(prefix)).sort();
+
+/** Largest difference relative to the largest expected magnitude. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  expect(actual.length).toBe(expected.length);
+  let difference = 0;
+  let magnitude = 0;
+  for (let i = 0; i < expected.length; i++) {
+    difference = Math.max(difference, Math.abs(actual[i]! - expected[i]!));
+    magnitude = Math.max(magnitude, Math.abs(expected[i]!));
+    if (!Number.isFinite(actual[i]!)) return Number.POSITIVE_INFINITY;
+  }
+  return difference / Math.max(magnitude, 1e-12);
+}
+
+/** Fails unless a tensor agrees with reference values to a relative tolerance of their largest magnitude. */
+export function expectClose(actual: Tensor, golden: Golden, name: string, tolerance: number): void {
+  const expected = golden.raw(name);
+  expect(actual.shape, name).toEqual([...expected.shape]);
+  expect(relativeError(actual.toFloat32Array(), golden.values(name)), name).toBeLessThan(tolerance);
+}
