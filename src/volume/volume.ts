@@ -1,6 +1,18 @@
 /** Extents or steps along the host axes [D, H, W]; W is x and varies fastest, as NIfTI's bytes lie. */
 export type Triple = readonly [number, number, number];
 
+/** The position fields of a NIfTI header as stored, kept so that a result is written back onto the very same grid. */
+export interface NiftiGeometry {
+  /** pixdim[0..3]: the handedness of the qform, then voxel edges along x, y, z. */
+  readonly pixdim: readonly number[];
+  readonly qformCode: number;
+  /** quatern_b, quatern_c, quatern_d, qoffset_x, qoffset_y, qoffset_z. */
+  readonly qform: readonly number[];
+  readonly sformCode: number;
+  /** srow_x, srow_y, srow_z: 12 numbers, row-major. */
+  readonly sform: readonly number[];
+}
+
 /** Where voxels lie. */
 export interface Grid {
   /** Voxels along [D, H, W]. */
@@ -9,6 +21,8 @@ export interface Grid {
   readonly spacingMm: Triple | null;
   /** Row-major 4x4 matrix from voxel (x, y, z, 1), x = W index, to RAS mm; null where the file stores none. */
   readonly affine: readonly number[] | null;
+  /** Set when the grid was read from a NIfTI file. The writer ignores it once it no longer gives `affine`. */
+  readonly nifti?: NiftiGeometry;
 }
 
 /** An image on the host: intensities after slope and intercept, [D, H, W]. */

@@ -1,0 +1,81 @@
+import { z } from "zod";
+import { badInput } from "../errors.js";
+
+const listed = z.union([z.string(), z.object({ image: z.string(), label: z.string().nullish() })]);
+
+/** The Medical Segmentation Decathlon's dataset.json and nnU-Net's two versions of it; other keys are let be. */
+const schema = z.object({
+  labels: z.record(z.string(), z.unknown()),
+  modality: z.record(z.string(), z.unknown()).optional(),
+  channel_names: z.record(z.string(), z.unknown()).optional(),
+  file_ending: z.string().startsWith(".").optional(),
+  training: z.array(listed).optional(),
+  test: z.array(listed).optional(),
+});
+
+/** A case as a list names it, paths relative to the data folder. */
+export interface ListedCase {
+  readonly image: string;
+  readonly label: string | null;
+}
+
+/** dataset.json, checked. Lists are null where the file has none, which is how nnU-Net 2 leaves it. */
+export interface DatasetJson {
+  readonly classNames: readonly string[];
+  readonly fileEnding: string;
+  readonly training: readonly ListedCase[] | null;
+  readonly test: readonly ListedCase[] | null;
+}
+
+/** {"0": "background", "1": "liver"} or {"background": 0, "liver": 1} -> names by class number. */
+function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
+  const pairs = Object.entries(labels).map(([key, value]): [number, string] =>
+    typeof value === "string" ? [Number(key), value] : [typeof value === "number" ? value : Number.NaN, key],
+  );
+  const names: string[] = [];
+  for (const [number, name] of pairs) names[number] = name;
+  const complete =
+    pairs.length >= 2 && pairs.every(([number], i) => names[i] !== undefined && Number.isInteger(number));
+  if (complete && names.length === pairs.length && names.length <= 256) return names;
+  throw badInput(
+    `${file}: labels are ${JSON.stringify(labels)}; expected classes numbered 0 (background), 1, 2 … without a gap, such as {"0": "background", "1": "liver"}`,
+  );
+}
+
+function checkOneChannel(channels: Record<string, unknown> | undefined, file: string): void {
+  const names = Object.values(channels ?? {});
+  if (names.length > 1) {
+    throw badInput(
+      `${file}: images have ${names.length} channels (${names.join(", ")}); expected one, choose one and drop the others`,
+    );
+  }
+}
+
+const toListed = (entry: z.infer<typeof listed>): ListedCase =>
+  typeof entry === "string"
+    ? { image: entry, label: null }
+    : { image: entry.image, label: entry.label || null };
+
+/** Reads dataset.json's text. Bad input, naming `file`: not JSON, a key of the wrong kind, classes with gaps, several channels. */
+export function parseDatasetJson(text: string, file: string): DatasetJson {
+  let json: unknown;
+  try {
+    json = JSON.parse(text);
+  } catch (cause) {
+    throw badInput(`${file}: not valid JSON (${(cause as Error).message})`, cause);
+  }
+  const { success, data, error } = schema.safeParse(json);
+  if (!success) {
+    const [issue] = error.issues;
+    throw badInput(
+      `${file}: ${issue?.path.join(".") || "the whole"}: ${issue?.message}; expected the Decathlon's or nnU-Net's layout`,
+    );
+  }
+  checkOneChannel(data.channel_names ?? data.modality, file);
+  return {
+    classNames: classNamesOf(data.labels, file),
+    fileEnding: data.file_ending ?? ".nii.gz",
+    training: data.training?.map(toListed) ?? null,
+    test: data.test?.map(toListed) ?? null,
+  };
+}

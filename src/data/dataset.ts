@@ -1,0 +1,85 @@
+import { stat } from "node:fs/promises";
+import { join, resolve } from "node:path";
+import { badInput } from "../errors.js";
+import { readDecathlon } from "./decathlon.js";
+import { readLaH5 } from "./la-h5.js";
+
+/** Where a case's image and label are; in one file for h5. */
+export interface CaseFiles {
+  readonly id: string;
+  readonly imagePath: string;
+  readonly labelPath: string | null;
+}
+
+export type Layout = "decathlon" | "la-h5";
+
+/** A data folder's cases as its layout lists them. */
+export interface Cases {
+  readonly layout: Layout;
+  /** Background first. */
+  readonly classNames: readonly string[];
+  readonly training: readonly CaseFiles[];
+  readonly test: readonly CaseFiles[];
+}
+
+/** A data folder, its training cases parted by what labels may be used. Paths are absolute. */
+export interface Dataset {
+  readonly dir: string;
+  readonly layout: Layout;
+  readonly classNames: readonly string[];
+  readonly labeled: readonly CaseFiles[];
+  readonly unlabeled: readonly CaseFiles[];
+  readonly test: readonly CaseFiles[];
+}
+
+const READERS: ReadonlyArray<{ readonly marker: string; readonly read: (dir: string) => Promise<Cases> }> = [
+  { marker: "dataset.json", read: readDecathlon },
+  { marker: "train.list", read: readLaH5 },
+];
+
+async function readCases(dir: string): Promise<Cases> {
+  const folder = await stat(dir).catch(() => null);
+  if (!folder?.isDirectory())
+    throw badInput(`${dir}: no such folder; expected a data folder with dataset.json or train.list`);
+  for (const { marker, read } of READERS) {
+    if (await stat(join(dir, marker)).catch(() => null)) return read(dir);
+  }
+  throw badInput(
+    `${dir}: has neither dataset.json (Decathlon, nnU-Net) nor train.list (left atrium h5); add one`,
+  );
+}
+
+/** How many labels are used: what is asked for, checked against what there is. */
+function labelsToUse(asked: number | undefined, cases: Cases, dir: string): number {
+  const have = cases.training.filter(({ labelPath }) => labelPath !== null).length;
+  if (asked === undefined) return have;
+  if (!Number.isInteger(asked) || asked < 1)
+    throw badInput(`${dir}: labeled is ${asked}; expected a whole number of 1 or more`);
+  if (have === 0)
+    throw badInput(
+      `${dir}: ${asked} labeled cases asked for but none of the ${cases.training.length} training cases has a label`,
+    );
+  if (asked > have) {
+    throw badInput(
+      `${dir}: ${asked} labeled cases asked for but only ${have} of the ${cases.training.length} training cases have labels; ask for at most ${have}`,
+    );
+  }
+  return asked;
+}
+
+/**
+ * Opens a data folder: Decathlon or nnU-Net layout (dataset.json) or the literature's left-atrium h5 (train.list).
+ * With `labeled: N` only the first N labels of the training list are used and the rest of it counts as unlabeled;
+ * those cases keep no label path. Bad input: no such folder or layout, a missing image, fewer labels than N.
+ */
+export async function openDataset(dir: string, options: { labeled?: number } = {}): Promise<Dataset> {
+  const root = resolve(dir);
+  const cases = await readCases(root);
+  const used = labelsToUse(options.labeled, cases, root);
+  const labeled = cases.training.filter(({ labelPath }) => labelPath !== null).slice(0, used);
+  const unlabeled = cases.training
+    .filter((files) => !labeled.includes(files))
+    .map((files) => ({ ...files, labelPath: null }));
+  const { layout, classNames, test } = cases;
+  return { dir: root, layout, classNames, labeled, unlabeled, test };
+}

@@ -1,0 +1,104 @@
+import h5 from "h5wasm/node";
+import { badInput } from "../errors.js";
+import { toLabels } from "./read.js";
+import { openStored, readHead } from "./stored-file.js";
+import { type LabelMap, type Triple, type Volume, voxelCount } from "./volume.js";
+
+/** One case as the semi-supervised literature passes the left atrium around. */
+export interface H5Case {
+  readonly image: Volume;
+  readonly label: LabelMap | null;
+}
+
+const SIGNATURE = "\x89HDF\r\n\x1a\n";
+/** The library unpacks into 32-bit memory; well over any scan in this layout. */
+const MAX_VOXELS = 2 ** 27;
+/** Deflate's limit: more than this times the file's bytes can't be in it. */
+const MAX_RATIO = 1032;
+
+/** Opens, does the work, closes; the library's own errors become bad input that names the file. */
+async function withH5<T>(
+  path: string,
+  work: (file: InstanceType<typeof h5.File>, size: number) => T,
+): Promise<T> {
+  const stored = await openStored(path);
+  const head = Buffer.from(await readHead(stored, SIGNATURE.length)).toString("latin1");
+  if (head !== SIGNATURE) throw badInput(`${path}: not an HDF5 file; expected the datasets image and label`);
+  const library = await h5.ready;
+  library.activate_throwing_error_handler();
+  let file: InstanceType<typeof h5.File> | null = null;
+  try {
+    file = new h5.File(path, "r");
+    return work(file, stored.size);
+  } catch (cause) {
+    if (cause instanceof Error && cause.name === "PenumbraError") throw cause;
+    const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0];
+    throw badInput(`${path}: damaged HDF5 file (${reason})`, cause);
+  } finally {
+    file?.close();
+  }
+}
+
+/** Stored (x, y, z) with z fastest -> [D, H, W] = [z, y, x] with x fastest. */
+export function reverseAxes<T extends Float32Array | Uint8Array>(stored: T, [d, h, w]: Triple): T {
+  const out = new (stored.constructor as new (length: number) => T)(stored.length);
+  for (let x = 0, i = 0; x < w; x++)
+    for (let y = 0; y < h; y++) for (let z = 0; z < d; z++) out[(z * h + y) * w + x] = stored[i++]!;
+  return out;
+}
+
+interface Stored {
+  readonly shape: Triple;
+  readonly values: Float32Array;
+}
+
+function readDataset(file: InstanceType<typeof h5.File>, name: string, path: string, size: number): Stored {
+  const dataset = file.get(name);
+  if (!(dataset instanceof h5.Dataset)) throw badInput(`${path}: ${name} is not a dataset`);
+  const stored = dataset.shape ?? [];
+  if (stored.length !== 3 || !stored.every((n) => n > 0)) {
+    throw badInput(`${path}: dataset ${name} is [${stored.join(", ")}]; expected three axes (x, y, z)`);
+  }
+  const shape = [...stored].reverse() as unknown as Triple;
+  const bytes = voxelCount(shape) * dataset.metadata.size;
+  if (voxelCount(shape) > MAX_VOXELS || bytes > size * MAX_RATIO) {
+    throw badInput(
+      `${path}: dataset ${name} claims [${stored.join(", ")}] voxels, which ${size} bytes can't hold`,
+    );
+  }
+  const { value } = dataset;
+  if (!ArrayBuffer.isView(value)) throw badInput(`${path}: dataset ${name} holds no numbers`);
+  const isBig = value instanceof BigInt64Array || value instanceof BigUint64Array;
+  const numbers = isBig ? Array.from(value, Number) : (value as unknown as ArrayLike<number>);
+  return { shape, values: numbers instanceof Float32Array ? numbers : new Float32Array(numbers) };
+}
+
+/** Whether an h5 case has a `label` dataset. Bad input as `readH5Case`. */
+export const h5HasLabel = (path: string): Promise<boolean> =>
+  withH5(path, (file) => file.keys().includes("label"));
+
+/**
+ * Reads `<case>/mri_norm2.h5` (Yu et al. 2019): datasets `image` (float) and maybe `label` (integers), stored
+ * (x, y, z); axes are reversed to [D, H, W] = [z, y, x]. The files store no spacing and no affine: both are null.
+ * Bad input: missing, not HDF5 or damaged, no `image`, not three axes, a label that is no class, shapes that differ.
+ */
+export const readH5Case = (path: string): Promise<H5Case> =>
+  withH5(path, (file, size) => {
+    const names = file.keys();
+    if (!names.includes("image")) {
+      throw badInput(
+        `${path}: has the datasets [${names.join(", ")}]; expected image, and label where labeled`,
+      );
+    }
+    const image = readDataset(file, "image", path, size);
+    const grid = { shape: image.shape, spacingMm: null, affine: null };
+    const volume: Volume = { grid, data: reverseAxes(image.values, image.shape) };
+    if (!names.includes("label")) return { image: volume, label: null };
+    const label = readDataset(file, "label", path, size);
+    if (label.shape.some((n, axis) => n !== image.shape[axis])) {
+      throw badInput(
+        `${path}: label is [${label.shape.join(", ")}] but image is [${image.shape.join(", ")}] (D, H, W)`,
+      );
+    }
+    return { image: volume, label: { grid, data: reverseAxes(toLabels(label.values, path), label.shape) } };
+  });

@@ -1,0 +1,104 @@
+import { randomUUID } from "node:crypto";
+import { rename, rm, writeFile } from "node:fs/promises";
+import { promisify } from "node:util";
+import { gzip } from "node:zlib";
+import { badInput } from "../errors.js";
+import { geometryOfAffine, niftiAffine } from "./affine.js";
+import { type Grid, type LabelMap, type NiftiGeometry, type Volume, voxelCount } from "./volume.js";
+
+const gzipAsync = promisify(gzip);
+
+/** Voxels begin behind the 348 bytes of the header and 4 that say "no extension". */
+const VOXEL_OFFSET = 352;
+const MAX_EDGE = 32767; // dim[] of NIfTI-1 is int16
+const MM_AND_SECONDS = 10; // xyzt_units
+
+const DATATYPES = { u8: { code: 2, bits: 8 }, f32: { code: 16, bits: 32 } } as const;
+type WrittenType = keyof typeof DATATYPES;
+
+/** The stored fields where they still mean this grid, else fields made from its affine and spacing. */
+function geometryOf(grid: Grid): NiftiGeometry {
+  const { nifti, affine, shape } = grid;
+  const [z, y, x] = grid.spacingMm ?? [1, 1, 1];
+  if (nifti && affine) {
+    const meant = niftiAffine(nifti, shape);
+    const edges = nifti.pixdim.slice(1).map(Math.abs);
+    const sameEdges = nifti.sformCode <= 0 || (edges[0] === x && edges[1] === y && edges[2] === z);
+    if (sameEdges && meant.every((value, i) => value === affine[i])) return nifti;
+  }
+  if (affine) return geometryOfAffine(affine, [x, y, z]);
+  return {
+    pixdim: [1, x, y, z],
+    qformCode: 0,
+    qform: Array(6).fill(0),
+    sformCode: 0,
+    sform: Array(12).fill(0),
+  };
+}
+
+/** A NIfTI-1 header of 352 bytes, little endian. nifti1.h gives the offsets. */
+function encodeHeader(grid: Grid, type: WrittenType): Buffer {
+  const bytes = Buffer.alloc(VOXEL_OFFSET);
+  const [depth, height, width] = grid.shape;
+  const geometry = geometryOf(grid);
+  const floats = (offset: number, values: readonly number[]) =>
+    values.forEach((value, i) => {
+      bytes.writeFloatLE(value, offset + 4 * i);
+    });
+  bytes.writeInt32LE(348, 0);
+  [3, width, height, depth, 1, 1, 1, 1].forEach((size, i) => {
+    bytes.writeInt16LE(size, 40 + 2 * i);
+  });
+  bytes.writeInt16LE(DATATYPES[type].code, 70);
+  bytes.writeInt16LE(DATATYPES[type].bits, 72);
+  floats(76, [...geometry.pixdim, 1, 1, 1, 1]);
+  floats(108, [VOXEL_OFFSET, 1, 0]); // vox_offset, scl_slope, scl_inter
+  bytes.writeUInt8(MM_AND_SECONDS, 123);
+  bytes.write("penumbra", 148, "latin1");
+  bytes.writeInt16LE(geometry.qformCode, 252);
+  bytes.writeInt16LE(geometry.sformCode, 254);
+  floats(256, geometry.qform);
+  floats(280, geometry.sform);
+  bytes.write("n+1\0", 344, "latin1");
+  return bytes;
+}
+
+/** Writes beside the target, then renames: a reader never sees half a file. */
+async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.${randomUUID()}.part`;
+  try {
+    await writeFile(temporary, bytes, { flag: "wx" });
+    await rename(temporary, path);
+  } catch (cause) {
+    await rm(temporary, { force: true });
+    throw badInput(`${path}: can't be written (${(cause as Error).message})`, cause);
+  }
+}
+
+async function writeNifti(path: string, grid: Grid, data: Float32Array | Uint8Array): Promise<void> {
+  if (!/\.nii(\.gz)?$/i.test(path)) throw badInput(`${path}: expected a name that ends in .nii.gz or .nii`);
+  if (data.length !== voxelCount(grid.shape)) {
+    throw badInput(`${path}: ${data.length} voxels for a grid of [${grid.shape.join(", ")}]`);
+  }
+  if (Math.max(...grid.shape) > MAX_EDGE) {
+    throw badInput(
+      `${path}: grid [${grid.shape.join(", ")}] is over ${MAX_EDGE} along an axis, NIfTI-1's limit`,
+    );
+  }
+  const header = encodeHeader(grid, data instanceof Uint8Array ? "u8" : "f32");
+  const voxels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const plain = Buffer.concat([header, voxels]);
+  await replaceFile(path, /\.gz$/i.test(path) ? await gzipAsync(plain, { level: 6 }) : plain);
+}
+
+/**
+ * Writes a volume as NIfTI-1 float32, gzipped when the name ends in .gz, on its own grid: the position fields that
+ * were read with it where it came from NIfTI, else its affine as sform, and as qform too if the axes are at right
+ * angles. Bad input: another file ending, a data length that doesn't fit the grid, a path that can't be written.
+ */
+export const writeVolume = (path: string, volume: Volume): Promise<void> =>
+  writeNifti(path, volume.grid, volume.data);
+
+/** Writes a label map as NIfTI-1 uint8; otherwise as `writeVolume`. */
+export const writeLabelMap = (path: string, labels: LabelMap): Promise<void> =>
+  writeNifti(path, labels.grid, labels.data);
