@@ -1,0 +1,152 @@
+import { z } from "zod";
+
+/** Says what a value must be and what it does; errors and `describeConfigKeys` read both. */
+const leaf = <S extends z.ZodType>(schema: S, expected: string, meaning: string): S =>
+  schema.meta({ expected, meaning }) as S;
+
+const atLeast = (least: number, meaning: string) =>
+  leaf(z.int().min(least), `a whole number, at least ${least}`, meaning);
+const positive = (meaning: string) => leaf(z.number().positive(), "a number above 0", meaning);
+const notNegative = (meaning: string) => leaf(z.number().nonnegative(), "a number, at least 0", meaning);
+const belowOne = (meaning: string) => leaf(z.number().min(0).lt(1), "a number from 0 to below 1", meaning);
+const yesOrNo = (meaning: string) => leaf(z.boolean(), "true or false", meaning);
+const oneOf = <const T extends readonly [string, ...string[]]>(values: T, meaning: string) =>
+  leaf(z.enum(values), `one of ${values.map((value) => `"${value}"`).join(", ")}`, meaning);
+
+const networkExtent = z.int().min(16).multipleOf(16);
+const step = z.int().min(1);
+
+const data = z.strictObject({
+  patchSize: leaf(
+    z.tuple([networkExtent, networkExtent, networkExtent]),
+    "[D, H, W], each a multiple of 16",
+    "voxels of a training patch; the window of prediction too",
+  ),
+  labeledPerBatch: atLeast(1, "labeled patches in a batch"),
+  unlabeledPerBatch: atLeast(0, "unlabeled patches in a batch"),
+  normalization: oneOf(["z-score", "z-score-foreground", "none"], "how intensities are brought to one scale"),
+  windowHu: leaf(
+    z
+      .tuple([z.number(), z.number()])
+      .refine(([low, high]) => low < high)
+      .nullable(),
+    "[low, high] with low < high, or null",
+    "CT: clip to these Hounsfield units first",
+  ),
+  regionMask: oneOf(["positive", "all"], "where uncertainty is modelled: intensities above 0, or everywhere"),
+  rotate90: yesOrNo("random quarter turns in the axial plane"),
+  flip: yesOrNo("random flips in the axial plane"),
+  workers: atLeast(0, "threads that prepare patches; 0 prepares them in the training thread"),
+  prefetch: atLeast(1, "batches prepared ahead"),
+});
+
+const model = z.strictObject({
+  classes: atLeast(2, "classes, background included"),
+  filters: atLeast(1, "channels of the first level and of the features"),
+  rank: atLeast(1, "rank of the logits' covariance"),
+  normalization: oneOf(["batch", "instance", "group", "none"], "normalization after each convolution"),
+  dropout: belowOne("probability of dropping a channel of the bottom and the last features"),
+});
+
+const optimizer = z.strictObject({
+  learningRate: positive("step size of SGD"),
+  momentum: belowOne("momentum of SGD"),
+  weightDecay: notNegative("L2 penalty on the parameters"),
+  decayEvery: atLeast(1, "iterations after which the learning rate falls, again and again"),
+  decayFactor: leaf(z.number().positive().max(1), "a number above 0, at most 1", "what it is multiplied by"),
+});
+
+const stage1 = z.strictObject({
+  iterations: atLeast(1, "iterations of the mean teacher"),
+  samples: leaf(
+    z.int().min(2).multipleOf(2),
+    "an even whole number, at least 2",
+    "logit maps drawn per image",
+  ),
+  consistency: z.strictObject({
+    weight: notNegative("weight of the consistency between student and teacher after the ramp"),
+    distance: oneOf(["dice", "class-dice", "mse", "kl"], "distance between two samples"),
+    rampUp: atLeast(1, "iterations until the full weight"),
+  }),
+  emaDecay: belowOne("decay of the teacher's moving average"),
+  teacherNoise: notNegative("deviation of the noise on the teacher's input"),
+  contrast: z.strictObject({
+    weight: notNegative("weight of the boundary-aware contrast"),
+    temperature: positive("temperature of the similarities"),
+    anchors: atLeast(2, "boundary voxels taken per patch at most"),
+    features: oneOf(
+      ["per-voxel", "published-order"],
+      "each voxel's own features, or the published code's order",
+    ),
+  }),
+  uncertaintyMask: yesOrNo("keep only the voxels whose teacher is certain"),
+});
+
+const stage2 = z.strictObject({
+  iterations: atLeast(1, "iterations of the retraining"),
+  pseudoWeight: notNegative("weight of the loss on pseudo labels"),
+  prototypeWeight: notNegative("weight of the prototype-aware contrast"),
+  temperature: positive("temperature of the prototype similarities"),
+  ignoreBackground: yesOrNo("leave background voxels out of the prototype-aware contrast"),
+});
+
+const inference = z.strictObject({
+  stride: leaf(z.tuple([step, step, step]), "[D, H, W], whole numbers, at least 1", "voxels between windows"),
+  uncertaintySamples: atLeast(2, "samples behind an uncertainty map"),
+});
+
+/** Every choice of a run. Strict: an unknown key is an error. */
+export const configSchema = z.strictObject({
+  method: oneOf(["aua", "supervised"], "what to train"),
+  seed: atLeast(0, "seed of all randomness"),
+  device: leaf(
+    z.string().regex(/^(cpu|mps|cuda(:\d+)?)$/),
+    '"cpu", "cuda", "cuda:N" or "mps"',
+    "where tensors live",
+  ),
+  precision: oneOf(["auto", "fp32", "bf16"], "auto: bf16 where the device is fast at it"),
+  threads: atLeast(0, "threads of the engine; 0 takes all cores"),
+  data,
+  model,
+  optimizer,
+  stage1,
+  prototypes: z.strictObject({ iterations: atLeast(1, "iterations that gather class prototypes") }),
+  stage2,
+  supervised: z.strictObject({ iterations: atLeast(1, "iterations of supervised training") }),
+  inference,
+  checkpoint: z.strictObject({
+    every: atLeast(1, "iterations between checkpoints"),
+    keep: atLeast(1, "checkpoints that are kept"),
+  }),
+  log: z.strictObject({ every: atLeast(1, "iterations between log entries") }),
+  citation: leaf(z.array(z.string()), "a list of texts", "what to cite for a result of this run"),
+});
+
+/** A complete configuration: what `resolveConfig` returns and a run directory stores. */
+export type Config = z.infer<typeof configSchema>;
+
+/** A configuration with keys left out, at any depth; arrays are replaced whole. */
+export type PartialConfig = { [K in keyof Config]?: Section<Config[K]> };
+type Section<T> = T extends readonly unknown[] | null
+  ? T
+  : T extends object
+    ? { [K in keyof T]?: Section<T[K]> }
+    : T;
+
+/** One key of the configuration. */
+export interface ConfigKey {
+  readonly key: string;
+  readonly expected: string;
+  readonly meaning: string;
+}
+
+function keysOf(schema: z.ZodObject, prefix: string): ConfigKey[] {
+  return Object.entries(schema.shape).flatMap(([name, child]) => {
+    if (child instanceof z.ZodObject) return keysOf(child, `${prefix}${name}.`);
+    const { expected, meaning } = z.globalRegistry.get(child as z.ZodType) as Omit<ConfigKey, "key">;
+    return [{ key: prefix + name, expected, meaning }];
+  });
+}
+
+/** All keys in the schema's order, dotted, with what they take and what they do. */
+export const CONFIG_KEYS: readonly ConfigKey[] = keysOf(configSchema, "");

@@ -1,0 +1,145 @@
+import { describe, expect, it } from "vitest";
+import { PenumbraError } from "../errors.js";
+import { describeConfigKeys, parseConfig, resolveConfig } from "./config.js";
+import { CONFIG_KEYS } from "./config-schema.js";
+import { editDistance, nearestName } from "./nearest-name.js";
+import { PRESETS } from "./presets.js";
+
+/** The one line that a person reads. */
+function complaint(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(PenumbraError);
+    return (error as PenumbraError).message;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe("layers", () => {
+  it("starts from the paper's choices", () => {
+    const config = resolveConfig();
+    expect(config.stage1.consistency).toEqual({ weight: 0.15, distance: "dice", rampUp: 6000 });
+    expect(config.data.patchSize).toEqual([80, 112, 112]);
+  });
+
+  it("lets file override preset, and --set override both", () => {
+    const preset = "la-half";
+    const file = { stage1: { iterations: 50, contrast: { weight: 0.5 } } };
+    expect(resolveConfig({ preset }).stage1.iterations).toBe(1200);
+    const config = resolveConfig({ preset, file, set: ["stage1.iterations=7", "data.patchSize=[16,32,32]"] });
+    expect(config.stage1.iterations).toBe(7);
+    expect(config.stage1.contrast).toMatchObject({ weight: 0.5, temperature: 0.07 });
+    expect(config.stage1.consistency.rampUp).toBe(1200);
+    expect(config.data.patchSize).toEqual([16, 32, 32]);
+  });
+
+  it("takes --set values that are no JSON as text, and null as null", () => {
+    expect(resolveConfig({ set: ["device=cuda:1"] }).device).toBe("cuda:1");
+    expect(resolveConfig({ preset: "pancreas", set: ["data.windowHu=null"] }).data.windowHu).toBeNull();
+  });
+
+  it("takes the number of classes from the data unless a preset knows it", () => {
+    expect(resolveConfig({ classes: 4, preset: "la" }).model.classes).toBe(4);
+    expect(resolveConfig({ classes: 4, preset: "hippocampus" }).model.classes).toBe(3);
+    expect(resolveConfig({ classes: 4, set: ["model.classes=5"] }).model.classes).toBe(5);
+  });
+
+  it("lets named options win and ignores those not given", () => {
+    const config = resolveConfig({ set: ["seed=1", "method=aua"], method: "supervised", seed: undefined });
+    expect([config.method, config.seed]).toEqual(["supervised", 1]);
+  });
+});
+
+describe("refusals", () => {
+  it.each([
+    ["stage1.iteration=3", "stage1.iterations"],
+    ["samples=4", "stage1.samples"],
+    ["optimiser.momentum=0", "optimizer.momentum"],
+  ])("names the known key nearest to %s", (assignment, known) => {
+    const key = assignment.split("=")[0];
+    const said = complaint(() => resolveConfig({ set: [assignment] }));
+    expect(said).toBe(`unknown config key "${key}" (--set); did you mean "${known}"?`);
+  });
+
+  it.each([
+    [
+      "stage1.samples=5",
+      'config key "stage1.samples" (--set): expected an even whole number, at least 2, got 5',
+    ],
+    ["data.patchSize=[80,112,100]", "expected [D, H, W], each a multiple of 16, got [80,112,100]"],
+    ["data.windowHu=[275,-125]", "expected [low, high] with low < high, or null, got [275,-125]"],
+    ["model.dropout=1", "expected a number from 0 to below 1, got 1"],
+    ["device=gpu", 'expected "cpu", "cuda", "cuda:N" or "mps", got "gpu"'],
+    ["stage1=5", 'config key "stage1": expected an object with keys, got 5'],
+    ["seed", "--set seed: expected key=value, as in stage1.iterations=100"],
+    ["inference.stride=[200,16,16]", "windows would leave gaps"],
+    ["data.unlabeledPerBatch=0", 'expected at least 1 with method "aua", got 0'],
+  ])("says what is wrong with %s", (assignment, text) => {
+    const said = complaint(() => resolveConfig({ set: [assignment] }));
+    expect(said).toContain(text);
+    expect(said).not.toContain("\n");
+  });
+
+  it("names the file, and every wrong key once", () => {
+    expect(complaint(() => resolveConfig({ file: { seed: -1, data: { patchSize: [1, 2, 3] } } }))).toBe(
+      'config key "seed" (config file): expected a whole number, at least 0, got -1; ' +
+        'config key "data.patchSize" (config file): expected [D, H, W], each a multiple of 16, got [1,2,3]',
+    );
+    expect(complaint(() => resolveConfig({ file: [] }))).toBe(
+      "config file: expected an object with keys, got []",
+    );
+  });
+
+  it("has no way to the prototype", () => {
+    expect(complaint(() => resolveConfig({ set: ["constructor.prototype=1"] }))).toContain(
+      "unknown config key",
+    );
+    expect(complaint(() => resolveConfig({ file: JSON.parse('{"__proto__": {"x": 1}}') }))).toContain(
+      "unknown",
+    );
+  });
+
+  it("names the nearest preset", () => {
+    expect(complaint(() => resolveConfig({ preset: "pancras" }))).toContain('did you mean "pancreas"?');
+  });
+});
+
+describe("stored configurations", () => {
+  it("come back as they were written", () => {
+    const config = resolveConfig({ preset: "colon" });
+    expect(parseConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
+  });
+
+  it("must be complete", () => {
+    const { seed: _, ...rest } = resolveConfig();
+    expect(complaint(() => parseConfig(rest))).toContain('config key "seed" (missing)');
+    expect(complaint(() => parseConfig({ ...rest, sed: 1 }, "runs/a/config.json"))).toBe(
+      'unknown config key "sed" (runs/a/config.json); did you mean "seed"?',
+    );
+  });
+});
+
+it.each(Object.keys(PRESETS))("preset %s is a valid configuration", (preset) => {
+  expect(() => resolveConfig({ preset })).not.toThrow();
+});
+
+it("describes every key with its default", () => {
+  const lines = describeConfigKeys().split("\n");
+  expect(lines).toHaveLength(CONFIG_KEYS.length);
+  expect(lines.find((line) => line.startsWith("stage1.samples "))).toMatch(
+    /an even whole number, at least 2 \[6\]$/,
+  );
+});
+
+describe("nearestName", () => {
+  it("counts edits", () => {
+    expect(editDistance("kitten", "sitting")).toBe(3);
+    expect(editDistance("", "abc")).toBe(3);
+  });
+
+  it("prefers the same last part over a similar whole", () => {
+    expect(nearestName("weight", ["seed", "height", "a.b.weight"])).toBe("height");
+    expect(nearestName("rampUp", ["seed", "stage1.consistency.rampUp"])).toBe("stage1.consistency.rampUp");
+  });
+});

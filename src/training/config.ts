@@ -1,0 +1,170 @@
+import { badInput, type PenumbraError } from "../errors.js";
+import { CONFIG_KEYS, type Config, configSchema } from "./config-schema.js";
+import { nearestName } from "./nearest-name.js";
+import { BASE_CONFIG, PRESETS } from "./presets.js";
+
+export type { Config, ConfigKey, PartialConfig } from "./config-schema.js";
+
+/** Where a configuration comes from; each entry overrides those above it. */
+export interface ConfigSources {
+  /** Classes of the data, background included; a preset or file that names another number wins. */
+  readonly classes?: number;
+  /** A name from `PRESETS`. */
+  readonly preset?: string;
+  /** Content of a configuration file. */
+  readonly file?: unknown;
+  /** "dotted.key=value" each; the value is JSON, or else the text as it stands. */
+  readonly set?: readonly string[];
+  /** Options with a name of their own on the command line. */
+  readonly method?: string;
+  readonly seed?: number;
+  readonly device?: string;
+  readonly precision?: string;
+}
+
+type Json = Record<string, unknown>;
+
+/** One layer of overrides and the name that errors call it by. */
+interface Layer {
+  readonly name: string;
+  readonly values: unknown;
+}
+
+const isObject = (value: unknown): value is Json =>
+  typeof value === "object" && value !== null && !Array.isArray(value);
+
+const SECTIONS = new Set(
+  CONFIG_KEYS.flatMap(({ key }) => {
+    const parts = key.split(".");
+    return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join("."));
+  }),
+);
+const LEAVES: ReadonlyMap<string, string> = new Map(CONFIG_KEYS.map(({ key, expected }) => [key, expected]));
+
+function presetLayer(name: string): Layer {
+  const preset = Object.entries(PRESETS).find(([known]) => known === name)?.[1];
+  if (preset) return { name: `preset ${name}`, values: preset.config };
+  const names = Object.keys(PRESETS);
+  throw badInput(
+    `unknown preset "${name}"; did you mean "${nearestName(name, names)}"? presets: ${names.join(", ")}`,
+  );
+}
+
+/** "a.b=1" -> {a: {b: 1}}, as one layer. */
+function setLayer(assignment: string): Layer {
+  const equals = assignment.indexOf("=");
+  if (equals < 1) throw badInput(`--set ${assignment}: expected key=value, as in stage1.iterations=100`);
+  const text = assignment.slice(equals + 1);
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    value = text;
+  }
+  const values = assignment
+    .slice(0, equals)
+    .split(".")
+    .reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
+  return { name: "--set", values };
+}
+
+/** The error for a key that the schema doesn't have, spelled as far as there is no choice of keys below it. */
+function unknownKey(key: string, value: unknown, layer: string): PenumbraError {
+  const [only, ...others] = isObject(value) ? Object.entries(value) : [];
+  if (only && others.length === 0) return unknownKey(`${key}.${only[0]}`, only[1], layer);
+  const known = nearestName(key, [...LEAVES.keys(), ...SECTIONS]);
+  return badInput(`unknown config key "${key}" (${layer}); did you mean "${known}"?`);
+}
+
+/** Refuses keys that the schema doesn't have, and plain values where it has a section. */
+function checkKeys(values: unknown, path: string, layer: string): void {
+  if (!isObject(values)) {
+    const what = path ? `config key "${path}"` : layer;
+    throw badInput(`${what}: expected an object with keys, got ${JSON.stringify(values)}`);
+  }
+  for (const [name, value] of Object.entries(values)) {
+    const key = path ? `${path}.${name}` : name;
+    if (SECTIONS.has(key)) checkKeys(value, key, layer);
+    else if (!LEAVES.has(key)) throw unknownKey(key, value, layer);
+  }
+}
+
+/** `base` with `over` laid on it; objects are merged, all else is replaced. */
+function merge(base: unknown, over: unknown): unknown {
+  if (!isObject(base) || !isObject(over)) return over;
+  const merged: Json = { ...base };
+  for (const [key, value] of Object.entries(over)) {
+    if (value !== undefined) merged[key] = merge(base[key], value);
+  }
+  return merged;
+}
+
+const valueAt = (values: unknown, key: string): unknown =>
+  key.split(".").reduce<unknown>((inner, part) => (isObject(inner) ? inner[part] : undefined), values);
+
+function validate(values: unknown, layers: readonly Layer[]): Config {
+  const parsed = configSchema.safeParse(values);
+  if (parsed.success) return parsed.data;
+  const keys = new Set(
+    parsed.error.issues.map(({ path }) => path.filter((part) => typeof part === "string").join(".")),
+  );
+  const complaints = [...keys].map((key) => {
+    const source = layers.findLast((layer) => valueAt(layer.values, key) !== undefined)?.name ?? "missing";
+    return `config key "${key}" (${source}): expected ${LEAVES.get(key)}, got ${JSON.stringify(valueAt(values, key))}`;
+  });
+  throw badInput(complaints.join("; "));
+}
+
+/** What no single key can tell. */
+function checkTogether(config: Config): Config {
+  const { data, inference, model, method } = config;
+  if (data.patchSize.some((extent, axis) => inference.stride[axis]! > extent)) {
+    throw badInput(
+      `config key "inference.stride": expected at most data.patchSize [${data.patchSize}], got [${inference.stride}]; windows would leave gaps`,
+    );
+  }
+  if (model.normalization === "group" && model.filters % 16 !== 0) {
+    throw badInput(
+      `config key "model.filters": expected a multiple of 16 with model.normalization "group", got ${model.filters}`,
+    );
+  }
+  if (method === "aua" && data.unlabeledPerBatch === 0) {
+    throw badInput('config key "data.unlabeledPerBatch": expected at least 1 with method "aua", got 0');
+  }
+  return config;
+}
+
+/**
+ * The complete configuration of a run: base, preset, file, --set, options with a name, in this order.
+ * @throws PenumbraError "bad-input" naming the key, where it was set, what was expected and what was got.
+ */
+export function resolveConfig(sources: ConfigSources = {}): Config {
+  const { classes, preset, file, set = [], ...named } = sources;
+  const layers: Layer[] = [{ name: "data", values: { model: { classes } } }];
+  if (preset !== undefined) layers.push(presetLayer(preset));
+  if (file !== undefined) layers.push({ name: "config file", values: file });
+  layers.push(...set.map(setLayer), { name: "command line", values: named });
+  for (const layer of layers) checkKeys(layer.values, "", layer.name);
+  const merged = layers.reduce<unknown>((values, layer) => merge(values, layer.values), BASE_CONFIG);
+  return checkTogether(validate(merged, layers));
+}
+
+/**
+ * Reads a stored configuration back: complete, nothing filled in.
+ * @param source what errors call it, for example the file's path
+ * @throws PenumbraError "bad-input" as `resolveConfig`
+ */
+export function parseConfig(stored: unknown, source = "stored config"): Config {
+  const layer: Layer = { name: source, values: stored };
+  checkKeys(stored, "", source);
+  return checkTogether(validate(stored, [layer]));
+}
+
+/** One line per key, for --help: name, what it takes, its default, what it does. */
+export function describeConfigKeys(): string {
+  const width = Math.max(...CONFIG_KEYS.map(({ key }) => key.length));
+  return CONFIG_KEYS.map(({ key, expected, meaning }) => {
+    const standard = key === "citation" ? "" : ` [${JSON.stringify(valueAt(BASE_CONFIG, key))}]`;
+    return `${key.padEnd(width)}  ${meaning}: ${expected}${standard}`;
+  }).join("\n");
+}
