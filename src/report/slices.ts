@@ -1,0 +1,168 @@
+import type { Box } from "../metrics/box.js";
+import type { Grid, Triple } from "../volume/volume.js";
+import { type Plane, type View, viewOf } from "./anatomy.js";
+import { fieldOfView } from "./field-of-view.js";
+import { heat, heatOpacity, mix, PREDICTION_COLOUR, REFERENCE_COLOUR, type Rgb } from "./palette.js";
+import { encodePng } from "./png.js";
+
+/** A case as a report shows it; arrays [D, H, W] on the grid. */
+export interface ReportCase {
+  id: string;
+  image: Float32Array;
+  reference: Uint8Array;
+  prediction: Uint8Array;
+  /** Any measure that is 0 where the model is sure. */
+  uncertainty: Float32Array | null;
+  grid: Grid;
+}
+
+/** What is the same in every slice of a case: the voxels shown, and what grey values and heat stand for. */
+export interface Frame {
+  readonly box: Box;
+  /** Intensities shown black and white. */
+  readonly window: readonly [number, number];
+  /** Uncertainty shown as the hottest colour. */
+  readonly uncertaintyMax: number;
+}
+
+/** What lies over the grey image. */
+export type Layer = "contours" | "uncertainty";
+
+export interface Picture {
+  readonly png: Buffer;
+  readonly width: number;
+  readonly height: number;
+}
+
+const SHORTEST_LONG_SIDE = 320;
+const LONGEST_SIDE = 640;
+const SAMPLES = 200_000;
+
+/** The labels and their surroundings, with robust limits: intensities from the 0.5th to the 99.5th percentile, uncertainty up to the 99.9th. */
+export function frameOf(shown: ReportCase): Frame {
+  const { image, uncertainty } = shown;
+  const sorted = sortedSample(image);
+  const low = quantile(sorted, 0.005);
+  const high = quantile(sorted, 0.995);
+  const hottest = uncertainty ? quantile(sortedSample(uncertainty), 0.999) : 0;
+  return {
+    box: fieldOfView(shown),
+    window: [low, high > low ? high : low + 1],
+    uncertaintyMax: hottest > 0 ? hottest : 1,
+  };
+}
+
+/**
+ * One slice through `at` (voxel [D, H, W]) as a PNG: grey image in radiological orientation, voxels in their
+ * true proportions, and over it either both contours (where they coincide, dashes of both colours) or the
+ * uncertainty as heat with the prediction's contour thin on top.
+ */
+export function renderSlice(
+  shown: ReportCase,
+  plane: Plane,
+  at: Triple,
+  layer: Layer,
+  frame: Frame,
+): Picture {
+  const view = viewOf(plane, shown.grid);
+  const raster = rasterOf(shown.grid, view, frame.box, at);
+  const { width, height, voxelOf } = raster;
+  const rgb = new Uint8Array(width * height * 3);
+  const [low, high] = frame.window;
+  for (let pixel = 0; pixel < voxelOf.length; pixel++) {
+    const voxel = voxelOf[pixel]!;
+    const grey = Math.min(1, Math.max(0, (shown.image[voxel]! - low) / (high - low))) * 255;
+    let colour: Rgb = [grey, grey, grey];
+    if (layer === "uncertainty" && shown.uncertainty) {
+      const value = shown.uncertainty[voxel]! / frame.uncertaintyMax;
+      colour = mix(colour, heat(value), heatOpacity(value));
+    }
+    rgb.set(colour, pixel * 3);
+  }
+  if (layer === "contours") drawContours(rgb, raster, shown);
+  else if (shown.uncertainty) drawThin(rgb, raster, shown.prediction, [255, 255, 255]);
+  return { png: encodePng(rgb, width, height), width, height };
+}
+
+interface Raster {
+  readonly width: number;
+  readonly height: number;
+  /** For each pixel, the index of the voxel it shows. */
+  readonly voxelOf: Int32Array;
+}
+
+/** Nearest voxel of every pixel; pixels are square in mm, at most as large as the smaller voxel edge. */
+function rasterOf({ shape, spacingMm }: Grid, { across, down, right }: View, box: Box, at: Triple): Raster {
+  const spacing = spacingMm ?? [1, 1, 1];
+  const size = (axis: 0 | 1 | 2) => box.end[axis] - box.start[axis];
+  const tall = size(down.axis) * spacing[down.axis];
+  const wide = size(right.axis) * spacing[right.axis];
+  const longest = Math.max(tall, wide);
+  const finest = Math.min(spacing[down.axis], spacing[right.axis], longest / SHORTEST_LONG_SIDE);
+  const pixel = Math.max(finest, longest / LONGEST_SIDE);
+  const height = Math.max(1, Math.round(tall / pixel));
+  const width = Math.max(1, Math.round(wide / pixel));
+  const strides = [shape[1] * shape[2], shape[2], 1] as const;
+  const offsets = (pixels: number, { axis, reversed }: View["down"]) =>
+    Int32Array.from({ length: pixels }, (_, i) => {
+      const step = Math.floor(((i + 0.5) / pixels) * size(axis));
+      return strides[axis] * (reversed ? box.end[axis] - 1 - step : box.start[axis] + step);
+    });
+  const rows = offsets(height, down);
+  const columns = offsets(width, right);
+  const slice = strides[across] * at[across];
+  const voxelOf = Int32Array.from(
+    { length: width * height },
+    (_, i) => slice + rows[Math.floor(i / width)]! + columns[i % width]!,
+  );
+  return { width, height, voxelOf };
+}
+
+/** Both outlines; where they fall together, dashes of six pixels take turns. */
+function drawContours(rgb: Uint8Array, raster: Raster, { reference, prediction }: ReportCase): void {
+  const ofReference = outline(raster, reference);
+  const ofPrediction = outline(raster, prediction);
+  for (let pixel = 0; pixel < ofReference.length; pixel++) {
+    if (!ofReference[pixel] && !ofPrediction[pixel]) continue;
+    const turn = Math.floor(((pixel % raster.width) + Math.floor(pixel / raster.width)) / 6) % 2 === 0;
+    const showsReference = ofReference[pixel] && (!ofPrediction[pixel] || turn);
+    rgb.set(showsReference ? REFERENCE_COLOUR : PREDICTION_COLOUR, pixel * 3);
+  }
+}
+
+function drawThin(rgb: Uint8Array, raster: Raster, labels: Uint8Array, colour: Rgb): void {
+  outline(raster, labels, 1).forEach((on, pixel) => {
+    if (on) rgb.set(colour, pixel * 3);
+  });
+}
+
+/** 1 on both sides of every edge between labels: two pixels wide; with `sides` 1 only on the side that comes first. */
+function outline({ width, height, voxelOf }: Raster, labels: Uint8Array, sides: 1 | 2 = 2): Uint8Array {
+  const marked = new Uint8Array(width * height);
+  const markEdge = (a: number, b: number) => {
+    if (labels[voxelOf[a]!] === labels[voxelOf[b]!]) return;
+    marked[a] = 1;
+    if (sides === 2) marked[b] = 1;
+  };
+  for (let y = 0, pixel = 0; y < height; y++) {
+    for (let x = 0; x < width; x++, pixel++) {
+      if (x + 1 < width) markEdge(pixel, pixel + 1);
+      if (y + 1 < height) markEdge(pixel, pixel + width);
+    }
+  }
+  return marked;
+}
+
+function sortedSample(values: Float32Array): Float32Array {
+  const step = Math.max(1, Math.floor(values.length / SAMPLES));
+  const sample = new Float32Array(Math.ceil(values.length / step));
+  let count = 0;
+  for (let i = 0; i < values.length; i += step) {
+    if (Number.isFinite(values[i])) sample[count++] = values[i]!;
+  }
+  return sample.subarray(0, count).sort();
+}
+
+/** Value below which this part of a sorted sample lies; 0 for an empty one. */
+const quantile = (sorted: Float32Array, part: number): number =>
+  sorted[Math.round(part * (sorted.length - 1))] ?? 0;
