@@ -1,0 +1,104 @@
+import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { badInput } from "../errors.js";
+import { writeWhole } from "./checkpoint.js";
+import type { IterationReport } from "./trainer.js";
+
+/** The log's name in a run directory. */
+export const LOG_NAME = "log.jsonl";
+
+/** One line of the log. Numbers that are not finite are stored as null and read as NaN. */
+export interface LogEntry {
+  readonly stage: string;
+  /** Iterations of the stage done, counted from 1. */
+  readonly iteration: number;
+  /** The same over all stages. */
+  readonly total: number;
+  /** Sum of weight · term. */
+  readonly loss: number;
+  /** Each loss term before its weight. */
+  readonly terms: Readonly<Record<string, number>>;
+  readonly weights: Readonly<Record<string, number>>;
+  readonly learningRate: number;
+  readonly secondsPerIteration: number;
+  /** Part of it spent waiting for data. */
+  readonly waitedMs: number;
+  readonly caseIds: readonly string[];
+}
+
+/** Sum of weight · term over all terms; a term without weight counts as it is. */
+export const weightedLoss = ({ terms, weights }: Pick<LogEntry, "terms" | "weights">): number =>
+  Object.entries(terms).reduce((sum, [name, value]) => sum + value * (weights[name] ?? 1), 0);
+
+/** A log's entry for one iteration. */
+export const logEntry = (report: IterationReport): LogEntry => ({
+  stage: report.stage,
+  iteration: report.iteration,
+  total: report.total,
+  loss: weightedLoss(report),
+  terms: report.terms,
+  weights: report.weights,
+  learningRate: report.learningRate,
+  secondsPerIteration: Number(report.seconds.toFixed(4)),
+  waitedMs: Math.round(report.waitedSeconds * 1000),
+  caseIds: report.caseIds,
+});
+
+/** Appends one JSON line per iteration to log.jsonl. A crash loses at most the line being written. */
+export class RunLog {
+  readonly #file: number;
+
+  /**
+   * Opens the log of a run directory.
+   * @param done iterations over all stages that the run goes on from; entries after them, which a stopped run wrote
+   *   past its last checkpoint, are dropped because they will be written again. 0 starts anew.
+   */
+  constructor(dir: string, done = 0) {
+    const kept = done > 0 ? readRunLog(dir).filter(({ total }) => total <= done) : [];
+    writeWhole(dir, LOG_NAME, kept.map(toLine).join(""));
+    this.#file = openSync(join(dir, LOG_NAME), "a");
+  }
+
+  append(report: IterationReport): void {
+    appendFileSync(this.#file, toLine(logEntry(report)));
+  }
+
+  close(): void {
+    closeSync(this.#file);
+  }
+}
+
+const toLine = (entry: LogEntry) => `${JSON.stringify(entry)}\n`;
+
+/** JSON has no NaN; what was not finite came back as null. */
+const numberFrom = (value: number | null) => value ?? Number.NaN;
+const numbersFrom = (values: Record<string, number | null>) =>
+  Object.fromEntries(Object.entries(values).map(([name, value]) => [name, numberFrom(value)]));
+
+function parseLine(line: string): LogEntry {
+  const entry = JSON.parse(line) as LogEntry;
+  return {
+    ...entry,
+    loss: numberFrom(entry.loss),
+    terms: numbersFrom(entry.terms),
+    weights: numbersFrom(entry.weights),
+  };
+}
+
+/**
+ * All entries of a run's log, oldest first; [] when there is no log yet. A last line that was cut short is left out.
+ * @throws PenumbraError "bad-input" for any other line that is no entry.
+ */
+export function readRunLog(dir: string): LogEntry[] {
+  const path = join(dir, LOG_NAME);
+  if (!existsSync(path)) return [];
+  const lines = readFileSync(path, "utf8").split("\n");
+  lines.pop(); // "" after the last newline, or a line cut short
+  return lines.map((line, index) => {
+    try {
+      return parseLine(line);
+    } catch (cause) {
+      throw badInput(`${path}, line ${index + 1}: not an entry of a run's log; remove the line`, cause);
+    }
+  });
+}
