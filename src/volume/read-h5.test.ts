@@ -1,0 +1,79 @@
+import { mkdtemp, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import h5 from "h5wasm/node";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { h5HasLabel, readH5Case, reverseAxes } from "./read-h5.js";
+
+let dir = "";
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "penumbra-h5-"));
+  await h5.ready;
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+type Part = { data: Float32Array | Uint8Array | BigInt64Array; shape: number[] };
+
+function put(name: string, parts: Record<string, Part>): string {
+  const path = join(dir, name);
+  const file = new h5.File(path, "w");
+  for (const [key, { data, shape }] of Object.entries(parts)) file.create_dataset({ name: key, data, shape });
+  file.close();
+  return path;
+}
+
+const image = { data: Float32Array.from({ length: 24 }, (_, i) => i), shape: [4, 3, 2] }; // (x, y, z)
+const label = { data: Uint8Array.from({ length: 24 }, (_, i) => i % 2), shape: [4, 3, 2] };
+
+describe("readH5Case", () => {
+  it("reverses (x, y, z) to [D, H, W]", async () => {
+    const read = await readH5Case(put("both.h5", { image, label }));
+    expect(read.image.grid).toEqual({ shape: [2, 3, 4], spacingMm: null, affine: null });
+    // stored index of (x, y, z) is 6x + 2y + z; the first row is y = z = 0, x = 0..3
+    expect([...read.image.data.subarray(0, 5)]).toEqual([0, 6, 12, 18, 2]);
+    expect(read.image.data[(1 * 3 + 2) * 4 + 3]).toBe(23);
+    expect([...read.label!.data.subarray(0, 12)]).toEqual(Array(12).fill(0)); // z = 0
+    expect([...read.label!.data.subarray(12)]).toEqual(Array(12).fill(1));
+  });
+
+  it("has a null label where there is none", async () => {
+    const path = put("image.h5", { image });
+    expect((await readH5Case(path)).label).toBeNull();
+    expect(await h5HasLabel(path)).toBe(false);
+    expect(await h5HasLabel(put("labeled.h5", { image, label }))).toBe(true);
+  });
+
+  it("reads labels stored as 64-bit integers", async () => {
+    const wide = { data: BigInt64Array.from({ length: 24 }, (_, i) => BigInt(i)), shape: [4, 3, 2] };
+    expect((await readH5Case(put("wide.h5", { image, label: wide }))).label!.data[1]).toBe(6);
+  });
+
+  it("refuses what is no case, in one line that names the file", async () => {
+    const line = vi.spyOn(process.stderr, "write");
+    const text = join(dir, "text.h5");
+    await writeFile(text, "not HDF5 at all");
+    await expect(readH5Case(text)).rejects.toThrow(/text\.h5: not an HDF5 file/);
+    await expect(readH5Case(join(dir, "none.h5"))).rejects.toThrow(/none\.h5: no such file/);
+    await expect(readH5Case(put("other.h5", { label }))).rejects.toThrow(
+      /datasets \[label\]; expected image/,
+    );
+    const flat = { data: image.data, shape: [24] };
+    await expect(readH5Case(put("flat.h5", { image: flat }))).rejects.toThrow(
+      /image is \[24\]; expected three axes/,
+    );
+    const turned = { data: label.data, shape: [2, 3, 4] };
+    await expect(readH5Case(put("turned.h5", { image, label: turned }))).rejects.toThrow(
+      /label is \[4, 3, 2\] but image is \[2, 3, 4\]/,
+    );
+    const half = put("half.h5", { image, label });
+    await truncate(half, 900);
+    await expect(readH5Case(half)).rejects.toMatchObject({ code: "bad-input" });
+    await expect(readH5Case(half)).rejects.toThrow(/^[^\n]*half\.h5: damaged HDF5 file[^\n]*$/);
+    expect(line).not.toHaveBeenCalled();
+  });
+});
+
+it("reversing axes twice is the identity", () => {
+  const stored = Float32Array.from({ length: 24 }, (_, i) => i);
+  expect(reverseAxes(reverseAxes(stored, [2, 3, 4]), [4, 3, 2])).toEqual(stored);
+});
