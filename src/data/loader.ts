@@ -77,6 +77,9 @@ export class Loader {
   /** The batch of an iteration, 0 or more. Rejects when a worker failed (naming the case) or the loader is closed. */
   async next(iteration: number): Promise<Batch> {
     if (this.#failure) throw this.#failure;
+    if (!Number.isSafeInteger(iteration) || iteration < 0) {
+      throw badInput(`loader: iteration ${iteration}; expected a whole number of 0 or more`);
+    }
     const start = performance.now();
     try {
       return await (this.#workers.length === 0 ? makeBatch(this.#options, iteration) : this.#take(iteration));

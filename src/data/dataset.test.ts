@@ -1,0 +1,182 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import h5 from "h5wasm/node";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openDataset } from "./dataset.js";
+
+let dir = "";
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), "penumbra-dataset-"));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function put(path: string, text = ""): Promise<void> {
+  await mkdir(dirname(join(dir, path)), { recursive: true });
+  await writeFile(join(dir, path), text);
+}
+const putJson = (json: object) => put("dataset.json", JSON.stringify(json));
+const ids = (cases: readonly { id: string }[]) => cases.map(({ id }) => id);
+const LABELS = { 0: "background", 1: "liver" };
+
+/** Three training images, labels of a and c, a test image with a label. */
+async function putDecathlon(): Promise<void> {
+  const training = ["a", "b", "c"].map((id) => ({
+    image: `./imagesTr/${id}.nii.gz`,
+    label: `./labelsTr/${id}.nii.gz`,
+  }));
+  await putJson({ labels: LABELS, modality: { 0: "CT" }, training, test: ["./imagesTs/t.nii.gz"] });
+  for (const path of [
+    "imagesTr/a",
+    "imagesTr/b",
+    "imagesTr/c",
+    "labelsTr/a",
+    "labelsTr/c",
+    "imagesTs/t",
+    "labelsTs/t",
+  ]) {
+    await put(`${path}.nii.gz`);
+  }
+}
+
+describe("Decathlon layout", () => {
+  it("parts training by whether a label is there and finds the test's labels", async () => {
+    await putDecathlon();
+    const set = await openDataset(dir);
+    expect([ids(set.labeled), ids(set.unlabeled), ids(set.test)]).toEqual([["a", "c"], ["b"], ["t"]]);
+    expect(set.labeled[1]!.labelPath).toBe(join(dir, "labelsTr/c.nii.gz"));
+    expect(set.test[0]!.labelPath).toBe(join(dir, "labelsTs/t.nii.gz"));
+    expect([set.classNames, set.layout]).toEqual([["background", "liver"], "decathlon"]);
+  });
+
+  it("keeps the first N labels; the rest count as unlabeled and lose their paths", async () => {
+    await putDecathlon();
+    const { labeled, unlabeled } = await openDataset(dir, { labeled: 1 });
+    expect([ids(labeled), ids(unlabeled)]).toEqual([["a"], ["b", "c"]]);
+    expect(unlabeled[1]!.labelPath).toBeNull();
+    await expect(openDataset(dir, { labeled: 3 })).rejects.toThrow(/3 labeled.*only 2 of the 3/);
+    await expect(openDataset(dir, { labeled: 0 })).rejects.toThrow(/labeled is 0/);
+  });
+
+  it("takes entries without a label, and test entries with one", async () => {
+    await put("x/a.nii");
+    await put("x/b.nii");
+    await put("y/t.nii");
+    await put("y/t-label.nii");
+    const test = [{ image: "y/t.nii", label: "y/t-label.nii" }];
+    await putJson({ labels: LABELS, training: ["x/a.nii", { image: "x/b.nii" }], test });
+    const set = await openDataset(dir);
+    expect([ids(set.labeled), ids(set.unlabeled)]).toEqual([[], ["a", "b"]]);
+    expect(set.test[0]!.labelPath).toBe(join(dir, "y/t-label.nii"));
+    await expect(openDataset(dir, { labeled: 1 })).rejects.toThrow(
+      /none of the 2 training cases has a label/,
+    );
+  });
+
+  it.each<[string, object, RegExp]>([
+    [
+      "a missing image",
+      { training: ["imagesTr/none.nii.gz"] },
+      /none\.nii\.gz: image is listed in .* but missing/,
+    ],
+    [
+      "a path that leads out",
+      { training: ["../../etc/passwd"] },
+      /"\.\.\/\.\.\/etc\/passwd" leads out of the data folder/,
+    ],
+    ["an absolute path", { training: ["/etc/passwd"] }, /leads out of the data folder/],
+    ["two channels", { modality: { 0: "T1", 1: "T2" } }, /2 channels \(T1, T2\); expected one/],
+    ["classes with a gap", { labels: { 0: "background", 2: "tumor" } }, /without a gap/],
+    ["one class", { labels: { 0: "background" } }, /labels are/],
+    ["regions of classes", { labels: { background: 0, all: [1, 2] } }, /labels are/],
+    ["no labels key", { labels: undefined }, /labels: /],
+    ["a list that is none", { training: 5 }, /training: /],
+    ["an empty list", { training: [] }, /no training image listed/],
+  ])("refuses %s", async (_, json, reason) => {
+    await put("imagesTr/a.nii.gz");
+    await putJson({ labels: LABELS, training: ["imagesTr/a.nii.gz"], ...json });
+    await expect(openDataset(dir)).rejects.toThrow(reason);
+    await expect(openDataset(dir)).rejects.toMatchObject({ code: "bad-input" });
+  });
+
+  it("refuses a case that is listed for training and test", async () => {
+    await put("imagesTr/a.nii.gz");
+    await put("imagesTs/a.nii.gz");
+    await putJson({ labels: LABELS, training: ["imagesTr/a.nii.gz"], test: ["imagesTs/a.nii.gz"] });
+    await expect(openDataset(dir)).rejects.toThrow(/same case name/);
+  });
+});
+
+describe("nnU-Net 2 layout", () => {
+  const json = {
+    channel_names: { 0: "MRI" },
+    labels: { background: 0, atrium: 1 },
+    numTraining: 2,
+    file_ending: ".nii",
+  };
+
+  it("finds cases by their files", async () => {
+    await putJson(json);
+    for (const path of [
+      "imagesTr/b_0000",
+      "imagesTr/a_0000",
+      "labelsTr/a",
+      "imagesTs/t_0000",
+      "labelsTs/t",
+    ]) {
+      await put(`${path}.nii`);
+    }
+    await put("imagesTr/._a_0000.nii");
+    const set = await openDataset(dir);
+    expect([ids(set.labeled), ids(set.unlabeled), ids(set.test)]).toEqual([["a"], ["b"], ["t"]]);
+    expect(set.labeled[0]!.imagePath).toBe(join(dir, "imagesTr/a_0000.nii"));
+    expect(set.test[0]!.labelPath).toBe(join(dir, "labelsTs/t.nii"));
+    expect(set.classNames).toEqual(["background", "atrium"]);
+  });
+
+  it("refuses a second channel", async () => {
+    await putJson(json);
+    await put("imagesTr/a_0000.nii");
+    await put("imagesTr/a_0001.nii");
+    await expect(openDataset(dir)).rejects.toThrow(/a_0001\.nii: a second channel/);
+  });
+});
+
+describe("left-atrium h5 layout", () => {
+  async function putCase(id: string, names: string[]): Promise<void> {
+    await mkdir(join(dir, id));
+    await h5.ready;
+    const file = new h5.File(join(dir, id, "mri_norm2.h5"), "w");
+    for (const name of names) file.create_dataset({ name, data: new Float32Array(8), shape: [2, 2, 2] });
+    file.close();
+  }
+
+  it("reads the lists; a case without a label dataset is unlabeled", async () => {
+    await put("train.list", "A\r\nB\n\n");
+    await put("test.list", "C");
+    await putCase("A", ["image", "label"]);
+    await putCase("B", ["image"]);
+    await putCase("C", ["image", "label"]);
+    const set = await openDataset(dir);
+    expect([ids(set.labeled), ids(set.unlabeled), ids(set.test)]).toEqual([["A"], ["B"], ["C"]]);
+    expect(set.labeled[0]!.labelPath).toBe(join(dir, "A", "mri_norm2.h5"));
+    expect([set.layout, set.classNames]).toEqual(["la-h5", ["background", "left atrium"]]);
+  });
+
+  it.each([
+    ["a case that is missing", "A\n", /mri_norm2\.h5: no such file/],
+    ["a name that leads out", "../A\n", /"\.\.\/A" is no case name/],
+    ["a case twice", "A\nA\n", /A is listed twice/],
+    ["an empty list", "\n", /lists no case/],
+  ])("refuses %s", async (_, list, reason) => {
+    await put("train.list", list);
+    await expect(openDataset(dir)).rejects.toThrow(reason);
+  });
+});
+
+it("says when there is no folder, no layout, or a damaged dataset.json", async () => {
+  await expect(openDataset(join(dir, "none"))).rejects.toThrow(/no such folder/);
+  await expect(openDataset(dir)).rejects.toThrow(/neither dataset\.json .* nor train\.list/);
+  await put("dataset.json", "{");
+  await expect(openDataset(dir)).rejects.toThrow(/dataset\.json: not valid JSON/);
+});
