@@ -45,7 +45,7 @@ describe("renderChart", () => {
         [10, 1],
       ],
     });
-    expect(markup).toContain('d="M58 262L628 12"');
+    expect(markup).toContain('d="M64 252L616 12"');
     expect(markup).toContain("a &amp; b");
     expect(markup).toContain("loss &lt;1&gt;");
   });

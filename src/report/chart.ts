@@ -25,7 +25,7 @@ interface Bucket {
 
 const WIDTH = 640;
 const HEIGHT = 300;
-const PLOT = { left: 58, right: 628, top: 12, bottom: 262 };
+const PLOT = { left: 64, right: 616, top: 12, bottom: 252 };
 /** More points than this are averaged in groups; the band behind the line shows the spread. */
 const MOST_POINTS = 240;
 const LOG_FROM_RATIO = 50;
@@ -67,9 +67,9 @@ function plot(title: string, lines: readonly (readonly Bucket[])[], kind: AxisKi
     line.some(({ low, high }) => low < high) ? band(line, left, top, i) : null,
   );
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">
-<g class="grid">${y.ticks.map((tick) => html`<path d="M${PLOT.left} ${top(tick)}H${PLOT.right}"/><text class="y" x="${PLOT.left - 8}" y="${top(tick) + 4}">${tickLabel(tick)}</text>`)}
-${x.ticks.map((tick) => html`<text class="x" x="${left(tick)}" y="${PLOT.bottom + 18}">${tickLabel(tick)}</text>`)}
-<text class="x" x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 4}">${xLabel}</text></g>
+<g class="grid">${y.ticks.map((tick) => html`<path d="M${PLOT.left} ${top(tick)}H${PLOT.right}"/><text class="y" x="${PLOT.left - 8}" y="${top(tick) + 5}">${tickLabel(tick)}</text>`)}
+${x.ticks.map((tick) => html`<text class="x" x="${left(tick)}" y="${PLOT.bottom + 21}">${tickLabel(tick)}</text>`)}
+<text class="x" x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 6}">${xLabel}</text></g>
 ${bands.filter((shape) => shape !== null)}${lines.map((line, i) => polyline(line, left, top, i))}</svg>`;
 }
 

@@ -13,7 +13,10 @@ export interface ComparisonRow {
 
 const FOLDED_FROM_ROWS = 24;
 
-/** Methods against each other; the best of each column is marked, distances only where their units agree. */
+/**
+ * Methods against each other; the best of each column is marked, distances only where their
+ * units agree and none is missing.
+ */
 export function comparisonTable(rows: readonly ComparisonRow[]): Html {
   const units = new Set(rows.map(({ unit }) => unit));
   const unit = units.size === 1 ? rows[0]!.unit : null;
@@ -21,12 +24,15 @@ export function comparisonTable(rows: readonly ComparisonRow[]): Html {
   const best = bestPerColumn(rows, unit !== null);
   const cells = (row: ComparisonRow) =>
     scoreCells(row.mean).map((cell, column) => {
-      const isBest = rows.length > 1 && numbersOf(row.mean)[column] === best[column];
+      const isBest =
+        rows.length > 1 && isEligible(row, column) && numbersOf(row.mean)[column] === best[column];
       const suffix = !unit && column >= 2 && cell !== "–" ? ` ${row.unit}` : "";
       return html`<td class="${isBest ? "best" : ""}">${cell}${suffix}</td>`;
     });
   const remarks = ({ note, missing }: ComparisonRow) =>
-    [note ?? "", missing ? `${missing} distances missing` : ""].filter((part) => part !== "").join("; ");
+    [note ?? "", missing ? `${missing} ${missing === 1 ? "distance" : "distances"} missing` : ""]
+      .filter((part) => part !== "")
+      .join("; ");
   return html`<div class="scroll"><table><thead><tr><th class="text">Method</th>${headings.map((heading) => html`<th>${heading}</th>`)}</tr></thead>
 <tbody>${rows.map((row) => html`<tr><td class="text">${row.method}${remarks(row) && html` <small>${remarks(row)}</small>`}</td>${cells(row)}</tr>`)}</tbody></table></div>`;
 }
@@ -72,15 +78,16 @@ function scoreRow(row: CaseScore, style: "" | "mean" = ""): Html {
   return html`<tr class="${style}"><td class="text">${row.id}</td><td class="text">${row.class}</td>${bar}${rest.map((cell) => html`<td>${cell}</td>`)}</tr>`;
 }
 
+const isEligible = ({ missing = 0 }: ComparisonRow, column: number) => column < 2 || missing === 0;
 const numbersOf = ({ dice, jaccard, hd95, asd }: MeanScore) => [dice, jaccard, hd95, asd];
 
-/** Largest overlap and smallest distance; null where a column has no number or can't be compared. */
-function bestPerColumn(
-  rows: readonly ComparisonRow[],
-  distancesCompare: boolean,
-): (number | null | undefined)[] {
+/** Largest overlap, and smallest distance of the methods that miss none (leaving out failures is no merit); undefined where a column has no number or can't be compared. */
+function bestPerColumn(rows: readonly ComparisonRow[], distancesCompare: boolean): (number | undefined)[] {
   return [0, 1, 2, 3].map((column) => {
-    const values = rows.map(({ mean }) => numbersOf(mean)[column]).filter((value) => value != null);
+    const values = rows
+      .filter((row) => isEligible(row, column))
+      .map(({ mean }) => numbersOf(mean)[column])
+      .filter((value) => value != null);
     if (values.length === 0 || (column >= 2 && !distancesCompare)) return undefined;
     return column < 2 ? Math.max(...values) : Math.min(...values);
   });

@@ -55,7 +55,7 @@ export function frameOf(shown: ReportCase): Frame {
 /**
  * One slice through `at` (voxel [D, H, W]) as a PNG: grey image in radiological orientation, voxels in their
  * true proportions, and over it either both contours (where they coincide, dashes of both colours) or the
- * uncertainty as heat with the prediction's contour thin on top.
+ * uncertainty as heat with the prediction's edge, white inside and black outside.
  */
 export function renderSlice(
   shown: ReportCase,
@@ -80,7 +80,7 @@ export function renderSlice(
     rgb.set(colour, pixel * 3);
   }
   if (layer === "contours") drawContours(rgb, raster, shown);
-  else if (shown.uncertainty) drawThin(rgb, raster, shown.prediction, [255, 255, 255]);
+  else if (shown.uncertainty) drawEdge(rgb, raster, shown.prediction);
   return { png: encodePng(rgb, width, height), width, height };
 }
 
@@ -118,36 +118,45 @@ function rasterOf({ shape, spacingMm }: Grid, { across, down, right }: View, box
   return { width, height, voxelOf };
 }
 
-/** Both outlines; where they fall together, dashes of six pixels take turns. */
+/** Both outlines; where they fall together, dashes take turns. */
 function drawContours(rgb: Uint8Array, raster: Raster, { reference, prediction }: ReportCase): void {
-  const ofReference = outline(raster, reference);
-  const ofPrediction = outline(raster, prediction);
+  const reach = lineReach(raster);
+  const ofReference = outline(raster, reference, reach);
+  const ofPrediction = outline(raster, prediction, reach);
+  const dash = 5 * reach + 1;
   for (let pixel = 0; pixel < ofReference.length; pixel++) {
     if (!ofReference[pixel] && !ofPrediction[pixel]) continue;
-    const turn = Math.floor(((pixel % raster.width) + Math.floor(pixel / raster.width)) / 6) % 2 === 0;
+    const turn = Math.floor(((pixel % raster.width) + Math.floor(pixel / raster.width)) / dash) % 2 === 0;
     const showsReference = ofReference[pixel] && (!ofPrediction[pixel] || turn);
     rgb.set(showsReference ? REFERENCE_COLOUR : PREDICTION_COLOUR, pixel * 3);
   }
 }
 
-function drawThin(rgb: Uint8Array, raster: Raster, labels: Uint8Array, colour: Rgb): void {
-  outline(raster, labels, 1).forEach((on, pixel) => {
-    if (on) rgb.set(colour, pixel * 3);
+/** White inside and black outside of the edge, so that it shows on tissue and on any heat. */
+function drawEdge(rgb: Uint8Array, raster: Raster, labels: Uint8Array): void {
+  outline(raster, labels, lineReach(raster)).forEach((on, pixel) => {
+    if (on) rgb.fill(labels[raster.voxelOf[pixel]!] === 0 ? 0 : 255, pixel * 3, pixel * 3 + 3);
   });
 }
 
-/** 1 on both sides of every edge between labels: two pixels wide; with `sides` 1 only on the side that comes first. */
-function outline({ width, height, voxelOf }: Raster, labels: Uint8Array, sides: 1 | 2 = 2): Uint8Array {
+/** Pixels to each side of an edge: large pictures are shown smaller, so their lines must be wider. */
+const lineReach = ({ width, height }: Raster) =>
+  Math.max(1, Math.round(Math.max(width, height) / SHORTEST_LONG_SIDE));
+
+/** 1 on the `reach` pixels to each side of every edge between labels. */
+function outline({ width, height, voxelOf }: Raster, labels: Uint8Array, reach: number): Uint8Array {
   const marked = new Uint8Array(width * height);
-  const markEdge = (a: number, b: number) => {
-    if (labels[voxelOf[a]!] === labels[voxelOf[b]!]) return;
-    marked[a] = 1;
-    if (sides === 2) marked[b] = 1;
-  };
   for (let y = 0, pixel = 0; y < height; y++) {
     for (let x = 0; x < width; x++, pixel++) {
-      if (x + 1 < width) markEdge(pixel, pixel + 1);
-      if (y + 1 < height) markEdge(pixel, pixel + width);
+      const label = labels[voxelOf[pixel]!];
+      if (x + 1 < width && labels[voxelOf[pixel + 1]!] !== label) {
+        for (let i = Math.max(0, x + 1 - reach); i < Math.min(width, x + 1 + reach); i++)
+          marked[pixel - x + i] = 1;
+      }
+      if (y + 1 < height && labels[voxelOf[pixel + width]!] !== label) {
+        for (let i = Math.max(0, y + 1 - reach); i < Math.min(height, y + 1 + reach); i++)
+          marked[i * width + x] = 1;
+      }
     }
   }
   return marked;

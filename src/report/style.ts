@@ -55,7 +55,7 @@ details{margin-top:8px}summary{cursor:pointer;color:var(--soft);padding:4px 0}
 figure{margin:0}
 .chart figcaption{font-weight:600;margin-bottom:6px}
 .chart svg{width:100%;height:auto;display:block;overflow:visible}
-.grid path{stroke:var(--rule)}.grid text{fill:var(--soft);font-size:12px}
+.grid path{stroke:var(--rule)}.grid text{fill:var(--soft);font-size:15px}
 .grid .y{text-anchor:end}.grid .x{text-anchor:middle}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round}.band{opacity:.16;stroke:none}
 .keys{display:flex;flex-wrap:wrap;gap:2px 18px;margin:6px 0 0;padding:0;list-style:none;font-size:.85rem}
