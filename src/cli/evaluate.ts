@@ -1,0 +1,34 @@
+import { Command, Option } from "commander";
+import { deviceOption, precisionOption, status } from "./options.js";
+
+interface EvaluateArguments {
+  readonly run: string;
+  readonly data: string;
+  readonly split: "test" | "labeled";
+  readonly out?: string;
+  readonly json?: true;
+  readonly device?: string;
+  readonly precision?: "auto" | "fp32" | "bf16";
+}
+
+export function evaluateCommand(): Command {
+  return new Command("evaluate")
+    .description("Score a run against labels: Dice, Jaccard and surface distances of every case.")
+    .requiredOption("--run <run>", "run directory")
+    .requiredOption("--data <dir>", "data directory")
+    .addOption(new Option("--split <split>", "cases to score").choices(["test", "labeled"]).default("test"))
+    .option("--out <dir>", "write label maps, scores and a report there")
+    .option("--json", "print the scores as JSON instead of a table")
+    .addOption(deviceOption())
+    .addOption(precisionOption())
+    .action(runEvaluate);
+}
+
+async function runEvaluate({ json, ...options }: EvaluateArguments): Promise<void> {
+  const [{ evaluate }, { toTable }] = await Promise.all([
+    import("../inference/evaluate.js"),
+    import("../metrics/score-table.js"),
+  ]);
+  const evaluation = await evaluate({ ...options, onStatus: status });
+  process.stdout.write(json ? `${JSON.stringify(evaluation, null, 2)}\n` : toTable(evaluation));
+}

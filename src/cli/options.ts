@@ -1,0 +1,20 @@
+import { InvalidArgumentError, Option } from "commander";
+
+/** "3" -> 3; refuses what is no whole number of at least `least`. */
+export function wholeNumber(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isInteger(value) && value >= least) return value;
+    throw new InvalidArgumentError(`expected a whole number, at least ${least}`);
+  };
+}
+
+/** Gathers an option that may be given again and again. */
+export const collected = (value: string, before: readonly string[] = []): string[] => [...before, value];
+
+export const deviceOption = () => new Option("--device <device>", "cpu, cuda, cuda:N or mps");
+export const precisionOption = () =>
+  new Option("--precision <precision>", "arithmetic of the network").choices(["auto", "fp32", "bf16"]);
+
+/** A line about what is being done; standard output is left to results. */
+export const status = (line: string): void => void process.stderr.write(`${line}\n`);
