@@ -1,7 +1,10 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
-import { readVolume } from "./read.js";
+import { readLabelMap, readVolume } from "./read.js";
+import { voxelCount } from "./volume.js";
+import { writeLabelMap } from "./write.js";
 
 /** Odd but valid files, what nibabel reads from them, and files to refuse; not part of the project. */
 const DIR = resolve(import.meta.dirname, "../../../shared/data/formats");
@@ -50,6 +53,27 @@ describe.skipIf(!here)(title, () => {
     near(max, want.max);
     near(data[(3 * h + 2) * w + 1]!, want.voxel_1_2_3!);
   });
+
+  it.each(images.filter(([, want]) => is3d(want)))(
+    "writes labels exactly onto the grid of %s",
+    async (name) => {
+      const dir = mkdtempSync(join(tmpdir(), "penumbra-grid-"));
+      try {
+        const { grid } = await readVolume(join(DIR, name));
+        await writeLabelMap(join(dir, "labels.nii.gz"), {
+          grid,
+          data: new Uint8Array(voxelCount(grid.shape)),
+        });
+        const written = (await readLabelMap(join(dir, "labels.nii.gz"))).grid;
+        expect(written.shape).toEqual(grid.shape);
+        const single = (values: readonly number[]) => values.map((value) => Math.fround(value) + 0);
+        expect(single(written.affine!)).toEqual(single(grid.affine!));
+        expect(single(written.spacingMm!)).toEqual(single(grid.spacingMm!));
+      } finally {
+        rmSync(dir, { recursive: true });
+      }
+    },
+  );
 
   it.each(images.filter(([, want]) => !is3d(want)))("refuses %s: not one volume", async (name) => {
     await expect(readVolume(join(DIR, name))).rejects.toThrow(/4-D image of .* expected one 3-D volume/);

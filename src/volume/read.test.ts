@@ -142,6 +142,26 @@ describe("readVolume", () => {
   });
 });
 
+it("answers a damaged header with bad input or an image, never another error", async () => {
+  let state = 2024; // Numerical Recipes' generator: the same damage every time
+  const below = (n: number) => {
+    state = (Math.imul(state, 1664525) + 1013904223) >>> 0;
+    return Math.floor((state / 2 ** 32) * n);
+  };
+  const path = join(dir, "fuzzed.nii");
+  for (let round = 0; round < 400; round++) {
+    const head = header({ dims: [3, 4, 5, 6], type: [2, 4, 16][round % 3]!, little: round % 2 === 0 });
+    for (let change = below(4); change >= 0; change--) head[below(352)] = below(256);
+    const file = Buffer.concat([head, new Uint8Array(480)]);
+    await writeFile(path, round % 4 === 0 ? gzipSync(file).subarray(0, 20 + below(400)) : file);
+    const error = await readVolume(path).then(
+      () => null,
+      (reason: Error) => reason,
+    );
+    if (error) expect(error).toMatchObject({ name: "PenumbraError", code: "bad-input" });
+  }
+});
+
 describe("readLabelMap", () => {
   const labels = async (values: number[]) => {
     const data = Float32Array.from({ length: 64 }, (_, i) => values[i] ?? 0);
