@@ -3,7 +3,7 @@ import { PenumbraError } from "../errors.js";
 import { describeConfigKeys, parseConfig, resolveConfig } from "./config.js";
 import { CONFIG_KEYS } from "./config-schema.js";
 import { editDistance, nearestName } from "./nearest-name.js";
-import { PRESETS } from "./presets.js";
+import { BASE_CONFIG, PRESETS } from "./presets.js";
 
 /** The one line that a person reads. */
 function complaint(work: () => unknown): string {
@@ -17,20 +17,20 @@ function complaint(work: () => unknown): string {
 }
 
 describe("layers", () => {
-  it("starts from the paper's choices", () => {
+  it("starts from the base", () => {
     const config = resolveConfig();
-    expect(config.stage1.consistency).toEqual({ weight: 0.15, distance: "dice", rampUp: 6000 });
+    expect(config.stage1.consistency).toEqual(BASE_CONFIG.stage1.consistency);
     expect(config.data.patchSize).toEqual([80, 112, 112]);
   });
 
   it("lets file override preset, and --set override both", () => {
     const preset = "la-half";
     const file = { stage1: { iterations: 50, contrast: { weight: 0.5 } } };
-    expect(resolveConfig({ preset }).stage1.iterations).toBe(1200);
+    expect(resolveConfig({ preset }).stage1.iterations).toBe(PRESETS[preset].config.stage1?.iterations);
     const config = resolveConfig({ preset, file, set: ["stage1.iterations=7", "data.patchSize=[16,32,32]"] });
     expect(config.stage1.iterations).toBe(7);
     expect(config.stage1.contrast).toMatchObject({ weight: 0.5, temperature: 0.07 });
-    expect(config.stage1.consistency.rampUp).toBe(1200);
+    expect(config.stage1.consistency.rampUp).toBe(PRESETS[preset].config.stage1?.consistency?.rampUp);
     expect(config.data.patchSize).toEqual([16, 32, 32]);
   });
 
