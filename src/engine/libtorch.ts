@@ -5,7 +5,15 @@ import { findAddon, prepareEnvironment } from "./find-libtorch.js";
 /** An opaque native tensor. */
 export type Handle = { readonly __penumbraTensor: unique symbol };
 
-export type NativeArgument = Handle | number | bigint | boolean | string | null | undefined | NativeArgument[];
+export type NativeArgument =
+  | Handle
+  | number
+  | bigint
+  | boolean
+  | string
+  | null
+  | undefined
+  | NativeArgument[];
 export type NativeResult = Handle | number | boolean | null | undefined | NativeResult[];
 
 /** What `native/` exports. Everything above it goes through `Tensor` and the modules beside this one. */

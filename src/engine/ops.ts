@@ -1,4 +1,4 @@
-import { type Argument, call, type Tensor } from "./tensor.js";
+import { type Argument, call, callOwn, type Tensor } from "./tensor.js";
 
 /** 3-D convolution. x [B,I,D,H,W], weight [O,I,k,k,k], bias [O] -> [B,O,D',H',W'] */
 export const conv3d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride = 1, padding = 0): Tensor =>
@@ -12,7 +12,10 @@ export const conv3d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride = 
 export function upConv2(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const [b, i, d, h, w] = x.shape as [number, number, number, number, number];
   const o = weight.shape[1]!;
-  const columns = weight.reshape([i, o * 8]).transpose(0, 1).matmul(x.reshape([b, i, d * h * w]));
+  const columns = weight
+    .reshape([i, o * 8])
+    .transpose(0, 1)
+    .matmul(x.reshape([b, i, d * h * w]));
   return columns
     .reshape([b, o, 2, 2, 2, d, h, w])
     .permute([0, 1, 5, 2, 6, 3, 7, 4])
@@ -24,25 +27,18 @@ export function upConv2(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
 export const crossEntropy = (logits: Tensor, target: Tensor, ignore = -100): Tensor =>
   call("cross_entropy_loss", "", logits, target, null, 1, ignore);
 
-/** Batch normalization; training mode updates the running statistics. Source: Ioffe & Szegedy 2015. */
-export const batchNorm = (
+/**
+ * Batch normalization followed by ReLU, in one pass; training mode updates the running statistics.
+ * x [B,C,D,H,W]; parameters [C] each. Source: Ioffe & Szegedy 2015.
+ */
+export const batchNormRelu = (
   x: Tensor,
   parameters: { weight: Tensor; bias: Tensor; runningMean: Tensor; runningVar: Tensor },
   training: boolean,
-): Tensor =>
-  call(
-    "batch_norm",
-    "",
-    x,
-    parameters.weight,
-    parameters.bias,
-    parameters.runningMean,
-    parameters.runningVar,
-    training,
-    0.1,
-    1e-5,
-    true,
-  );
+): Tensor => {
+  const { weight, bias, runningMean, runningVar } = parameters;
+  return callOwn("batch_norm_relu", x, weight, bias, runningMean, runningVar, training, 0.1, 1e-5);
+};
 
 /** Instance normalization without affine parameters. */
 export const instanceNorm = (x: Tensor): Tensor =>

@@ -110,6 +110,12 @@ export class Tensor {
     native().toBytes(source.handle, values);
     return values;
   }
+  toBigInt64Array(): BigInt64Array {
+    const source = this.dtype === "int64" ? this : this.to("int64");
+    const values = new BigInt64Array(source.numel());
+    native().toBytes(source.handle, values);
+    return values;
+  }
 
   numel(): number {
     return this.shape.reduce((product, n) => product * n, 1);
@@ -156,6 +162,12 @@ export class Tensor {
   }
   mean(dims?: readonly number[], keepDim = false): Tensor {
     return dims ? call("mean", "dim", this, dims, keepDim) : call("mean", "", this);
+  }
+  max(): Tensor {
+    return call("max", "", this);
+  }
+  amax(dims: readonly number[], keepDim = false): Tensor {
+    return call("amax", "", this, dims, keepDim);
   }
   logsumexp(dims: readonly number[], keepDim = false): Tensor {
     return call("logsumexp", "", this, dims, keepDim);
@@ -288,14 +300,18 @@ type Options = { dtype?: DType; device?: string };
 const make = (name: string, first: Argument[], { dtype = "float32", device = "cpu" }: Options): Tensor =>
   call(name, "", ...first, DTYPES[dtype], null, device, null);
 
-export const zeros = (shape: readonly number[], options: Options = {}): Tensor => make("zeros", [shape], options);
-export const ones = (shape: readonly number[], options: Options = {}): Tensor => make("ones", [shape], options);
+export const zeros = (shape: readonly number[], options: Options = {}): Tensor =>
+  make("zeros", [shape], options);
+export const ones = (shape: readonly number[], options: Options = {}): Tensor =>
+  make("ones", [shape], options);
 export const full = (shape: readonly number[], value: number, options: Options = {}): Tensor =>
   make("full", [shape, value], options);
 /** Standard normal draws from libtorch's seeded generator. */
-export const randn = (shape: readonly number[], options: Options = {}): Tensor => make("randn", [shape], options);
+export const randn = (shape: readonly number[], options: Options = {}): Tensor =>
+  make("randn", [shape], options);
 /** Uniform draws from [0, 1). */
-export const rand = (shape: readonly number[], options: Options = {}): Tensor => make("rand", [shape], options);
+export const rand = (shape: readonly number[], options: Options = {}): Tensor =>
+  make("rand", [shape], options);
 export const randperm = (n: number, options: Options = {}): Tensor =>
   make("randperm", [n], { dtype: "int64", ...options });
 export const cat = (tensors: readonly Tensor[], dim: number): Tensor => call("cat", "", tensors, dim);

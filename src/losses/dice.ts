@@ -16,7 +16,9 @@ export function binaryDiceLoss(probability: Tensor, target: Tensor): Tensor {
 export function diceLoss(logits: Tensor, target: Tensor): Tensor {
   const [b, classes, ...space] = logits.shape;
   if (target.shape.join() !== [b, ...space].join()) {
-    throw new Error(`diceLoss: logits are [${logits.shape}] but the target is [${target.shape}]; expected [B,C,...] and [B,...]`);
+    throw new Error(
+      `diceLoss: logits are [${logits.shape}] but the target is [${target.shape}]; expected [B,C,...] and [B,...]`,
+    );
   }
   const probabilities = logits.softmax(1);
   const losses = Array.from({ length: classes! - 1 }, (_, i) =>

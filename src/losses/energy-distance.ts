@@ -43,11 +43,7 @@ const diceOf =
 const meanSquare: PairDistances = (a, b) => {
   const x = together(a);
   const { inner, normX, normY } = products(x, together(b));
-  return normX
-    .add(normY)
-    .sub(inner.mul(2))
-    .squeeze(0)
-    .div(x.shape[2]!);
+  return normX.add(normY).sub(inner.mul(2)).squeeze(0).div(x.shape[2]!);
 };
 
 /** Σ_n q(log q - log p), p from a and q from b, softmax over an axis: [S,T] */
@@ -55,7 +51,11 @@ function divergence(a: Tensor, b: Tensor, axis: number): Tensor {
   const logP = a.logSoftmax(axis).reshape([a.shape[0]!, -1]);
   const logQ = b.logSoftmax(axis).reshape([b.shape[0]!, -1]);
   const q = logQ.exp();
-  return q.mul(logQ).sum([1]).unsqueeze(0).sub(logP.matmul(q.transpose(0, 1)));
+  return q
+    .mul(logQ)
+    .sum([1])
+    .unsqueeze(0)
+    .sub(logP.matmul(q.transpose(0, 1)));
 }
 
 const voxelsOf = (logits: Tensor) => logits.shape.slice(2).reduce((product, n) => product * n, 1);

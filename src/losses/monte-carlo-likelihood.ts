@@ -7,12 +7,11 @@ import { call, type Tensor } from "../engine/tensor.js";
  */
 export function monteCarloLikelihoodLoss(samples: Tensor, labels: Tensor): Tensor {
   const [b, s, c, v] = samples.shape as [number, number, number, number];
-  const target = labels.unsqueeze(1).expand([b, s, v]).reshape([b * s, v]);
+  const target = labels
+    .unsqueeze(1)
+    .expand([b, s, v])
+    .reshape([b * s, v]);
   const perVoxel = call("cross_entropy_loss", "", samples.reshape([b * s, c, v]), target, null, 0);
   const logLikelihood = perVoxel.reshape([b, s, v]).sum([2]).neg();
-  return logLikelihood
-    .logsumexp([1])
-    .sub(Math.log(s))
-    .mean()
-    .div(-v);
+  return logLikelihood.logsumexp([1]).sub(Math.log(s)).mean().div(-v);
 }

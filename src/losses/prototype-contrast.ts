@@ -56,6 +56,15 @@ export class PrototypeEstimator {
     ]);
   }
 
+  /** Copies saved statistics. @throws Error naming one that is missing. */
+  loadState(state: ReadonlyMap<string, Tensor>): void {
+    for (const [name, tensor] of this.stateDict()) {
+      const saved = state.get(name);
+      if (!saved) throw new Error(`PrototypeEstimator: the state lacks "${name}"`);
+      tensor.copy_(saved);
+    }
+  }
+
   dispose(): void {
     for (const tensor of this.stateDict().values()) tensor.dispose();
   }
@@ -84,7 +93,10 @@ export function prototypeContrast(
   { mean, variance }: { mean: Tensor; variance: Tensor },
   { temperature, ignoreClass }: PrototypeContrastOptions,
 ): Tensor | null {
-  const taking = ignoreClass === null ? null : call("nonzero", "", call("ne", "Scalar", labels, ignoreClass)).reshape([-1]);
+  const taking =
+    ignoreClass === null
+      ? null
+      : call("nonzero", "", call("ne", "Scalar", labels, ignoreClass)).reshape([-1]);
   if (taking?.shape[0] === 0) return null;
   const f = unitRows(taking ? features.indexSelect(0, taking) : features);
   const target = taking ? labels.indexSelect(0, taking) : labels;

@@ -118,7 +118,10 @@ export class AuaStage1 implements Method {
     const b = batch.images.shape[0]!;
     const images = batch.images.slice(0, batch.labeled, b);
     const noisy = images.add(this.#draws.teacherNoise(images));
-    const distribution = this.teacher.distribution(this.teacher.embed(noisy), batch.region.slice(0, batch.labeled, b));
+    const distribution = this.teacher.distribution(
+      this.teacher.embed(noisy),
+      batch.region.slice(0, batch.labeled, b),
+    );
     return sampleLogits(distribution, this.#draws.teacherSamples(distribution, this.options.samples));
   }
 
@@ -128,7 +131,10 @@ export class AuaStage1 implements Method {
   }
 
   state(): StateDict {
-    return new Map([...under("network", this.network.stateDict()), ...under("teacher", this.teacher.stateDict())]);
+    return new Map([
+      ...under("network", this.network.stateDict()),
+      ...under("teacher", this.teacher.stateDict()),
+    ]);
   }
   dispose(): void {
     this.network.dispose();

@@ -41,7 +41,10 @@ export class AuaStage2 implements Method {
       supervised: { value: scope(() => supervisedLoss(logits.slice(0, 0, n), batch.labels)), weight: 1 },
     };
     if (pseudo) {
-      terms.pseudo = { value: scope(() => supervisedLoss(logits.slice(0, n, b), pseudo)), weight: pseudoWeight };
+      terms.pseudo = {
+        value: scope(() => supervisedLoss(logits.slice(0, n, b), pseudo)),
+        weight: pseudoWeight,
+      };
     }
     this.estimator.update(featureRows(z.slice(0, 0, n)), batch.labels.reshape([-1]));
     if (prototypeWeight > 0) {

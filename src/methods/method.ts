@@ -43,7 +43,9 @@ export interface Method {
 /** Tensors of a state under "prefix.", by the rest of their names. */
 export function part(state: StateDict, prefix: string): StateDict {
   const start = `${prefix}.`;
-  return new Map([...state].filter(([name]) => name.startsWith(start)).map(([name, t]) => [name.slice(start.length), t]));
+  return new Map(
+    [...state].filter(([name]) => name.startsWith(start)).map(([name, t]) => [name.slice(start.length), t]),
+  );
 }
 
 /** A state with every name under "prefix.". */

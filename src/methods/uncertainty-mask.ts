@@ -24,7 +24,9 @@ export function confidentVoxels(
           const noisy = images.add(draws.teacherNoise(images));
           return teacher.meanLogits(teacher.embed(noisy)).softmax(1);
         });
-      const mean = Array.from({ length: PASSES }, pass).reduce((sum, p) => sum.add(p)).div(PASSES);
+      const mean = Array.from({ length: PASSES }, pass)
+        .reduce((sum, p) => sum.add(p))
+        .div(PASSES);
       const entropy = mean.mul(mean.add(1e-6).log()).sum([1], true).neg();
       const most = Math.log(teacher.options.classes);
       const threshold = (0.75 + 0.25 * sigmoidRampUp(iteration, length)) * most;

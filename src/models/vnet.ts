@@ -95,7 +95,9 @@ export class VNet extends Module {
     for (const [level, name] of LEVELS.entries()) {
       const convolutions = Math.min(level + 1, 3);
       const channels = level === 0 ? inChannels : width(level);
-      this.#encoder.push(this.child(`block_${name}`, new ConvBlock(convolutions, channels, width(level), options)));
+      this.#encoder.push(
+        this.child(`block_${name}`, new ConvBlock(convolutions, channels, width(level), options)),
+      );
       if (level === 4) break;
       this.#down.push(this.child(`block_${name}_dw`, new DownBlock(width(level), width(level + 1), options)));
     }
@@ -106,7 +108,9 @@ export class VNet extends Module {
       const below = ["five", ...DECODER][i];
       this.#up.push(this.child(`block_${below}_up`, new UpBlock(width(level + 1), width(level), options)));
       const convolutions = Math.min(level + 1, 3);
-      this.#decoder.push(this.child(`block_${name}`, new ConvBlock(convolutions, width(level), width(level), options)));
+      this.#decoder.push(
+        this.child(`block_${name}`, new ConvBlock(convolutions, width(level), width(level), options)),
+      );
     }
     this.#outConv = this.child("out_conv", new Conv3d(filters, filters, 1, device));
     this.#dropout = this.child("dropout", new ChannelDropout(options.dropout));

@@ -5,7 +5,9 @@ import { Module } from "./module.js";
 /** PyTorch's default for convolutions: uniform within ±1/sqrt(fan in) for weight and bias. */
 function uniform(shape: readonly number[], fanIn: number, device: string): Tensor {
   const bound = 1 / Math.sqrt(fanIn);
-  return rand(shape, { device }).mul(2 * bound).sub(bound);
+  return rand(shape, { device })
+    .mul(2 * bound)
+    .sub(bound);
 }
 
 /** Convolution with bias. [B,in,D,H,W] -> [B,out,...] */

@@ -1,4 +1,4 @@
-import { batchNorm, groupNorm, instanceNorm } from "../engine/ops.js";
+import { batchNormRelu, groupNorm, instanceNorm } from "../engine/ops.js";
 import { ones, type Tensor, zeros } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
@@ -28,7 +28,7 @@ class BatchNormRelu extends NormRelu {
   readonly #batches: Tensor;
   forward(x: Tensor): Tensor {
     if (this.training) this.#batches.copy_(this.#batches.add(1));
-    return batchNorm(x, this.#tensors, this.training).relu();
+    return batchNormRelu(x, this.#tensors, this.training);
   }
 }
 

@@ -37,7 +37,13 @@ export class Sgd {
         const velocities = moved.map((i) => this.#velocities[i]!);
         if (moved.length === 0) return;
         callVoid("_foreach_mul_", "Scalar", velocities, momentum);
-        callVoid("_foreach_add_", "List", velocities, moved.map((i) => gradients[i]!), 1);
+        callVoid(
+          "_foreach_add_",
+          "List",
+          velocities,
+          moved.map((i) => gradients[i]!),
+          1,
+        );
         callVoid("_foreach_add_", "List", velocities, parameters, weightDecay);
         callVoid("_foreach_add_", "List", parameters, velocities, -learningRate);
       }),

@@ -10,4 +10,5 @@ export function sigmoidRampUp(iteration: number, length: number): number {
 }
 
 /** Decay of the teacher's moving average: min(1 - 1/(iteration+1), decay); early on a true average. */
-export const teacherDecay = (iteration: number, decay: number): number => Math.min(1 - 1 / (iteration + 1), decay);
+export const teacherDecay = (iteration: number, decay: number): number =>
+  Math.min(1 - 1 / (iteration + 1), decay);

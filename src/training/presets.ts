@@ -33,7 +33,7 @@ export const BASE_CONFIG: Config = {
   stage1: {
     iterations: 6000,
     samples: 6,
-    consistency: { weight: 0.15, distance: "dice", rampUp: 6000 },
+    consistency: { weight: 0.15, distance: "class-dice", rampUp: 6000 },
     emaDecay: 0.99,
     teacherNoise: 0.1,
     contrast: { weight: 0.09, temperature: 0.07, anchors: 9000, features: "per-voxel" },
@@ -75,13 +75,13 @@ const la: PartialConfig = {
 const laHalf: PartialConfig = {
   ...la,
   data: { ...la.data, patchSize: [48, 64, 64] },
-  optimizer: { decayEvery: 500 },
-  stage1: { iterations: 1200, consistency: { rampUp: 1200 } },
-  prototypes: { iterations: 200 },
-  stage2: { iterations: 1000 },
-  supervised: { iterations: 2200 },
+  optimizer: { decayEvery: 550 },
+  stage1: { iterations: 800, consistency: { rampUp: 800 } },
+  prototypes: { iterations: 100 },
+  stage2: { iterations: 700 },
+  supervised: { iterations: 1500 },
   inference: { stride: [8, 16, 16] },
-  checkpoint: { every: 200 },
+  checkpoint: { every: 100 },
 };
 
 const pancreas: PartialConfig = {
@@ -101,11 +101,11 @@ const colon: PartialConfig = {
 const hippocampus: PartialConfig = {
   data: { patchSize: [32, 48, 32], rotate90: false, flip: false },
   model: { classes: 3 },
-  optimizer: { decayEvery: 350 },
-  stage1: { iterations: 800, consistency: { rampUp: 800 } },
+  optimizer: { decayEvery: 400 },
+  stage1: { iterations: 600, consistency: { rampUp: 600 } },
   prototypes: { iterations: 100 },
-  stage2: { iterations: 800 },
-  supervised: { iterations: 1600 },
+  stage2: { iterations: 600 },
+  supervised: { iterations: 1200 },
   inference: { stride: [8, 16, 8] },
   checkpoint: { every: 200 },
   citation: [AUA, DECATHLON],

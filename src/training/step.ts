@@ -14,7 +14,7 @@ export function totalLoss(terms: LossTerms): Tensor {
 export interface StepFigures {
   readonly terms: Record<string, number>;
   readonly weights: Record<string, number>;
-  readonly total: number;
+  readonly loss: number;
 }
 
 /**
@@ -36,13 +36,13 @@ export function trainStep(
       terms: Object.fromEntries(entries.map(([name, { value }]) => [name, value.item()])),
       weights: Object.fromEntries(entries.map(([name, { weight }]) => [name, weight])),
     };
-    if (entries.length === 0) return { ...figures, total: 0 };
+    if (entries.length === 0) return { ...figures, loss: 0 };
     const total = totalLoss(terms);
     const value = total.item();
-    if (!Number.isFinite(value)) return { ...figures, total: value };
+    if (!Number.isFinite(value)) return { ...figures, loss: value };
     total.backward();
     optimizer.step(learningRate);
     method.afterStep(iteration);
-    return { ...figures, total: value };
+    return { ...figures, loss: value };
   });
 }

@@ -52,7 +52,9 @@ export class Golden {
   }
   /** The tensors under "prefix.", by the rest of their names. */
   state(prefix: string): Map<string, Tensor> {
-    return new Map(this.names(`${prefix}.`).map((name) => [name.slice(prefix.length + 1), this.tensor(name)]));
+    return new Map(
+      this.names(`${prefix}.`).map((name) => [name.slice(prefix.length + 1), this.tensor(name)]),
+    );
   }
 }
 

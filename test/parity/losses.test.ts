@@ -70,7 +70,10 @@ describe.each(goldenFiles("losses"))("%s", (file) => {
   it.each(golden.names("prototype.loss_"))("%s", (name) => {
     const [, ignored, tau] = /ignore(\d+)_tau(\d+)/.exec(name)!;
     const features = leaf(golden.tensor("prototype.features"));
-    const prototypes = { mean: golden.tensor("prototype.mean"), variance: golden.tensor("prototype.covariance") };
+    const prototypes = {
+      mean: golden.tensor("prototype.mean"),
+      variance: golden.tensor("prototype.covariance"),
+    };
     const options = { temperature: Number(tau), ignoreClass: ignored === "255" ? null : Number(ignored) };
     const loss = prototypeContrast(features, golden.tensor("prototype.labels"), prototypes, options)!;
     expectClose(loss, golden, name, 1e-5);

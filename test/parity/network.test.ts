@@ -81,7 +81,9 @@ describe.each(goldenFiles("network_"))("%s", (file) => {
     const z = network.embed(input);
     referenceLoss(network.meanLogits(z), network.features(z)).backward();
     const names = golden.names("train.grad.");
-    const scale = names.flatMap((name) => golden.values(name)).reduce((max, g) => Math.max(max, Math.abs(g)), 0);
+    const scale = names
+      .flatMap((name) => golden.values(name))
+      .reduce((max, g) => Math.max(max, Math.abs(g)), 0);
     const errors = names.map((name): [string, number] => {
       const actual = parameters.get(name.slice("train.grad.".length))!.grad!.toFloat32Array();
       const expected = golden.values(name);

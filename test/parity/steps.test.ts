@@ -25,7 +25,9 @@ function batchOf(golden: Golden, labeled: number): PatchBatch {
   const images = golden.tensor("image");
   const [, , d, h, w] = images.shape as [number, number, number, number, number];
   const labels = golden.raw("label").data as Uint8Array;
-  const hostLabels = Array.from({ length: labeled }, (_, i) => labels.slice(i * d * h * w, (i + 1) * d * h * w));
+  const hostLabels = Array.from({ length: labeled }, (_, i) =>
+    labels.slice(i * d * h * w, (i + 1) * d * h * w),
+  );
   return {
     images,
     labeled,
@@ -40,7 +42,9 @@ function expectStepped(network: SegmentationNetwork, golden: Golden, after: stri
   const state = network.stateDict();
   for (const [name, expected] of golden.state(after)) {
     const actual = state.get(name)!.to("float32").toFloat32Array();
-    expect(relativeError(actual, expected.to("float32").toFloat32Array()), `${after}.${name}`).toBeLessThan(1e-4);
+    expect(relativeError(actual, expected.to("float32").toFloat32Array()), `${after}.${name}`).toBeLessThan(
+      1e-4,
+    );
   }
   const moved = [...golden.state(after).keys()].filter((name) => golden.has(`${before}.${name}`));
   expect(moved.length).toBeGreaterThan(0);
@@ -94,7 +98,9 @@ describe.each(goldenFiles("stage1_step"))("%s", (file) => {
       expectClose(terms.dice!.value, golden, "loss.dice", 1e-5);
       expectClose(terms.contrast!.value, golden, "loss.boundary_contrastive", 1e-5);
       expectClose(terms.consistency!.value, golden, "loss.consistency_distance", 1e-4);
-      expect(relativeError([terms.consistency!.weight], golden.values("consistency_weight"))).toBeLessThan(1e-6);
+      expect(relativeError([terms.consistency!.weight], golden.values("consistency_weight"))).toBeLessThan(
+        1e-6,
+      );
       const total = step(method.network, terms, () => method.afterStep(iteration));
       expectClose(total, golden, "loss", 1e-5);
       expectStepped(method.network, golden, "after.student", "student");
@@ -139,7 +145,12 @@ describe.each(goldenFiles("stage2_step"))("%s", (file) => {
       expectClose(estimator.mean, golden, "prototype_after.mean", 1e-5);
       expectClose(estimator.variance, golden, "prototype_after.covariance", 1e-5);
       expectClose(estimator.count, golden, "prototype_after.amount", 1e-5);
-      expectClose(step(network, terms, () => {}), golden, "loss", 1e-5);
+      expectClose(
+        step(network, terms, () => {}),
+        golden,
+        "loss",
+        1e-5,
+      );
       expectStepped(network, golden, "after.student", "student");
     });
   });

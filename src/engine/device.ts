@@ -1,0 +1,30 @@
+import { badInput, PenumbraError } from "../errors.js";
+import { cpuCapability } from "./find-libtorch.js";
+import { libtorchFacts } from "./libtorch.js";
+import type { Precision } from "./precision.js";
+
+/**
+ * Checks that a device, "cpu", "cuda", "cuda:1" or "mps", is there.
+ * @throws PenumbraError "bad-input" for another word, "environment" when this libtorch does not see the device.
+ */
+export function checkDevice(device: string): string {
+  if (device === "cpu") return device;
+  const { cudaDevices, mps, version } = libtorchFacts();
+  const cuda = /^cuda(?::(\d+))?$/.exec(device);
+  if (!cuda && device !== "mps") throw badInput(`--device ${device}: expected cpu, cuda, cuda:N or mps`);
+  const there = cuda ? Number(cuda[1] ?? 0) < cudaDevices : mps;
+  if (there) return device;
+  throw new PenumbraError(
+    "environment",
+    `device ${device} is not there: libtorch ${version} sees ${cudaDevices} CUDA devices and ${mps ? "an" : "no"} MPS device; ` +
+      "use --device cpu, or point TORCH_DIR to a libtorch built for it and run: npm run setup",
+  );
+}
+
+/** "auto" is bf16 where the hardware computes it natively (AMX, AVX-512 BF16, CUDA), else fp32. */
+export function resolvePrecision(wanted: Precision | "auto", device: string): Precision {
+  if (wanted !== "auto") return wanted;
+  if (device.startsWith("cuda")) return "bf16";
+  const { amx, avx512Bf16 } = cpuCapability();
+  return device === "cpu" && (amx || avx512Bf16) ? "bf16" : "fp32";
+}

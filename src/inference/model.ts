@@ -1,0 +1,108 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
+import { noGrad } from "../engine/autograd.js";
+import { type Precision, withPrecision } from "../engine/precision.js";
+import { scope } from "../engine/scope.js";
+import { cat, type Tensor } from "../engine/tensor.js";
+import { badInput } from "../errors.js";
+import { part } from "../methods/method.js";
+import type { SegmentationNetwork } from "../models/segmentation-network.js";
+import { drawNoise, sampleLogits } from "../models/stochastic-head.js";
+import { readState } from "../training/checkpoint.js";
+import type { Config } from "../training/config.js";
+import { readRun } from "../training/run-directory.js";
+import { newNetwork } from "../training/stages.js";
+import type { Triple } from "../volume/volume.js";
+import { slidingWindow } from "./sliding-window.js";
+
+/** A trained run, ready to segment. */
+export interface Model {
+  readonly config: Config;
+  readonly classNames: readonly string[];
+  readonly network: SegmentationNetwork;
+  /**
+   * The network whose predicted distribution was trained: AUA's stage-1 student. Stage 2 and the supervised baseline
+   * train mean logits only, so their own covariance says nothing; null for the baseline.
+   */
+  readonly stochastic: SegmentationNetwork | null;
+}
+
+/** Probabilities [C,D,H,W] and, when asked for, the voxel entropy (nats) [D,H,W]. */
+export interface Segmentation {
+  readonly probabilities: Float32Array;
+  readonly labels: Uint8Array;
+  readonly uncertainty: Float32Array | null;
+}
+
+/**
+ * Loads what `train` left in a run directory.
+ * @throws PenumbraError "bad-input" when there is no finished model in it.
+ */
+export function loadModel(runDir: string, device: string): Model {
+  const { config, run } = readRun(runDir);
+  const path = join(runDir, "model.safetensors");
+  if (!existsSync(path)) {
+    const why = existsSync(join(runDir, "checkpoints"))
+      ? `training is not finished; go on with: penumbra train --resume ${runDir}`
+      : "it is no finished run";
+    throw badInput(`${path} is missing: ${why}`);
+  }
+  const here = { ...config, device };
+  return scope(() => {
+    const state = readState(path, device);
+    const network = newNetwork(here).loadState(part(state, "network")).evaluate();
+    const labeler = part(state, "labeler");
+    const stochastic = labeler.size > 0 ? newNetwork(here).loadState(labeler).evaluate() : null;
+    return { config: here, classNames: run.classNames, network, stochastic };
+  });
+}
+
+export interface SegmentOptions {
+  readonly precision: Precision;
+  readonly uncertainty: boolean;
+  readonly onWindow?: (done: number, total: number) => void;
+}
+
+/** Segments a normalized image [D,H,W]: sliding window, softmax, uniform mean over overlaps, argmax. */
+export function segment(
+  model: Model,
+  image: Float32Array,
+  shape: Triple,
+  options: SegmentOptions,
+): Segmentation {
+  const { config } = model;
+  const classes = config.model.classes;
+  const samples = options.uncertainty ? config.inference.uncertaintySamples : 0;
+  return noGrad(() =>
+    scope(() => {
+      const run = (patch: Tensor): Tensor =>
+        withPrecision(options.precision, config.device, () => windowProbabilities(model, patch, samples));
+      const mean = slidingWindow(image, shape, run, {
+        patchSize: config.data.patchSize,
+        stride: config.inference.stride,
+        device: config.device,
+        ...(options.onWindow && { onWindow: options.onWindow }),
+      });
+      const probabilities = mean.slice(0, 0, classes);
+      const sampled = samples > 0 ? mean.slice(0, mean.shape[0]! - classes, mean.shape[0]!) : null;
+      return {
+        probabilities: probabilities.toFloat32Array(),
+        labels: probabilities.argmax(0).toUint8Array(),
+        uncertainty: sampled ? entropy(sampled).toFloat32Array() : null,
+      };
+    }),
+  );
+}
+
+/** [1,1,d,h,w] -> softmax of the mean logits [1,C,...], and behind it the mean softmax over samples [1,C,...] */
+function windowProbabilities(model: Model, patch: Tensor, samples: number): Tensor {
+  const probabilities = model.network.meanLogits(model.network.embed(patch)).softmax(1);
+  if (samples === 0 || !model.stochastic) return probabilities;
+  const distribution = model.stochastic.distribution(model.stochastic.embed(patch), null);
+  const logits = sampleLogits(distribution, drawNoise(distribution, samples)); // [1,S,C,V]
+  const sampled = logits.softmax(2).mean([1]).reshape(probabilities.shape);
+  return cat([probabilities, sampled], 1);
+}
+
+/** -Σ_c p log p over the first axis, in nats */
+const entropy = (p: Tensor): Tensor => p.mul(p.clamp(1e-12).log()).sum([0]).neg();

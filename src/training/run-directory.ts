@@ -1,0 +1,108 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { Dataset } from "../data/dataset.js";
+import { badInput } from "../errors.js";
+import { writeWhole } from "./checkpoint.js";
+import { type Config, parseConfig } from "./config.js";
+
+/** The form of run directories that this version reads and writes. */
+const FORMAT = 1;
+
+/** What a run was made from, beside its config: `run.json`. */
+export interface RunRecord {
+  readonly format: number;
+  readonly penumbra: string;
+  readonly libtorch: string;
+  readonly precision: string;
+  readonly created: string;
+  readonly git: { readonly commit: string; readonly modified: boolean } | null;
+  readonly data: string;
+  readonly classNames: readonly string[];
+  readonly labeled: readonly string[];
+  readonly unlabeled: readonly string[];
+  readonly test: readonly string[];
+}
+
+const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
+
+/** Version of this package. */
+export const packageVersion = (): string =>
+  (JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }).version;
+
+/** State of the source tree this package runs from, null outside a git checkout. */
+function gitState(): RunRecord["git"] {
+  const git = (...args: string[]) =>
+    execFileSync("git", ["-C", packageRoot, ...args], {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    }).trim();
+  try {
+    return { commit: git("rev-parse", "HEAD"), modified: git("status", "--porcelain") !== "" };
+  } catch {
+    return null;
+  }
+}
+
+export interface NewRun {
+  readonly config: Config;
+  readonly dataset: Dataset;
+  readonly libtorch: string;
+  readonly precision: string;
+}
+
+/**
+ * Makes a run directory with config.json and run.json.
+ * @throws PenumbraError "bad-input" when the directory is there and not empty; nothing in it is touched.
+ */
+export function createRun(dir: string, { config, dataset, libtorch, precision }: NewRun): RunRecord {
+  if (existsSync(dir) && readdirSync(dir).length > 0) {
+    throw badInput(
+      `${dir} is not empty: name a new directory with --out, or go on with: penumbra train --resume ${dir}`,
+    );
+  }
+  mkdirSync(join(dir, "checkpoints"), { recursive: true });
+  const ids = (cases: Dataset["test"]) => cases.map(({ id }) => id);
+  const record: RunRecord = {
+    format: FORMAT,
+    penumbra: packageVersion(),
+    libtorch,
+    precision,
+    created: new Date().toISOString(),
+    git: gitState(),
+    data: dataset.dir,
+    classNames: dataset.classNames,
+    labeled: ids(dataset.labeled),
+    unlabeled: ids(dataset.unlabeled),
+    test: ids(dataset.test),
+  };
+  writeWhole(dir, "config.json", `${JSON.stringify(config, null, 2)}\n`);
+  writeWhole(dir, "run.json", `${JSON.stringify(record, null, 2)}\n`);
+  return record;
+}
+
+/**
+ * Reads a run directory.
+ * @throws PenumbraError "bad-input" when it is none, or of another version's form.
+ */
+export function readRun(dir: string): { config: Config; run: RunRecord } {
+  if (!existsSync(dir)) throw badInput(`${dir}: no such run directory`);
+  const run = readJson(join(dir, "run.json"), dir) as RunRecord;
+  if (run.format !== FORMAT) {
+    throw badInput(
+      `${dir} was written by penumbra ${run.penumbra} (run format ${run.format}); this version reads format ${FORMAT}: use that version, or train again`,
+    );
+  }
+  return { run, config: parseConfig(readJson(join(dir, "config.json"), dir), join(dir, "config.json")) };
+}
+
+function readJson(path: string, dir: string): unknown {
+  if (!existsSync(path))
+    throw badInput(`${dir} is no run directory: it has no ${path.slice(dir.length + 1)}`);
+  try {
+    return JSON.parse(readFileSync(path, "utf8"));
+  } catch (cause) {
+    throw badInput(`${path} is not valid JSON; restore it or train again`, cause);
+  }
+}
