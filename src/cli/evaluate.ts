@@ -7,6 +7,7 @@ interface EvaluateArguments {
   readonly split: "test" | "labeled";
   readonly out?: string;
   readonly json?: true;
+  readonly uncertainty: boolean;
   readonly device?: string;
   readonly precision?: "auto" | "fp32" | "bf16";
 }
@@ -17,7 +18,8 @@ export function evaluateCommand(): Command {
     .requiredOption("--run <run>", "run directory")
     .requiredOption("--data <dir>", "data directory")
     .addOption(new Option("--split <split>", "cases to score").choices(["test", "labeled"]).default("test"))
-    .option("--out <dir>", "write label maps, scores and a report there")
+    .option("--out <dir>", "new directory for label maps, scores and a report (left out: inside the run)")
+    .option("--no-uncertainty", "leave the uncertainty maps out of the report")
     .option("--json", "print the scores as JSON instead of a table")
     .addOption(deviceOption())
     .addOption(precisionOption())
@@ -29,6 +31,7 @@ async function runEvaluate({ json, ...options }: EvaluateArguments): Promise<voi
     import("../inference/evaluate.js"),
     import("../metrics/score-table.js"),
   ]);
-  const evaluation = await evaluate({ ...options, onStatus: status });
+  const command = ["penumbra", ...process.argv.slice(2)].join(" ");
+  const evaluation = await evaluate({ ...options, command, onStatus: status });
   process.stdout.write(json ? `${JSON.stringify(evaluation, null, 2)}\n` : toTable(evaluation));
 }

@@ -1,10 +1,10 @@
 import { Command, CommanderError } from "commander";
 import { EXIT_CODES, PenumbraError } from "../errors.js";
+import { packageVersion } from "../version.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
 import { predictCommand } from "./predict.js";
 import { trainCommand } from "./train.js";
-import { packageVersion } from "./version.js";
 
 const BUG = 1;
 

@@ -13,7 +13,10 @@ interface PredictArguments {
 export function predictCommand(): Command {
   return new Command("predict")
     .description("Segment scans that nobody has labeled.")
-    .argument("<image...>", "scans: NIfTI (.nii, .nii.gz)")
+    .argument(
+      "<image...>",
+      "scans: NIfTI (.nii, .nii.gz, .hdr with .img), or the literature's left-atrium .h5",
+    )
     .requiredOption("--run <run>", "run directory")
     .requiredOption("--out <dir>", "where label maps go, one for each image")
     .option("--probabilities", "write the probabilities of each class too")

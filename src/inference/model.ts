@@ -1,7 +1,11 @@
 import { existsSync } from "node:fs";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { noGrad } from "../engine/autograd.js";
+import { checkDevice, resolvePrecision } from "../engine/device.js";
+import { flushDenormals, setThreads } from "../engine/libtorch.js";
 import { type Precision, withPrecision } from "../engine/precision.js";
+import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import { cat, type Tensor } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
@@ -57,13 +61,35 @@ export function loadModel(runDir: string, device: string): Model {
   });
 }
 
+/** Where and how a model computes, when it is not as it was trained. */
+export interface EngineOptions {
+  readonly device?: string;
+  readonly precision?: Config["precision"];
+}
+
+/**
+ * Loads a run's model onto a device that is there, and sets threads as in training.
+ * @throws PenumbraError as `loadModel`, "environment" for a device this machine lacks.
+ */
+export function openModel(runDir: string, options: EngineOptions): { model: Model; precision: Precision } {
+  const { config } = readRun(runDir);
+  const device = checkDevice(options.device ?? config.device);
+  const precision = resolvePrecision(options.precision ?? config.precision, device);
+  setThreads(config.threads, availableParallelism());
+  flushDenormals();
+  return { model: loadModel(runDir, device), precision };
+}
+
 export interface SegmentOptions {
   readonly precision: Precision;
   readonly uncertainty: boolean;
   readonly onWindow?: (done: number, total: number) => void;
 }
 
-/** Segments a normalized image [D,H,W]: sliding window, softmax, uniform mean over overlaps, argmax. */
+/**
+ * Segments a normalized image [D,H,W]: sliding window, softmax, uniform mean over overlaps, argmax. For uncertainty,
+ * libtorch's generators are seeded with the config's seed first, so that a scan always gets the same map.
+ */
 export function segment(
   model: Model,
   image: Float32Array,
@@ -73,6 +99,7 @@ export function segment(
   const { config } = model;
   const classes = config.model.classes;
   const samples = options.uncertainty ? config.inference.uncertaintySamples : 0;
+  if (samples > 0) seedGenerators(config.seed);
   return noGrad(() =>
     scope(() => {
       const run = (patch: Tensor): Tensor =>

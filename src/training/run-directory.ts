@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.js";
 import { badInput } from "../errors.js";
+import { packageVersion } from "../version.js";
 import { writeWhole } from "./checkpoint.js";
 import { type Config, parseConfig } from "./config.js";
 
@@ -27,10 +28,6 @@ export interface RunRecord {
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
-/** Version of this package. */
-export const packageVersion = (): string =>
-  (JSON.parse(readFileSync(join(packageRoot, "package.json"), "utf8")) as { version: string }).version;
-
 /** State of the source tree this package runs from, null outside a git checkout. */
 function gitState(): RunRecord["git"] {
   const git = (...args: string[]) =>
@@ -45,6 +42,23 @@ function gitState(): RunRecord["git"] {
   }
 }
 
+/** Makes a directory and those above it. @throws PenumbraError "bad-input" when it can't be made. */
+export function makeDirectory(dir: string): void {
+  try {
+    mkdirSync(dir, { recursive: true });
+  } catch (cause) {
+    const reason = (cause as NodeJS.ErrnoException).code;
+    throw badInput(`${dir}: can't be made a directory (${reason}); name another with --out`, cause);
+  }
+}
+
+/** Whether a directory holds something; false when it is not there. @throws PenumbraError "bad-input" for a file. */
+export function hasContent(dir: string): boolean {
+  if (!existsSync(dir)) return false;
+  if (!statSync(dir).isDirectory()) throw badInput(`${dir} is a file: name a new directory with --out`);
+  return readdirSync(dir).length > 0;
+}
+
 export interface NewRun {
   readonly config: Config;
   readonly dataset: Dataset;
@@ -57,12 +71,12 @@ export interface NewRun {
  * @throws PenumbraError "bad-input" when the directory is there and not empty; nothing in it is touched.
  */
 export function createRun(dir: string, { config, dataset, libtorch, precision }: NewRun): RunRecord {
-  if (existsSync(dir) && readdirSync(dir).length > 0) {
+  if (hasContent(dir)) {
     throw badInput(
       `${dir} is not empty: name a new directory with --out, or go on with: penumbra train --resume ${dir}`,
     );
   }
-  mkdirSync(join(dir, "checkpoints"), { recursive: true });
+  makeDirectory(join(dir, "checkpoints"));
   const ids = (cases: Dataset["test"]) => cases.map(({ id }) => id);
   const record: RunRecord = {
     format: FORMAT,

@@ -3,7 +3,7 @@ import { badInput } from "../errors.js";
 import { bytesOf, NIFTI2_HEADER_BYTES, type NiftiHeader, parseNiftiHeader } from "./nifti-header.js";
 import { decodeVoxels } from "./nifti-voxels.js";
 import { openStored, readBytes, readHead, type StoredFile } from "./stored-file.js";
-import { type LabelMap, type Volume, voxelCount } from "./volume.js";
+import { type Grid, type LabelMap, type Volume, voxelCount } from "./volume.js";
 
 /** A volume thinner than this along any axis is no 3-D image to segment. */
 const MIN_EDGE_VOXELS = 4;
@@ -48,6 +48,14 @@ async function openImage(path: string): Promise<Stored> {
  * than 4 voxels along an axis; refused before memory is taken for what a header merely claims.
  */
 export async function readVolume(path: string): Promise<Volume> {
+  const { header, voxels } = await openVolume(path);
+  return decode(header, voxels);
+}
+
+/** Only the grid of an image, from its header. Bad input: what `readVolume` refuses before it reads voxels. */
+export const readGrid = async (path: string): Promise<Grid> => (await openVolume(path)).header.grid;
+
+async function openVolume(path: string): Promise<Stored> {
   const { header, voxels } = await openImage(path);
   const { shape } = header.grid;
   if (Math.min(...shape) < MIN_EDGE_VOXELS) {
@@ -55,7 +63,7 @@ export async function readVolume(path: string): Promise<Volume> {
       `${path}: an image of only ${[...shape].reverse().join(" x ")} voxels; expected at least ${MIN_EDGE_VOXELS} along every axis`,
     );
   }
-  return decode(header, voxels);
+  return { header, voxels };
 }
 
 async function decode(header: NiftiHeader, voxels: StoredFile): Promise<Volume> {

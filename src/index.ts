@@ -1,0 +1,77 @@
+/**
+ * Penumbra as a library. Each command is one function (`train`, `evaluate`, `predict`, `doctor`); below them, the
+ * building blocks: data, tensors, networks, losses, methods, inference, metrics and report.
+ */
+export { examine as doctor } from "./cli/doctor.js";
+export type { Finding } from "./cli/machine-report.js";
+export { type Batch, type BatchOptions, makeBatch } from "./data/batch.js";
+export { type CaseFiles, type Dataset, openDataset } from "./data/dataset.js";
+export { Loader } from "./data/loader.js";
+export { type PreparedCase, type PrepareOptions, prepareCase, prepareCases } from "./data/prepare.js";
+export { noGrad } from "./engine/autograd.js";
+export { checkDevice, resolvePrecision } from "./engine/device.js";
+export { libtorchFacts, memoryFigures, setThreads } from "./engine/libtorch.js";
+export { type Precision, withPrecision } from "./engine/precision.js";
+export { seedGenerators } from "./engine/random.js";
+export { keep, scope } from "./engine/scope.js";
+export { call, cat, fromArray, ones, rand, randn, stack, Tensor, zeros } from "./engine/tensor.js";
+export { type ErrorCode, EXIT_CODES, PenumbraError } from "./errors.js";
+export { type EvaluateOptions, evaluate, type Split } from "./inference/evaluate.js";
+export {
+  type EngineOptions,
+  loadModel,
+  type Model,
+  openModel,
+  type Segmentation,
+  type SegmentOptions,
+  segment,
+} from "./inference/model.js";
+export { type PredictOptions, predict } from "./inference/predict.js";
+export {
+  type SlidingWindowOptions,
+  slidingWindow,
+  type WindowFunction,
+  windowStarts,
+} from "./inference/sliding-window.js";
+export { boundaryContrast, boundaryMask, supervisedContrast } from "./losses/boundary-contrast.js";
+export { binaryDiceLoss, diceLoss } from "./losses/dice.js";
+export { type Distance, energyDistance } from "./losses/energy-distance.js";
+export { monteCarloLikelihoodLoss } from "./losses/monte-carlo-likelihood.js";
+export { PrototypeEstimator, prototypeContrast } from "./losses/prototype-contrast.js";
+export { AuaStage1, type AuaStage1Options } from "./methods/aua-stage1.js";
+export { AuaStage2, type AuaStage2Options } from "./methods/aua-stage2.js";
+export type { LossTerm, LossTerms, Method, PatchBatch } from "./methods/method.js";
+export { PrototypeEstimation } from "./methods/prototype-estimation.js";
+export { Supervised } from "./methods/supervised.js";
+export { dice, jaccard, overlap } from "./metrics/overlap.js";
+export {
+  type CaseScore,
+  type DistanceUnit,
+  type Evaluation,
+  type MeanScore,
+  scoreCase,
+  summarize,
+  toCsv,
+  toTable,
+} from "./metrics/score.js";
+export { type SurfaceDistances, surfaceDistances } from "./metrics/surface-distance.js";
+export { type NetworkOptions, SegmentationNetwork } from "./models/segmentation-network.js";
+export { drawNoise, type LogitDistribution, sampleLogits } from "./models/stochastic-head.js";
+export { VNet } from "./models/vnet.js";
+export { Module, type StateDict } from "./nn/module.js";
+export { Sgd, type SgdOptions } from "./nn/optimizer.js";
+export { type ReportOptions, type ReportSection, renderReport } from "./report/report.js";
+export { type Config, describeConfigKeys, type PartialConfig, resolveConfig } from "./training/config.js";
+export { PRESETS, type PresetName } from "./training/presets.js";
+export { type RunRecord, readRun } from "./training/run-directory.js";
+export { type LogEntry, readRunLog } from "./training/run-log.js";
+export { readSafetensors, writeSafetensors } from "./training/safetensors.js";
+export { type Stage, stagesOf } from "./training/stages.js";
+export { trainStep } from "./training/step.js";
+export { type TrainOptions, train } from "./training/train.js";
+export { type IterationReport, runStages, type TrainerOptions } from "./training/trainer.js";
+export { packageVersion } from "./version.js";
+export { readGrid, readLabelMap, readVolume } from "./volume/read.js";
+export { readH5Case } from "./volume/read-h5.js";
+export { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume/volume.js";
+export { writeLabelMap, writeVolume } from "./volume/write.js";

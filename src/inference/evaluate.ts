@@ -1,0 +1,220 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
+import { type PreparedCase, prepareCase } from "../data/prepare.js";
+import type { Precision } from "../engine/precision.js";
+import { badInput } from "../errors.js";
+import {
+  type CaseScore,
+  distanceUnit,
+  type Evaluation,
+  scoreCase,
+  summarize,
+  toCsv,
+} from "../metrics/score.js";
+import { type ReportSection, renderReport } from "../report/report.js";
+import { pickShown } from "../report/shown.js";
+import { hasContent, makeDirectory, type RunRecord, readRun } from "../training/run-directory.js";
+import { readRunLog } from "../training/run-log.js";
+import { readLabelMap } from "../volume/read.js";
+import { writeLabelMap } from "../volume/write.js";
+import { curvesOf, factsOf } from "./evaluation-report.js";
+import { type EngineOptions, type Model, openModel, segment } from "./model.js";
+import { WorkProgress } from "./work-progress.js";
+
+/** "test": the data's test cases; "labeled": those whose labels the run was trained with. */
+export type Split = "test" | "labeled";
+
+export interface EvaluateOptions extends EngineOptions {
+  /** Run directory of a finished training. */
+  readonly run: string;
+  /** Data directory in a layout that training takes. */
+  readonly data: string;
+  readonly split?: Split;
+  /** A new directory; left out, `evaluation-<split>` in the run, which a later evaluation replaces. */
+  readonly out?: string;
+  /** Show uncertainty maps in the report; they take three more segmentations. */
+  readonly uncertainty?: boolean;
+  /** The command line, for the report. */
+  readonly command?: string;
+  readonly onStatus?: (line: string) => void;
+}
+
+/** A segmentation with uncertainty runs a second network and draws samples. */
+const WORK_WITH_UNCERTAINTY = 3;
+const MOST_SHOWN = 3;
+
+interface Session {
+  readonly model: Model;
+  readonly run: RunRecord;
+  readonly precision: Precision;
+  readonly cases: readonly CaseFiles[];
+  readonly out: string;
+  readonly progress: WorkProgress;
+}
+
+const labelPathOf = (out: string, id: string): string => join(out, "labels", `${id}.nii.gz`);
+
+/** Clipped, normalized and checked as in training. */
+const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
+  prepareCase(files, { classes: config.model.classes, ...config.data });
+
+/**
+ * Scores a run on the cases of a split that have labels: each is segmented as `predict` does and compared on its own
+ * grid. Writes scores.csv, scores.json, labels/<case>.nii.gz and report.html.
+ * @throws PenumbraError "bad-input": no finished run, no case with a label, another number of classes, a damaged or
+ *   misfit case, an `out` that is not empty; "environment" for a device this machine lacks.
+ */
+export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+  const split = options.split ?? "test";
+  const status = options.onStatus ?? (() => {});
+  const { run } = readRun(options.run);
+  const { model, precision } = openModel(options.run, options);
+  const dataset = await openDataset(
+    resolve(options.data),
+    split === "labeled" ? { labeled: run.labeled.length } : {},
+  );
+  checkClassCount(dataset, model);
+  const cases = casesWithLabels(dataset, split);
+  const out = prepareOutput(options, split);
+  status(`segmenting ${cases.length} ${split} cases of ${dataset.dir} (${precision})`);
+  const uncertainty = options.uncertainty ?? true;
+  const forShown = uncertainty ? WORK_WITH_UNCERTAINTY * Math.min(MOST_SHOWN, cases.length) : 0;
+  const session = {
+    model,
+    run,
+    precision,
+    cases,
+    out,
+    progress: new WorkProgress(cases.length + forShown, status),
+  };
+  const start = performance.now();
+  const evaluation = await scoreAll(session);
+  const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
+  writeFileSync(join(out, "scores.csv"), toCsv(evaluation));
+  writeFileSync(join(out, "scores.json"), `${JSON.stringify(evaluation, null, 2)}\n`);
+
+  const log = readRunLog(options.run);
+  const report = renderReport({
+    title: `${model.config.method}: ${dataset.classNames.slice(1).join(", ")}`,
+    facts: factsOf({
+      config: model.config,
+      run,
+      log,
+      precision,
+      evaluated: `${cases.length} ${split} cases of ${dataset.dir}`,
+      secondsPerCase,
+      command: options.command ?? null,
+    }),
+    notes: notesOf(session, dataset, split, uncertainty),
+    sections: [
+      {
+        title: `${split} cases`,
+        evaluation,
+        curves: curvesOf(log),
+        shown: await shownCases(session, evaluation, uncertainty),
+      },
+    ],
+  });
+  writeFileSync(join(out, "report.html"), report);
+  status(`report: ${join(out, "report.html")}`);
+  return evaluation;
+}
+
+function checkClassCount({ dir, classNames }: Dataset, { config, classNames: trained }: Model): void {
+  const { classes } = config.model;
+  if (classNames.length === classes) return;
+  throw badInput(
+    `${dir} has ${classNames.length} classes (${classNames.join(", ")}) but the run was trained on ${classes} ` +
+      `(${trained.join(", ")}); evaluate on data with the same classes`,
+  );
+}
+
+function casesWithLabels(dataset: Dataset, split: Split): CaseFiles[] {
+  const cases = dataset[split].filter(({ labelPath }) => labelPath !== null);
+  if (cases.length > 0) return cases;
+  const count = dataset[split].length;
+  const why = count === 0 ? `no ${split} case` : `no label for any of its ${count} ${split} cases`;
+  const other = split === "test" ? "; add labels, or score the training cases with --split labeled" : "";
+  throw badInput(`${dataset.dir} has ${why}${other}`);
+}
+
+/** An `out` that is named must be new or empty; the run's own evaluation is replaced. */
+function prepareOutput(options: EvaluateOptions, split: Split): string {
+  const own = join(options.run, `evaluation-${split}`);
+  const out = options.out ?? own;
+  if (out !== own && hasContent(out)) throw badInput(`${out} is not empty: name a new directory with --out`);
+  for (const name of ["labels", "scores.csv", "scores.json", "report.html"]) {
+    if (existsSync(join(out, name))) rmSync(join(out, name), { recursive: true });
+  }
+  makeDirectory(join(out, "labels"));
+  return out;
+}
+
+async function scoreAll({ model, precision, cases, out, progress }: Session): Promise<Evaluation> {
+  const rows: CaseScore[] = [];
+  const units = new Set<Evaluation["unit"]>();
+  for (const [i, files] of cases.entries()) {
+    const { id, image, label, grid } = await prepare(files, model);
+    const onWindow = progress.next(`${id} (${i + 1}/${cases.length})`, 1);
+    const { labels } = segment(model, image, grid.shape, { precision, uncertainty: false, onWindow });
+    await writeLabelMap(labelPathOf(out, id), { grid, data: labels });
+    const reference = { grid, data: label! };
+    units.add(distanceUnit(reference));
+    if (units.size > 1) {
+      throw badInput(
+        `${files.imagePath}: ${grid.spacingMm ? "stores" : "lacks"} voxel sizes, unlike the cases before; ` +
+          "distances in mm and in voxels have no common mean: repair the headers",
+      );
+    }
+    rows.push(...scoreCase(id, { grid, data: labels }, reference, model.classNames));
+  }
+  return summarize(rows, [...units][0]!);
+}
+
+/** The best, median and worst case as the report shows them, read again: nothing but scores was kept. */
+async function shownCases(
+  { model, precision, cases, out, progress }: Session,
+  evaluation: Evaluation,
+  uncertainty: boolean,
+): Promise<ReportSection["shown"]> {
+  const shown: ReportSection["shown"][number][] = [];
+  for (const { why, id } of pickShown(evaluation)) {
+    const { image, label, grid } = await prepare(cases.find((files) => files.id === id)!, model);
+    const onWindow = progress.next(`uncertainty of ${id}`, WORK_WITH_UNCERTAINTY);
+    const certainty = uncertainty
+      ? segment(model, image, grid.shape, { precision, uncertainty, onWindow }).uncertainty
+      : null;
+    const { data: prediction } = await readLabelMap(labelPathOf(out, id));
+    shown.push({ why, case: { id, image, reference: label!, prediction, uncertainty: certainty, grid } });
+  }
+  return shown;
+}
+
+/** What limits the scores, and what the maps show. */
+function notesOf(
+  { model, run, cases }: Session,
+  dataset: Dataset,
+  split: Split,
+  uncertainty: boolean,
+): string[] {
+  const notes: string[] = [];
+  const left = dataset[split].length - cases.length;
+  if (left > 0) notes.push(`${left} ${split} cases without a label are left out.`);
+  if (split === "labeled") notes.push("These cases were trained on: the scores say nothing about new scans.");
+  const seen = new Set([...run.labeled, ...run.unlabeled]);
+  const both = split === "test" && dataset.dir === run.data ? cases.filter(({ id }) => seen.has(id)) : [];
+  if (both.length > 0) notes.push(`${both.length} of these cases were trained on.`);
+  if (dataset.classNames.join() !== model.classNames.join()) {
+    notes.push(`The data names its classes ${dataset.classNames.join(", ")}; they are scored by number.`);
+  }
+  if (uncertainty) {
+    const samples = model.config.inference.uncertaintySamples;
+    notes.push(
+      model.stochastic
+        ? `Uncertainty: entropy (nats) of the mean of ${samples} samples of the logits' distribution that stage 1 learned.`
+        : "Uncertainty: entropy (nats) of the predicted probabilities; this method learns no distribution of logits.",
+    );
+  }
+  return [...notes, ...model.config.citation.map((text) => `Cite: ${text}`)];
+}

@@ -1,0 +1,80 @@
+import type { Series } from "../report/chart.js";
+import type { ReportSection } from "../report/report.js";
+import type { Config } from "../training/config.js";
+import type { RunRecord } from "../training/run-directory.js";
+import type { LogEntry } from "../training/run-log.js";
+import { stagesOf } from "../training/stages.js";
+
+/** What a run and its evaluation were made from and with. */
+export interface ReportFacts {
+  readonly config: Config;
+  readonly run: RunRecord;
+  readonly log: readonly LogEntry[];
+  /** Precision of this evaluation, beside the training's in `run`. */
+  readonly precision: string;
+  readonly evaluated: string;
+  readonly secondsPerCase: number;
+  readonly command: string | null;
+}
+
+const median = (values: readonly number[]): number =>
+  [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
+
+const stageNames = (log: readonly LogEntry[]): string[] => [...new Set(log.map(({ stage }) => stage))];
+
+/** "stage1 3.12, stage2 2.40": the median of each stage, since first iterations and saving are slower. */
+function paceOf(log: readonly LogEntry[]): string {
+  const paces = stageNames(log).map((stage) => {
+    const seconds = log.filter((entry) => entry.stage === stage).map((entry) => entry.secondsPerIteration);
+    return `${stage} ${median(seconds).toFixed(2)}`;
+  });
+  return paces.join(", ") || "not logged";
+}
+
+/** Names and values of what a reader of the report must know. */
+export function factsOf(facts: ReportFacts): Record<string, string> {
+  const { config, run, log, precision, evaluated, secondsPerCase, command } = facts;
+  const commit = run.git ? ` (${run.git.commit.slice(0, 8)}${run.git.modified ? ", modified" : ""})` : "";
+  return {
+    method: config.method,
+    evaluated,
+    "trained on": run.data,
+    "labels used": `${run.labeled.length} cases, ${run.unlabeled.length} more without labels`,
+    iterations: stagesOf(config)
+      .map(({ name, iterations }) => `${name} ${iterations}`)
+      .join(", "),
+    "seconds per iteration": paceOf(log),
+    "seconds per case": secondsPerCase.toFixed(1),
+    precision: `${run.precision} in training, ${precision} here`,
+    seed: String(config.seed),
+    penumbra: `${run.penumbra}${commit}`,
+    libtorch: run.libtorch,
+    trained: run.created,
+    ...(command && { command }),
+  };
+}
+
+type Curves = ReportSection["curves"];
+
+/** A run's log as charts: the loss terms of each stage before their weights, and the learning rate over all. */
+export function curvesOf(log: readonly LogEntry[]): Curves {
+  if (log.length === 0) return [];
+  const lossCurves = stageNames(log).flatMap((stage) => {
+    const entries = log.filter((entry) => entry.stage === stage);
+    const names = [...new Set(entries.flatMap(({ terms }) => Object.keys(terms)))];
+    const series = names.map(
+      (name): Series => ({
+        name,
+        points: entries.flatMap(({ iteration, terms }): [number, number][] =>
+          name in terms ? [[iteration, terms[name]!]] : [],
+        ),
+      }),
+    );
+    return series.length > 0 ? [{ title: `${stage}: loss terms`, series }] : [];
+  });
+  const rate: Series = {
+    name: "learning rate",
+    points: log.map(({ total, learningRate }) => [total, learningRate] as const),
+  };
+  return [...lossCurves, { title: "learning rate over all stages", series: [rate] }];
+}
