@@ -46,6 +46,8 @@ function compileFlags({ version: [major, minor], includeDirs, libDir }) {
   return [
     `-std=c++${standard}`,
     "-O3",
+    "-fno-math-errno", // nobody reads errno or floating-point traps, and loops with a choice in them become
+    "-fno-trapping-math", // vector code only without them
     "-fPIC",
     "-fvisibility=hidden",
     "-DNAPI_VERSION=8",

@@ -1,4 +1,4 @@
-import { type Handle, type NativeArgument, native } from "./libtorch.js";
+import { type Handle, type NativeArgument, type NativeResult, native } from "./libtorch.js";
 import { own } from "./scope.js";
 
 /** libtorch's scalar types, by its numbers. */
@@ -23,29 +23,45 @@ const toNative = (value: Argument): NativeArgument => {
   return value as NativeArgument;
 };
 
+/** Runs an operator; an error that does not say which one, gets its name. */
+function run(name: string, overload: string, args: readonly Argument[]): NativeResult {
+  try {
+    return native().call(name, overload, args.map(toNative));
+  } catch (error) {
+    if (error instanceof Error && !error.message.includes(name)) error.message = `${name}: ${error.message}`;
+    throw error;
+  }
+}
+
 /**
  * Any ATen operator that returns one tensor.
  * @throws Error naming the operator when an argument has the wrong kind, was freed, or the operator refuses it.
  */
 export function call(name: string, overload: string, ...args: Argument[]): Tensor {
-  return new Tensor(native().call(`aten::${name}`, overload, args.map(toNative)) as Handle);
+  return new Tensor(run(`aten::${name}`, overload, args) as Handle);
 }
 
 /** Any ATen operator that returns several tensors (undefined ones are left out). */
 export function callMany(name: string, overload: string, ...args: Argument[]): Tensor[] {
-  const results = native().call(`aten::${name}`, overload, args.map(toNative)) as (Handle | null)[];
+  const results = run(`aten::${name}`, overload, args) as (Handle | null)[];
   return results.filter((handle) => handle !== null).map((handle) => new Tensor(handle));
 }
 
 /** An operator called for its effect on its arguments. */
 export function callVoid(name: string, overload: string, ...args: Argument[]): void {
-  const result = native().call(`aten::${name}`, overload, args.map(toNative));
+  const result = run(`aten::${name}`, overload, args);
   if (result !== null && typeof result === "object" && !Array.isArray(result)) native().release(result);
 }
 
 /** An operator of this addon's own. */
 export function callOwn(name: string, ...args: Argument[]): Tensor {
-  return new Tensor(native().call(`penumbra::${name}`, "", args.map(toNative)) as Handle);
+  return new Tensor(run(`penumbra::${name}`, "", args) as Handle);
+}
+
+/** An operator of this addon's own that returns several tensors. */
+export function callOwnMany(name: string, ...args: Argument[]): Tensor[] {
+  const results = run(`penumbra::${name}`, "", args) as Handle[];
+  return results.map((handle) => new Tensor(handle));
 }
 
 /**

@@ -1,7 +1,7 @@
 import { noGrad, withGradient } from "../engine/autograd.js";
 import { oneHot } from "../engine/ops.js";
 import { scope } from "../engine/scope.js";
-import { call, fromArray, randperm, type Tensor, zeros } from "../engine/tensor.js";
+import { call, callOwnMany, fromArray, randperm, type Tensor, zeros } from "../engine/tensor.js";
 
 /**
  * Voxels near a boundary: those with another class among the eight voxels of the 2x2x2 box that ends in them (the
@@ -34,14 +34,14 @@ export function boundaryMask(labels: Uint8Array, [d, h, w]: readonly [number, nu
   return mask;
 }
 
-/** Rows of similarities at a time: with 9,000 anchors their block stays in the processor's cache. */
-const ROWS = 128;
+/** Rows of similarities at a time where libtorch's operators compute them. */
+const ROWS = 1024;
 
 /**
  * Supervised contrastive loss (Khosla et al. 2020, "out" form): every row an anchor, positives of the same class,
  * itself excluded from numerator and denominator; mean over the anchors that have a positive.
- * features [N,K], labels [N] int64 -> scalar. The N x N similarities exist 128 rows at a time: value and gradient are
- * found together, block by block, so memory grows with N.
+ * features [N,K], labels [N] int64 -> scalar. The N x N similarities never exist: value and gradient are found together, a
+ * few rows at a time, so memory grows with N.
  */
 export function supervisedContrast(features: Tensor, labels: Tensor, temperature: number): Tensor {
   const { value, gradient } = noGrad(() =>
@@ -71,7 +71,16 @@ function contrastInClosedForm(f: Tensor, labels: Tensor, temperature: number) {
 }
 
 /** Σ_i has_i · log Σ_{j≠i} exp(f_i·f_j/τ), and τ times its gradient. f [N,K], has [N,1] of 0 and 1 */
-function logSumsOverPairs(f: Tensor, has: Tensor, temperature: number) {
+function logSumsOverPairs(f: Tensor, has: Tensor, temperature: number): { value: Tensor; gradient: Tensor } {
+  if (f.device === "cpu") {
+    const [value, gradient] = callOwnMany("pair_log_sums", f, has.reshape([-1]), temperature);
+    return { value: value!, gradient: gradient! };
+  }
+  return logSumsByBlocks(f, has, temperature);
+}
+
+/** The same with libtorch's operators, for other devices. */
+export function logSumsByBlocks(f: Tensor, has: Tensor, temperature: number): { value: Tensor; gradient: Tensor } {
   const [n, k] = f.shape as [number, number];
   const device = f.device;
   const value = zeros([], { device });

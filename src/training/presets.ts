@@ -76,7 +76,8 @@ const laHalf: PartialConfig = {
   ...la,
   data: { ...la.data, patchSize: [48, 64, 64] },
   optimizer: { decayEvery: 550 },
-  stage1: { iterations: 800, consistency: { rampUp: 800 } },
+  // a patch of half resolution has about a quarter of the boundary voxels
+  stage1: { iterations: 800, consistency: { rampUp: 800 }, contrast: { anchors: 2250 } },
   prototypes: { iterations: 100 },
   stage2: { iterations: 700 },
   supervised: { iterations: 1500 },
@@ -102,7 +103,7 @@ const hippocampus: PartialConfig = {
   data: { patchSize: [32, 48, 32], rotate90: false, flip: false },
   model: { classes: 3 },
   optimizer: { decayEvery: 400 },
-  stage1: { iterations: 600, consistency: { rampUp: 600 } },
+  stage1: { iterations: 600, consistency: { rampUp: 600 }, contrast: { anchors: 2250 } },
   prototypes: { iterations: 100 },
   stage2: { iterations: 600 },
   supervised: { iterations: 1200 },
