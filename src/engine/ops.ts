@@ -4,6 +4,10 @@ import { type Argument, call, callOwn, type Tensor } from "./tensor.js";
 export const conv3d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride = 1, padding = 0): Tensor =>
   call("conv3d", "", x, weight, bias, triple(stride), triple(padding));
 
+/** 3x3x3 convolution that keeps the size. x [B,I,D,H,W], weight [O,I,3,3,3], bias [O] -> [B,O,D,H,W] */
+export const conv3dSame = (x: Tensor, weight: Tensor, bias: Tensor): Tensor =>
+  callOwn("conv3d_same", x, weight, bias);
+
 /**
  * Transposed convolution with kernel 2 and stride 2: its windows do not overlap, so it is one matrix product and a
  * rearrangement (faster than conv_transpose3d, which libtorch 1.13 also misroutes in bfloat16).

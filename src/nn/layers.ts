@@ -1,4 +1,4 @@
-import { channelDropout, conv3d, upConv2 } from "../engine/ops.js";
+import { channelDropout, conv3d, conv3dSame, upConv2 } from "../engine/ops.js";
 import { rand, type Tensor } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
@@ -28,9 +28,8 @@ export class Conv3d extends Module {
   }
   /** Kernel 3 keeps the size (padding 1), kernel 2 halves it (stride 2), kernel 1 keeps it. */
   forward(x: Tensor): Tensor {
-    const stride = this.kernel === 2 ? 2 : 1;
-    const padding = this.kernel === 3 ? 1 : 0;
-    return conv3d(x, this.#weight, this.#bias, stride, padding);
+    if (this.kernel === 3) return conv3dSame(x, this.#weight, this.#bias);
+    return conv3d(x, this.#weight, this.#bias, this.kernel === 2 ? 2 : 1);
   }
 }
 
