@@ -9,22 +9,19 @@ export const conv3dSame = (x: Tensor, weight: Tensor, bias: Tensor): Tensor =>
   callOwn("conv3d_same", x, weight, bias);
 
 /**
- * Transposed convolution with kernel 2 and stride 2: its windows do not overlap, so it is one matrix product and a
- * rearrangement (faster than conv_transpose3d, which libtorch 1.13 also misroutes in bfloat16).
+ * Transposed convolution with kernel 2 and stride 2: its windows do not overlap, so it is a 1x1x1 convolution to eight
+ * times the channels and a rearrangement (faster than conv_transpose3d, which libtorch 1.13 also misroutes in bfloat16).
  * x [B,I,D,H,W], weight [I,O,2,2,2], bias [O] -> [B,O,2D,2H,2W]
  */
 export function upConv2(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const [b, i, d, h, w] = x.shape as [number, number, number, number, number];
   const o = weight.shape[1]!;
-  const columns = weight
-    .reshape([i, o * 8])
-    .transpose(0, 1)
-    .matmul(x.reshape([b, i, d * h * w]));
-  return columns
+  const kernel = weight.reshape([i, o * 8]).transpose(0, 1).reshape([o * 8, i, 1, 1, 1]);
+  const offset = bias.unsqueeze(1).expand([o, 8]).reshape([o * 8]);
+  return conv3d(x, kernel, offset)
     .reshape([b, o, 2, 2, 2, d, h, w])
     .permute([0, 1, 5, 2, 6, 3, 7, 4])
-    .reshape([b, o, 2 * d, 2 * h, 2 * w])
-    .add(bias.reshape([1, o, 1, 1, 1]));
+    .reshape([b, o, 2 * d, 2 * h, 2 * w]);
 }
 
 /** Mean cross-entropy. logits [N,C,...], target [N,...] int64 -> scalar; voxels of class `ignore` do not count. */
