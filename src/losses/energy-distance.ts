@@ -3,11 +3,25 @@ import type { Tensor } from "../engine/tensor.js";
 
 const SMOOTH = 1e-5;
 
+/** What a set of samples is reduced to before it is compared: flattened rows, and a figure of each row. */
+interface Rows {
+  /** [G,S,N]: G groups of elements that are counted together */
+  readonly values: Tensor;
+  /** squared norms, or for a divergence the negative entropies: [G,S] */
+  readonly sums: Tensor;
+  /** for a divergence: logarithms of the values, [G,S,N] */
+  readonly logs?: Tensor;
+}
+
 /**
- * Distances between all pairs of two sets of sampled logits, a [S,C,D,H,W] and b [T,C,D,H,W] -> [S,T]. All of them
- * follow from inner products of the flattened samples, so no pair is ever laid out voxel by voxel.
+ * Distances between all pairs of two sets of samples follow from inner products of their flattened rows, so no pair is
+ * ever laid out voxel by voxel: rows of S and of T samples -> [S,T].
  */
-type PairDistances = (a: Tensor, b: Tensor) => Tensor;
+interface PairDistance {
+  /** logits [S,C,D,H,W] -> their rows, used for every set that this one is compared with */
+  rows(logits: Tensor): Rows;
+  between(a: Rows, b: Rows): Tensor;
+}
 
 /**
  * - "dice": 1 - Dice of two samples' probabilities, all classes counted together.
@@ -18,54 +32,56 @@ type PairDistances = (a: Tensor, b: Tensor) => Tensor;
  */
 export type Distance = "dice" | "class-dice" | "mse" | "kl" | "kl-published";
 
-/** [S,C,D,H,W] -> probabilities in groups of elements counted together: [G,S,N] */
-const together = (logits: Tensor): Tensor => logits.softmax(1).reshape([1, logits.shape[0]!, -1]);
-const byClass = (logits: Tensor): Tensor => {
+const withNorms = (values: Tensor): Rows => ({ values, sums: values.square().sum([2]) });
+
+/** All classes counted together: [1,S,C·V] */
+const together = (logits: Tensor): Rows => withNorms(logits.softmax(1).reshape([1, logits.shape[0]!, -1]));
+
+/** Each class for itself: [C,S,V] */
+const byClass = (logits: Tensor): Rows => {
   const [s, c] = logits.shape as [number, number];
-  return logits.softmax(1).reshape([s, c, -1]).transpose(0, 1).contiguous();
+  return withNorms(logits.softmax(1).reshape([s, c, -1]).transpose(0, 1));
 };
 
-/** inner products [G,S,T] and squared norms [G,S,1], [G,1,T] of rows x [G,S,N], y [G,T,N] */
-const products = (x: Tensor, y: Tensor) => ({
-  inner: x.bmm(y.transpose(1, 2)),
-  normX: x.square().sum([2]).unsqueeze(2),
-  normY: y.square().sum([2]).unsqueeze(1),
+/** a [G,S,N], b [G,T,N] -> [G,S,T] */
+const products = (a: Tensor, b: Tensor): Tensor => a.bmm(b.transpose(1, 2));
+
+/** sums of all pairs: [G,S], [G,T] -> [G,S,T] */
+const pairSums = (a: Rows, b: Rows): Tensor => a.sums.unsqueeze(2).add(b.sums.unsqueeze(1));
+
+const diceOver = (rows: PairDistance["rows"]): PairDistance => ({
+  rows,
+  between(a, b) {
+    const overlap = products(a.values, b.values).mul(2).add(SMOOTH);
+    return overlap.div(pairSums(a, b).add(SMOOTH)).mean([0]).neg().add(1);
+  },
 });
 
-const diceOf =
-  (group: (logits: Tensor) => Tensor): PairDistances =>
-  (a, b) => {
-    const { inner, normX, normY } = products(group(a), group(b));
-    const dice = inner.mul(2).add(SMOOTH).div(normX.add(normY).add(SMOOTH));
-    return dice.mean([0]).neg().add(1);
-  };
-
-const meanSquare: PairDistances = (a, b) => {
-  const x = together(a);
-  const { inner, normX, normY } = products(x, together(b));
-  return normX.add(normY).sub(inner.mul(2)).squeeze(0).div(x.shape[2]!);
+const meanSquare: PairDistance = {
+  rows: together,
+  between: (a, b) =>
+    pairSums(a, b).sub(products(a.values, b.values).mul(2)).squeeze(0).div(a.values.shape[2]!),
 };
 
-/** Σ_n q(log q - log p), p from a and q from b, softmax over an axis: [S,T] */
-function divergence(a: Tensor, b: Tensor, axis: number): Tensor {
-  const logP = a.logSoftmax(axis).reshape([a.shape[0]!, -1]);
-  const logQ = b.logSoftmax(axis).reshape([b.shape[0]!, -1]);
-  const q = logQ.exp();
-  return q
-    .mul(logQ)
-    .sum([1])
-    .unsqueeze(0)
-    .sub(logP.matmul(q.transpose(0, 1)));
-}
+/** Σ q(log q - log p), p from a and q from b, softmax over an axis, divided by `divisor` */
+const divergence = (axis: number, divisor: (logits: Tensor) => number): PairDistance => ({
+  rows(logits) {
+    const logs = logits.logSoftmax(axis).reshape([1, logits.shape[0]!, -1]);
+    const values = logs.exp();
+    const scale = 1 / divisor(logits);
+    return { values: values.mul(scale), logs, sums: values.mul(logs).sum([2]).mul(scale) };
+  },
+  between: (a, b) => b.sums.unsqueeze(1).sub(products(a.logs!, b.values)).squeeze(0),
+});
 
 const voxelsOf = (logits: Tensor) => logits.shape.slice(2).reduce((product, n) => product * n, 1);
 
-export const distances: Record<Distance, PairDistances> = {
-  dice: diceOf(together),
-  "class-dice": diceOf(byClass),
+export const distances: Record<Distance, PairDistance> = {
+  dice: diceOver(together),
+  "class-dice": diceOver(byClass),
   mse: meanSquare,
-  kl: (a, b) => divergence(a, b, 1).div(voxelsOf(a)),
-  "kl-published": (a, b) => divergence(a, b, 2),
+  kl: divergence(1, voxelsOf),
+  "kl-published": divergence(2, () => 1),
 };
 
 /** The parts of a generalized energy distance, each a scalar. */
@@ -82,9 +98,11 @@ export interface EnergyDistance {
  */
 export function energyDistance(student: Tensor, teacher: Tensor, kind: Distance): EnergyDistance {
   const pairs = distances[kind];
-  const diversityTeacher = noGrad(() => pairs(teacher, teacher).mean());
-  const diversityStudent = pairs(student, student).mean();
-  const between = pairs(student, teacher).mean();
+  const ours = pairs.rows(student);
+  const theirs = noGrad(() => pairs.rows(teacher));
+  const diversityTeacher = noGrad(() => pairs.between(theirs, theirs).mean());
+  const diversityStudent = pairs.between(ours, ours).mean();
+  const between = pairs.between(ours, theirs).mean();
   const distance = between.mul(2).sub(diversityStudent).sub(diversityTeacher);
   return { distance, diversityStudent, diversityTeacher };
 }
