@@ -11,6 +11,12 @@ import { Sgd } from "../../src/nn/optimizer.js";
 import { totalLoss } from "../../src/training/step.js";
 import { expectClose, Golden, goldenFiles, relativeError } from "./golden.js";
 
+/**
+ * What is computed from a network's features carries the rounding of its 30 layers, which differs between processors and
+ * libtorch versions; the losses alone are held to 1e-5 in losses.test.ts.
+ */
+const THROUGH_NETWORK = 1e-4;
+
 const networkOf = (golden: Golden, state: string): SegmentationNetwork =>
   new SegmentationNetwork({
     classes: 2,
@@ -96,7 +102,7 @@ describe.each(goldenFiles("stage1_step"))("%s", (file) => {
       const terms = method.losses(batchOf(golden, 2), iteration);
       expectClose(terms.likelihood!.value, golden, "loss.mc_integral_per_voxel", 1e-5);
       expectClose(terms.dice!.value, golden, "loss.dice", 1e-5);
-      expectClose(terms.contrast!.value, golden, "loss.boundary_contrastive", 1e-5);
+      expectClose(terms.contrast!.value, golden, "loss.boundary_contrastive", THROUGH_NETWORK);
       expectClose(terms.consistency!.value, golden, "loss.consistency_distance", 1e-4);
       expect(relativeError([terms.consistency!.weight], golden.values("consistency_weight"))).toBeLessThan(
         1e-6,
@@ -111,7 +117,7 @@ describe.each(goldenFiles("stage1_step"))("%s", (file) => {
   it("contrasts each voxel's own features by default", () => {
     scope(() => {
       const terms = methodWith("per-voxel").losses(batchOf(golden, 2), iteration);
-      expectClose(terms.contrast!.value, golden, "loss.boundary_contrastive_rows", 1e-5);
+      expectClose(terms.contrast!.value, golden, "loss.boundary_contrastive_rows", THROUGH_NETWORK);
     });
   });
 });
@@ -142,8 +148,8 @@ describe.each(goldenFiles("stage2_step"))("%s", (file) => {
       expectClose(terms.supervised!.value, golden, "loss.supervised", 1e-5);
       expectClose(terms.pseudo!.value, golden, "loss.pseudo", 1e-5);
       expectClose(terms.prototype!.value, golden, "loss.prototype_contrastive", 1e-5);
-      expectClose(estimator.mean, golden, "prototype_after.mean", 1e-5);
-      expectClose(estimator.variance, golden, "prototype_after.covariance", 1e-5);
+      expectClose(estimator.mean, golden, "prototype_after.mean", THROUGH_NETWORK);
+      expectClose(estimator.variance, golden, "prototype_after.covariance", THROUGH_NETWORK);
       expectClose(estimator.count, golden, "prototype_after.amount", 1e-5);
       expectClose(
         step(network, terms, () => {}),
