@@ -1,0 +1,44 @@
+import { describe, expect, it } from "vitest";
+import { conv3d, conv3dSame } from "./ops.js";
+import { seedGenerators } from "./random.js";
+import { scope } from "./scope.js";
+import { randn, type Tensor } from "./tensor.js";
+
+/** Largest difference relative to the largest value. */
+function relativeDifference(a: Tensor, b: Tensor): number {
+  const [x, y] = [a.toFloat32Array(), b.toFloat32Array()];
+  const largest = y.reduce((max, v) => Math.max(max, Math.abs(v)), 0);
+  return x.reduce((max, v, i) => Math.max(max, Math.abs(v - y[i]!)), 0) / largest;
+}
+
+/** in, out, D, H, W: rows of one and of several vectors, blocks of several planes, one input channel, odd depths */
+const sizes = [
+  [1, 16, 5, 9, 8],
+  [3, 4, 3, 40, 16],
+  [8, 12, 7, 8, 8],
+  [2, 8, 2, 70, 24],
+  [4, 6, 4, 4, 8],
+  [4, 4, 4, 4, 4],
+] as const;
+
+describe("conv3dSame agrees with libtorch's convolution", () => {
+  it.each(sizes)("in its gradients, %i -> %i channels of %ix%ix%i", (inputs, outputs, d, h, w) => {
+    scope(() => {
+      seedGenerators(1);
+      const x = randn([2, inputs, d, h, w]);
+      const weight = randn([outputs, inputs, 3, 3, 3]);
+      const bias = randn([outputs]);
+      const upstream = randn([2, outputs, d, h, w]);
+      const gradients = (convolve: (x: Tensor, w: Tensor, b: Tensor) => Tensor) => {
+        const leaves = [x, weight, bias].map((tensor) => tensor.clone().requireGrad());
+        convolve(leaves[0]!, leaves[1]!, leaves[2]!).mul(upstream).sum().backward();
+        return leaves.map((leaf) => leaf.grad!);
+      };
+      const ours = gradients(conv3dSame);
+      const theirs = gradients((a, b, c) => conv3d(a, b, c, 1, 1));
+      for (const [i, gradient] of ours.entries()) {
+        expect(relativeDifference(gradient, theirs[i]!)).toBeLessThan(1e-5);
+      }
+    });
+  });
+});
