@@ -75,12 +75,12 @@ const la: PartialConfig = {
 const laHalf: PartialConfig = {
   ...la,
   data: { ...la.data, patchSize: [48, 64, 64] },
-  optimizer: { decayEvery: 550 },
+  optimizer: { decayEvery: 800 },
   // a patch of half resolution has about a quarter of the boundary voxels
-  stage1: { iterations: 800, consistency: { rampUp: 800 }, contrast: { anchors: 2250 } },
+  stage1: { iterations: 1200, consistency: { rampUp: 1200 }, contrast: { anchors: 2250 } },
   prototypes: { iterations: 100 },
-  stage2: { iterations: 700 },
-  supervised: { iterations: 1500 },
+  stage2: { iterations: 1000 },
+  supervised: { iterations: 2200 },
   inference: { stride: [8, 16, 16] },
   checkpoint: { every: 100 },
 };
