@@ -52,7 +52,8 @@ describe("withPrecision", () => {
     const coarse = withPrecision("bf16", "cpu", () => a.matmul(b));
     expect(coarse.dtype).toBe("bfloat16");
     const error = coarse.to("float32").sub(exact).square().mean().item() / exact.square().mean().item();
-    expect(Math.sqrt(error)).toBeLessThan(0.01); // 8 bits: each rounding is at most 2^-9
+    // without hardware for it libtorch also adds up in 8 bits: a relative error of 2^-9 in each of 64 additions
+    expect(Math.sqrt(error)).toBeLessThan(0.03);
     expect(error).toBeGreaterThan(0);
     expect(a.matmul(b).dtype).toBe("float32");
     expect(withPrecision("fp32", "cpu", () => a.matmul(b)).dtype).toBe("float32");
@@ -97,7 +98,9 @@ describe("memory figures", () => {
   it("keep freed blocks for the next tensor of their size until trimmed", () => {
     trimMemory();
     expect(memoryFigures().cachedBytes).toBe(0);
-    scope(() => zeros([MB]));
+    scope(() => {
+      zeros([MB]);
+    });
     expect(memoryFigures().cachedBytes).toBe(4 * MB);
     scope(() => {
       const reused = zeros([MB]);

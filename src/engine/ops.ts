@@ -16,8 +16,14 @@ export const conv3dSame = (x: Tensor, weight: Tensor, bias: Tensor): Tensor =>
 export function upConv2(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const [b, i, d, h, w] = x.shape as [number, number, number, number, number];
   const o = weight.shape[1]!;
-  const kernel = weight.reshape([i, o * 8]).transpose(0, 1).reshape([o * 8, i, 1, 1, 1]);
-  const offset = bias.unsqueeze(1).expand([o, 8]).reshape([o * 8]);
+  const kernel = weight
+    .reshape([i, o * 8])
+    .transpose(0, 1)
+    .reshape([o * 8, i, 1, 1, 1]);
+  const offset = bias
+    .unsqueeze(1)
+    .expand([o, 8])
+    .reshape([o * 8]);
   return conv3d(x, kernel, offset)
     .reshape([b, o, 2, 2, 2, d, h, w])
     .permute([0, 1, 5, 2, 6, 3, 7, 4])

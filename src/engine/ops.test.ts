@@ -1,0 +1,239 @@
+import { describe, expect, it } from "vitest";
+import { expectGradient, wave } from "./finite-differences.testing.js";
+import { batchNormRelu, channelDropout, conv3d, crossEntropy, instanceNorm, oneHot, upConv2 } from "./ops.js";
+import { scope } from "./scope.js";
+import { call, fromArray, ones, randn, type Tensor } from "./tensor.js";
+
+const tensor = (values: readonly number[], shape: readonly number[] = [values.length]) =>
+  fromArray(Float32Array.from(values), shape);
+const numbers = (x: Tensor) => [...x.toFloat32Array()];
+/** Largest difference relative to the largest expected magnitude. */
+const difference = (actual: Tensor, expected: Tensor): number => {
+  expect(actual.shape).toEqual(expected.shape);
+  const [ours, theirs] = [numbers(actual), numbers(expected)];
+  const largest = (values: number[]) => values.reduce((most, v) => Math.max(most, Math.abs(v)), 0);
+  return largest(ours.map((v, i) => v - theirs[i]!)) / Math.max(largest(theirs), 1e-6);
+};
+
+interface Layer {
+  readonly weight: Tensor;
+  readonly bias: Tensor;
+  readonly runningMean: Tensor;
+  readonly runningVar: Tensor;
+}
+type NormRelu = (x: Tensor, layer: Layer, training: boolean) => Tensor;
+
+const separate: NormRelu = (x, { weight, bias, runningMean, runningVar }, training) =>
+  call("batch_norm", "", x, weight, bias, runningMean, runningVar, training, 0.1, 1e-5, false).relu();
+
+const layer = (channels: number): Layer => ({
+  weight: tensor(wave(channels, 1)).requireGrad(),
+  bias: tensor(wave(channels, 2)).requireGrad(),
+  runningMean: tensor(wave(channels, 3)),
+  runningVar: tensor(wave(channels, 4).map((v) => v * v + 0.5)),
+});
+
+/** Output, gradients and running statistics of one forward and backward pass with a given gradient of the output. */
+function pass(normRelu: NormRelu, x: Tensor, pull: Tensor, training: boolean): Record<string, Tensor> {
+  const input = x.detach().requireGrad();
+  const parameters = layer(x.shape[1]!);
+  const y = normRelu(input, parameters, training);
+  y.to("float32").mul(pull).sum().backward();
+  const { weight, bias, runningMean, runningVar } = parameters;
+  return { y, dx: input.grad!, dWeight: weight.grad!, dBias: bias.grad!, runningMean, runningVar };
+}
+
+function expectSame(x: Tensor, training: boolean, tolerance: number): void {
+  const pull = tensor(wave(x.numel(), 5), x.shape);
+  const [ours, theirs] = [pass(batchNormRelu, x, pull, training), pass(separate, x, pull, training)];
+  for (const name of Object.keys(theirs)) {
+    expect(difference(ours[name]!, theirs[name]!), name).toBeLessThan(tolerance);
+  }
+}
+
+describe("batchNormRelu", () => {
+  const shapes = [
+    [5, 3, 1, 1, 1], // two values would be ±1 whatever they are, and have no gradient
+    [1, 2, 1, 1, 7],
+    [3, 5, 2, 3, 4],
+    [2, 2, 3, 11, 31], // 1023 voxels
+    [1, 3, 1, 32, 32],
+    [2, 2, 5, 5, 41], // 1025
+    [2, 4, 6],
+    [1, 20, 16, 16, 8],
+  ];
+  const cases = shapes.flatMap((shape) => [true, false].map((training) => ({ shape, training })));
+
+  it.each(cases)("is batch_norm and relu: $shape, training $training", ({ shape, training }) => {
+    const count = shape.reduce((product, n) => product * n, 1);
+    scope(() => expectSame(tensor(wave(count), shape), training, 1e-4));
+  });
+
+  it("normalizes a hand-computed channel", () => {
+    // mean 2, variance 1 (biased), 4/3 (unbiased)
+    const parameters = {
+      weight: tensor([2]),
+      bias: tensor([1]),
+      runningMean: tensor([10]),
+      runningVar: tensor([5]),
+    };
+    const x = tensor([1, 1, 3, 3], [1, 1, 4]);
+    expect(numbers(batchNormRelu(x, parameters, true))).toEqual(
+      [0, 0, 3, 3].map((v) => expect.closeTo(v, 4)),
+    );
+    expect(parameters.runningMean.item()).toBeCloseTo(0.9 * 10 + 0.1 * 2, 5);
+    expect(parameters.runningVar.item()).toBeCloseTo(0.9 * 5 + (0.1 * 4) / 3, 5);
+  });
+
+  it("leaves the running statistics alone when not training", () => {
+    const parameters = layer(2);
+    const before = numbers(parameters.runningMean.add(parameters.runningVar));
+    batchNormRelu(randn([1, 2, 5]), parameters, false);
+    expect(numbers(parameters.runningMean.add(parameters.runningVar))).toEqual(before);
+  });
+
+  it.each([1e3, -1e3, 1e4])("stays exact far from zero: mean %d", (mean) => {
+    scope(() => {
+      const near = tensor(wave(2 * 2 * 2048), [2, 2, 2048]);
+      const [shifted, centred] = [near.add(mean), near].map((x) =>
+        pass(batchNormRelu, x, tensor(wave(x.numel(), 5), x.shape), true),
+      ) as [Record<string, Tensor>, Record<string, Tensor>];
+      const rounding = Math.abs(mean) * 2 ** -23; // of x itself, whose deviation is about 1
+      expect(difference(shifted.y!, centred.y!)).toBeLessThan(4 * rounding);
+      expect(difference(shifted.dWeight!, centred.dWeight!)).toBeLessThan(20 * rounding);
+    });
+  });
+
+  it("takes and returns bfloat16, with statistics in float32", () => {
+    scope(() => {
+      const x = tensor(wave(2 * 3 * 1025), [2, 3, 1025]).to("bfloat16");
+      const pull = tensor(wave(x.numel(), 5), x.shape);
+      for (const training of [true, false]) {
+        const ours = pass(batchNormRelu, x, pull, training);
+        const exact = pass(separate, x.to("float32"), pull, training);
+        expect(ours.y!.dtype).toBe("bfloat16");
+        expect(ours.dx!.dtype).toBe("bfloat16");
+        expect(difference(ours.y!, exact.y!)).toBeLessThan(2 ** -8);
+        expect(difference(ours.dx!, exact.dx!)).toBeLessThan(2 ** -6);
+        expect(difference(ours.dBias!, exact.dBias!)).toBeLessThan(0.02);
+        expect(difference(ours.runningVar!, exact.runningVar!)).toBeLessThan(1e-5);
+      }
+    });
+  });
+
+  it("takes inputs and gradients that lie in another order", () => {
+    scope(() => {
+      const x = tensor(wave(2 * 3 * 4 * 5), [3, 5, 2, 4]).permute([2, 0, 3, 1]); // [2,3,4,5]
+      expectSame(x, true, 1e-4);
+      const turned = (normRelu: NormRelu) => {
+        const input = x.contiguous().detach().requireGrad();
+        const pull = tensor(wave(x.numel(), 5), [5, 4, 3, 2]);
+        normRelu(input, layer(3), true).permute([3, 2, 1, 0]).mul(pull).sum().backward();
+        return input.grad!;
+      };
+      expect(difference(turned(batchNormRelu), turned(separate))).toBeLessThan(1e-4);
+      // a gradient without memory of its own: expanded from one number
+      const ofSum = (normRelu: NormRelu) => {
+        const parameters = layer(3);
+        normRelu(x, parameters, true).sum().backward();
+        return parameters.weight.grad!;
+      };
+      expect(difference(ofSum(batchNormRelu), ofSum(separate))).toBeLessThan(1e-4);
+    });
+  });
+
+  it.each([true, false])("agrees with finite differences, training %s", (training) => {
+    // biases far from 0, so that no step crosses the kink of ReLU
+    const parameters = { ...layer(2), weight: tensor([1.5, -0.5]), bias: tensor([6, 3]) };
+    const pull = tensor(wave(24, 5), [2, 2, 6]);
+    const loss = (weight: Tensor, bias: Tensor) => (x: Tensor) => {
+      const statistics = {
+        runningMean: parameters.runningMean.clone(),
+        runningVar: parameters.runningVar.clone(),
+      };
+      return batchNormRelu(x, { weight, bias, ...statistics }, training)
+        .mul(pull)
+        .sum();
+    };
+    const x = wave(24);
+    expectGradient(loss(parameters.weight, parameters.bias), [2, 2, 6], x, { single: true, tolerance: 5e-3 });
+    const given = tensor(x, [2, 2, 6]);
+    expectGradient((w) => loss(w, parameters.bias)(given), [2], [1.5, -0.5], { single: true });
+    expectGradient((b) => loss(parameters.weight, b)(given), [2], [6, 3], { single: true });
+  });
+
+  it("gives the same bits whatever the number of threads works on it, and twice", () => {
+    scope(() => {
+      const x = tensor(wave(4 * 8 * 1025), [4, 8, 1025]);
+      const pull = tensor(wave(x.numel(), 5), x.shape);
+      const [a, b] = [pass(batchNormRelu, x, pull, true), pass(batchNormRelu, x, pull, true)];
+      for (const name of Object.keys(a)) expect(numbers(a[name]!), name).toEqual(numbers(b[name]!));
+    });
+  });
+
+  it("refuses parameters of another length", () => {
+    expect(() => batchNormRelu(randn([1, 2, 4]), layer(3), true)).toThrow("penumbra::batch_norm_relu");
+  });
+});
+
+describe("upConv2", () => {
+  it.each([
+    [1, 1, 1, [1, 1, 1]],
+    [2, 3, 4, [2, 3, 5]],
+    [1, 8, 2, [4, 1, 3]],
+  ])("is conv_transpose3d: batch %i, %i -> %i channels, %o", (b, i, o, space) => {
+    scope(() => {
+      const given = () => ({
+        x: tensor(wave(b * i * space.reduce((p, n) => p * n, 1)), [b, i, ...space]).requireGrad(),
+        weight: tensor(wave(i * o * 8, 1), [i, o, 2, 2, 2]).requireGrad(),
+        bias: tensor(wave(o, 2)).requireGrad(),
+      });
+      const [ours, theirs] = [given(), given()];
+      const two = [2, 2, 2];
+      const y = upConv2(ours.x, ours.weight, ours.bias);
+      const expected = call("conv_transpose3d", "input", theirs.x, theirs.weight, theirs.bias, two);
+      expect(difference(y, expected)).toBeLessThan(1e-5);
+      const pull = tensor(wave(y.numel(), 3), y.shape);
+      for (const result of [y, expected]) result.mul(pull).sum().backward();
+      for (const name of ["x", "weight", "bias"] as const) {
+        expect(difference(ours[name].grad!, theirs[name].grad!), name).toBeLessThan(1e-5);
+      }
+    });
+  });
+});
+
+describe("other layers", () => {
+  it("conv3d adds up its window: 27 ones and a bias, 8 in a corner", () => {
+    const y = conv3d(ones([1, 1, 3, 3, 3]), ones([1, 1, 3, 3, 3]), tensor([0.5]), 1, 1);
+    expect(y.shape).toEqual([1, 1, 3, 3, 3]);
+    expect([numbers(y)[0], numbers(y)[13]]).toEqual([8.5, 27.5]);
+  });
+
+  it("instanceNorm gives every channel of every case mean 0 and variance 1", () => {
+    const y = instanceNorm(tensor(wave(2 * 3 * 50), [2, 3, 2, 5, 5]));
+    for (const mean of numbers(y.mean([2, 3, 4]))) expect(mean).toBeCloseTo(0, 5);
+    for (const variance of numbers(y.square().mean([2, 3, 4]))) expect(variance).toBeCloseTo(1, 4);
+  });
+
+  it("channelDropout keeps or drops whole channels and keeps the mean", () => {
+    const y = channelDropout(ones([1, 4000, 2, 2, 2]), 0.25);
+    const perChannel = numbers(y.sum([2, 3, 4]));
+    const kept = perChannel.filter((sum) => sum > 0);
+    for (const sum of kept) expect(sum).toBeCloseTo(8 / 0.75, 4);
+    expect(Math.abs(kept.length / 4000 - 0.75)).toBeLessThan(0.04); // nearly six deviations
+  });
+
+  it("crossEntropy is ln of the odds, and leaves a class out", () => {
+    const logits = tensor([0, Math.log(3), 0, 0], [2, 2]); // odds 1:3 and 1:1
+    const target = fromArray(BigInt64Array.of(1n, 0n), [2]);
+    expect(crossEntropy(logits, target).item()).toBeCloseTo((Math.log(4 / 3) + Math.log(2)) / 2, 5);
+    expect(crossEntropy(logits, target, 0).item()).toBeCloseTo(Math.log(4 / 3), 5);
+  });
+
+  it("oneHot puts classes second", () => {
+    const y = oneHot(fromArray(BigInt64Array.of(0n, 2n, 1n, 1n), [1, 2, 2]), 3);
+    expect(y.shape).toEqual([1, 3, 2, 2]);
+    expect(numbers(y)).toEqual([1, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 0]);
+    expect(() => oneHot(fromArray(BigInt64Array.of(3n), [1]), 3)).toThrow("aten::one_hot");
+  });
+});
