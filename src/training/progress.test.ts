@@ -11,6 +11,7 @@ const report = (iteration: number, over: Partial<IterationReport> = {}): Iterati
   totalIterations: 200,
   terms: { dice: 0.25, contrast: 2 },
   weights: { dice: 1, contrast: 0.5 },
+  loss: 1.25,
   learningRate: 0.01,
   seconds: 0.5,
   waitedSeconds: 0,
@@ -24,6 +25,12 @@ function recorder(terminal: { isTTY: true; columns: number } | null = null) {
 }
 
 describe("formats", () => {
+  it("shows no loss for a stage that has none", () => {
+    expect(formatProgress(report(100, { terms: {}, weights: {}, loss: 0 }), 2)).toBe(
+      "stage1 100/100  2.00 s/it  3 min 20 s left",
+    );
+  });
+
   it("writes durations in two units at most", () => {
     expect([7.2, 59.6, 62, 3599, 3725].map(formatDuration)).toEqual([
       "7 s",

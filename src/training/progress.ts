@@ -44,8 +44,9 @@ export function formatProgress(report: IterationReport, secondsPerIteration: num
   const left = (report.totalIterations - report.total) * secondsPerIteration;
   return [
     `${report.stage} ${report.iteration}/${report.iterations}`,
-    `loss ${weightedLoss(report).toFixed(3)}`,
-    formatTerms(report),
+    ...(Object.keys(report.terms).length > 0
+      ? [`loss ${weightedLoss(report).toFixed(3)}`, formatTerms(report)]
+      : []),
     `${secondsPerIteration.toFixed(2)} s/it`,
     left > 0 ? `${formatDuration(left)} left` : "done",
   ].join("  ");

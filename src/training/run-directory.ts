@@ -59,6 +59,14 @@ export function hasContent(dir: string): boolean {
   return readdirSync(dir).length > 0;
 }
 
+/** @throws PenumbraError "bad-input" when the directory of a new run is there and not empty. */
+export function checkNewRun(dir: string): void {
+  if (!hasContent(dir)) return;
+  const isRun = existsSync(join(dir, "run.json"));
+  const orResume = isRun ? `, or go on with: penumbra train --resume ${dir}` : "";
+  throw badInput(`${dir} is not empty: name a new directory with --out${orResume}`);
+}
+
 export interface NewRun {
   readonly config: Config;
   readonly dataset: Dataset;
@@ -71,11 +79,7 @@ export interface NewRun {
  * @throws PenumbraError "bad-input" when the directory is there and not empty; nothing in it is touched.
  */
 export function createRun(dir: string, { config, dataset, libtorch, precision }: NewRun): RunRecord {
-  if (hasContent(dir)) {
-    throw badInput(
-      `${dir} is not empty: name a new directory with --out, or go on with: penumbra train --resume ${dir}`,
-    );
-  }
+  checkNewRun(dir);
   makeDirectory(join(dir, "checkpoints"));
   const ids = (cases: Dataset["test"]) => cases.map(({ id }) => id);
   const record: RunRecord = {

@@ -19,6 +19,7 @@ const report = (total: number, dice = 0.5): IterationReport => ({
   totalIterations: 20,
   terms: { dice, consistency: 2 },
   weights: { dice: 1, consistency: 0.25 },
+  loss: dice + 0.5,
   learningRate: 0.01,
   seconds: 1.23456,
   waitedSeconds: 0.0124,

@@ -11,7 +11,7 @@ import type { StateDict } from "../nn/module.js";
 import { loadCheckpoint, writeState } from "./checkpoint.js";
 import { type Config, resolveConfig } from "./config.js";
 import { checkMemory } from "./memory.js";
-import { createRun, readRun } from "./run-directory.js";
+import { checkNewRun, createRun, readRun } from "./run-directory.js";
 import { RunLog } from "./run-log.js";
 import { type IterationReport, runStages } from "./trainer.js";
 
@@ -101,6 +101,7 @@ const finalModel = (state: StateDict): StateDict =>
 async function started(options: TrainOptions): Promise<Session> {
   if (!options.data) throw badInput("--data is missing: name the directory with the scans");
   if (!options.out) throw badInput("--out is missing: name a directory for the run");
+  checkNewRun(resolve(options.out));
   const dataset = await openDataset(
     resolve(options.data),
     options.labeled === undefined ? {} : { labeled: options.labeled },
@@ -118,6 +119,11 @@ async function started(options: TrainOptions): Promise<Session> {
     throw badInput(
       `${dataset.dir} has ${dataset.classNames.length} classes (${dataset.classNames.join(", ")}) but the config's model.classes is ${config.model.classes}; ` +
         `choose another preset or add --set model.classes=${dataset.classNames.length}`,
+    );
+  }
+  if (dataset.labeled.length === 0) {
+    throw badInput(
+      `${dataset.dir} has no label for any of its ${dataset.unlabeled.length} training cases; label at least one (labelsTr, and "label" in dataset.json)`,
     );
   }
   if (config.method === "aua" && dataset.unlabeled.length === 0) {

@@ -1,26 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { seedGenerators } from "../../src/engine/random.js";
 import { fromArray, randn, type Tensor } from "../../src/engine/tensor.js";
-import { SegmentationNetwork } from "../../src/models/segmentation-network.js";
-import type { Normalization } from "../../src/nn/norm.js";
 import { expectClose, Golden, goldenFiles, relativeError } from "./golden.js";
-
-const NAMES: Record<string, Normalization> = {
-  batchnorm: "batch",
-  instancenorm: "instance",
-  groupnorm: "group",
-  none: "none",
-};
-
-export const networkLike = (golden: Golden, normalization: string): SegmentationNetwork =>
-  new SegmentationNetwork({
-    classes: Number(golden.metadata.num_classes ?? 2),
-    filters: Number(golden.metadata.n_filters),
-    rank: Number(golden.metadata.rank),
-    normalization: NAMES[normalization]!,
-    dropout: 0,
-    device: "cpu",
-  });
+import { networkLike } from "./golden-network.js";
 
 /** mean(logit_mean²) + mean(features · linspace(-1, 1, channels)) */
 function referenceLoss(meanLogits: Tensor, features: Tensor): Tensor {

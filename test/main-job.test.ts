@@ -1,0 +1,164 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import h5 from "h5wasm/node";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { train } from "../src/training/train.js";
+import { readGrid, readLabelMap, readVolume } from "../src/volume/read.js";
+import { type Outcome, penumbra } from "./command-line.js";
+import { madeUpSet, TINY, tinyArguments } from "./made-up-data.js";
+
+const dir = mkdtempSync(join(tmpdir(), "penumbra-job-"));
+const data = join(dir, "data");
+const runDir = join(dir, "run");
+const image = join(data, "imagesTs/te0.nii.gz");
+let trained: Outcome;
+
+beforeAll(async () => {
+  await madeUpSet(data);
+  trained = await penumbra("train", "--data", data, "--out", runDir, ...tinyArguments());
+}, 120_000);
+afterAll(() => rmSync(dir, { recursive: true }));
+
+describe("train, evaluate, predict", () => {
+  it("trains to the end and says what comes next", () => {
+    expect(trained.stderr).toContain(`next: penumbra evaluate --run ${runDir} --data ${data}`);
+    expect(trained.code).toBe(0);
+    expect(trained.stdout).toBe("");
+    expect(existsSync(join(runDir, "model.safetensors"))).toBe(true);
+  });
+
+  it("evaluates: only JSON on standard output, the same as in scores.json, and a whole report", async () => {
+    const { code, stdout } = await penumbra("evaluate", "--run", runDir, "--data", data, "--json");
+    expect(code).toBe(0);
+    const scores = JSON.parse(stdout);
+    const out = join(runDir, "evaluation-test");
+    expect(JSON.parse(readFileSync(join(out, "scores.json"), "utf8"))).toEqual(scores);
+    expect(scores.cases.map((row: { id: string; class: string }) => `${row.id} ${row.class}`)).toEqual([
+      "te0 left ball",
+      "te1 left ball",
+    ]);
+    expect(scores.unit).toBe("mm");
+    expect(readFileSync(join(out, "scores.csv"), "utf8")).toMatch(
+      /^case,class,dice,jaccard,hd95_mm,asd_mm\nte0,/,
+    );
+    const report = readFileSync(join(out, "report.html"), "utf8");
+    for (const text of ["stage1: loss terms", "stage2: loss terms", "learning rate over all stages"]) {
+      expect(report).toContain(text);
+    }
+    expect(report).toContain("stage1 3, prototypes 2, stage2 3");
+    expect(report).toContain("Uncertainty from 0 to");
+    expect(report).toContain('<span class="why">worst</span>');
+  });
+
+  it("replaces its own evaluation but no directory it is given", async () => {
+    const args = ["evaluate", "--run", runDir, "--data", data, "--no-uncertainty"];
+    expect((await penumbra(...args)).code).toBe(0);
+    expect(readFileSync(join(runDir, "evaluation-test/report.html"), "utf8")).not.toContain("Uncertainty");
+    const refused = await penumbra(...args, "--out", data);
+    expect(refused).toMatchObject({ code: 2, stderr: expect.stringContaining(`${data} is not empty`) });
+  });
+
+  it("scores the cases it was trained with when asked to, and says so", async () => {
+    const out = join(dir, "on-training");
+    const labeled = ["--split", "labeled", "--no-uncertainty", "--out", out];
+    const { code, stdout } = await penumbra("evaluate", "--run", runDir, "--data", data, ...labeled);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^case +class +Dice %/);
+    expect(readdirSync(join(out, "labels")).sort()).toEqual(["tr0.nii.gz", "tr1.nii.gz"]);
+    expect(readFileSync(join(out, "report.html"), "utf8")).toContain("These cases were trained on");
+  });
+
+  it("predicts on the scan's own grid what evaluation scored", async () => {
+    const out = join(dir, "predicted");
+    const args = ["--run", runDir, "--out", out, "--probabilities", "--uncertainty"];
+    const { code, stdout } = await penumbra("predict", image, ...args);
+    expect(code).toBe(0);
+    const names = ["te0.nii.gz", "te0_probability_left-ball.nii.gz", "te0_uncertainty.nii.gz"];
+    expect(stdout.trim().split("\n")).toEqual(names.map((name) => join(out, name)));
+    const paths = names.map((name) => join(out, name));
+    const grid = await readGrid(image);
+    for (const path of paths) expect(await readGrid(path)).toEqual(grid);
+
+    const labels = (await readLabelMap(paths[0]!)).data;
+    expect(labels).toEqual((await readLabelMap(join(runDir, "evaluation-test/labels/te0.nii.gz"))).data);
+    const probability = (await readVolume(paths[1]!)).data;
+    expect(Math.min(...probability)).toBeGreaterThanOrEqual(0);
+    expect(labels).toEqual(Uint8Array.from(probability, (p) => (p > 0.5 ? 1 : 0)));
+    const entropy = (await readVolume(paths[2]!)).data;
+    expect(Math.max(...entropy)).toBeLessThan(Math.LN2 + 1e-5);
+    expect(Math.min(...entropy)).toBeGreaterThan(0);
+  });
+
+  it("never overwrites a prediction, and computes nothing before it says so", async () => {
+    const out = join(dir, "predicted");
+    const before = readdirSync(out);
+    const { code, stderr } = await penumbra(
+      "predict",
+      join(data, "imagesTs/te1.nii.gz"),
+      image,
+      "--run",
+      runDir,
+      "--out",
+      out,
+    );
+    expect(code).toBe(2);
+    expect(stderr).toMatch(/^penumbra: [^\n]*te0\.nii\.gz is already there[^\n]*\n$/);
+    expect(readdirSync(out)).toEqual(before);
+  });
+});
+
+it("predicts the literature's h5, whose axes lie the other way round, like the NIfTI image", async () => {
+  const folder = join(dir, "te0-again");
+  mkdirSync(folder);
+  const { data: stored, grid } = await readVolume(image);
+  const [d, h, w] = grid.shape;
+  const xyz = stored.map(
+    (_, i) => stored[((i % d) * h + (Math.floor(i / d) % h)) * w + Math.floor(i / (d * h))]!,
+  );
+  await h5.ready;
+  const file = new h5.File(join(folder, "mri_norm2.h5"), "w");
+  file.create_dataset({ name: "image", data: xyz, shape: [w, h, d] });
+  file.close();
+  const out = join(dir, "predicted-h5");
+  expect(
+    await penumbra("predict", join(folder, "mri_norm2.h5"), "--run", runDir, "--out", out),
+  ).toMatchObject({
+    code: 0,
+    stdout: `${join(out, "te0-again.nii.gz")}\n`,
+  });
+  const labels = await readLabelMap(join(out, "te0-again.nii.gz"));
+  expect(labels.data).toEqual((await readLabelMap(join(runDir, "evaluation-test/labels/te0.nii.gz"))).data);
+});
+
+describe("a run that was stopped", () => {
+  it("is refused by evaluate, and resumed it is the same run", async () => {
+    const stopped = join(dir, "stopped");
+    const controller = new AbortController();
+    const onIteration = ({ total }: { total: number }) => total === 4 && controller.abort();
+    const stopping = train({ data, out: stopped, set: TINY, signal: controller.signal, onIteration });
+    await expect(stopping).rejects.toMatchObject({ code: "interrupted" });
+
+    const early = await penumbra("evaluate", "--run", stopped, "--data", data);
+    expect(early.code).toBe(2);
+    expect(early.stderr).toContain(`go on with: penumbra train --resume ${stopped}`);
+    expect(existsSync(join(stopped, "evaluation-test"))).toBe(false);
+
+    expect((await penumbra("train", "--resume", stopped)).code).toBe(0);
+    const bytes = (run: string) => readFileSync(join(run, "model.safetensors"));
+    expect(bytes(stopped).equals(bytes(runDir))).toBe(true);
+    const totals = readFileSync(join(stopped, "log.jsonl"), "utf8").trim().split("\n");
+    expect(totals.map((line) => JSON.parse(line).total)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  }, 120_000);
+});
+
+it("trains the supervised baseline, whose uncertainty is its probabilities' entropy", async () => {
+  const run = join(dir, "supervised");
+  mkdirSync(run); // an empty directory is as good as none
+  const given = ["--method", "supervised", "--labeled", "1", ...tinyArguments()];
+  expect(await penumbra("train", "--data", data, "--out", run, ...given)).toMatchObject({ code: 0 });
+  expect(await penumbra("evaluate", "--run", run, "--data", data)).toMatchObject({ code: 0 });
+  expect(readFileSync(join(run, "evaluation-test/report.html"), "utf8")).toContain(
+    "learns no distribution of logits",
+  );
+}, 120_000);
