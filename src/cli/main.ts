@@ -1,6 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { EXIT_CODES, PenumbraError } from "../errors.js";
 import { packageVersion } from "../version.js";
+import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
 import { predictCommand } from "./predict.js";
@@ -14,7 +15,13 @@ export function program(): Command {
     .description("Segment 3-D medical images, trained from few labels and many unlabeled scans.")
     .version(packageVersion())
     .option("--debug", "show where in the code an error comes from");
-  for (const command of [trainCommand(), evaluateCommand(), predictCommand(), doctorCommand()]) {
+  for (const command of [
+    trainCommand(),
+    evaluateCommand(),
+    predictCommand(),
+    demoCommand(),
+    doctorCommand(),
+  ]) {
     root.addCommand(command);
   }
   for (const command of [root, ...root.commands]) {

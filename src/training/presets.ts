@@ -113,15 +113,15 @@ const hippocampus: PartialConfig = {
 };
 
 const phantom: PartialConfig = {
-  data: { patchSize: [32, 48, 48], rotate90: true, flip: true },
-  model: { filters: 8 },
-  optimizer: { decayEvery: 80 },
-  stage1: { iterations: 100, consistency: { rampUp: 100 }, contrast: { anchors: 1000 } },
+  data: { patchSize: [32, 32, 32], rotate90: true, flip: true },
+  model: { filters: 8, dropout: 0.2 },
+  optimizer: { learningRate: 0.05, decayEvery: 55, decayFactor: 0.2 },
+  stage1: { iterations: 80, consistency: { rampUp: 80 }, contrast: { anchors: 500 } },
   prototypes: { iterations: 10 },
   stage2: { iterations: 80 },
-  supervised: { iterations: 180 },
-  inference: { stride: [16, 24, 24], uncertaintySamples: 10 },
-  checkpoint: { every: 50 },
+  supervised: { iterations: 160 },
+  inference: { stride: [16, 16, 16], uncertaintySamples: 10 },
+  checkpoint: { every: 80 },
 };
 
 /** All presets by name. */

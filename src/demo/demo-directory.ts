@@ -1,0 +1,26 @@
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { badInput } from "../errors.js";
+import { hasContent, makeDirectory } from "../training/run-directory.js";
+
+/** A demo's directory holds this file from its first moment on: only then may a later demo replace it. */
+export const MARKER = ".penumbra-demo";
+
+/**
+ * Makes the demo's directory anew: what an earlier demo left there is removed.
+ * @throws PenumbraError "bad-input" when it holds anything that is not a demo's; nothing in it is touched.
+ */
+export function freshDemoDirectory(dir: string): void {
+  if (hasContent(dir)) {
+    if (!existsSync(join(dir, MARKER)))
+      throw badInput(
+        `${dir} is not empty and was not made by the demo, so it is not replaced; name another directory with --out`,
+      );
+    rmSync(dir, { recursive: true });
+  }
+  makeDirectory(dir);
+  writeFileSync(
+    join(dir, MARKER),
+    "Made by penumbra demo, which replaces this directory when it runs again.\n",
+  );
+}
