@@ -80,7 +80,11 @@ function logSumsOverPairs(f: Tensor, has: Tensor, temperature: number): { value:
 }
 
 /** The same with libtorch's operators, for other devices. */
-export function logSumsByBlocks(f: Tensor, has: Tensor, temperature: number): { value: Tensor; gradient: Tensor } {
+export function logSumsByBlocks(
+  f: Tensor,
+  has: Tensor,
+  temperature: number,
+): { value: Tensor; gradient: Tensor } {
   const [n, k] = f.shape as [number, number];
   const device = f.device;
   const value = zeros([], { device });
