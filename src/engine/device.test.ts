@@ -3,7 +3,7 @@ import { PenumbraError } from "../errors.js";
 import { checkDevice, resolvePrecision } from "./device.js";
 import { cpuCapability } from "./find-libtorch.js";
 import { libtorchFacts, memoryFigures, resetPeakMemory, setThreads, trimMemory } from "./libtorch.js";
-import { withPrecision } from "./precision.js";
+import { inFloat32, withPrecision } from "./precision.js";
 import { scope } from "./scope.js";
 import { randn, zeros } from "./tensor.js";
 
@@ -66,6 +66,22 @@ describe("withPrecision", () => {
       });
     expect(broken).toThrow("broken");
     expect(randn([2, 2]).matmul(randn([2, 2])).dtype).toBe("float32");
+  });
+
+  it("is put aside by inFloat32 and comes back, also after a throw", () => {
+    const a = randn([4, 4]);
+    const product = () => a.matmul(a).dtype;
+    const seen = withPrecision("bf16", "cpu", () => {
+      const inside = inFloat32(product);
+      expect(() =>
+        inFloat32(() => {
+          throw new Error("broken");
+        }),
+      ).toThrow("broken");
+      return [product(), inside, product(), withPrecision("bf16", "cpu", product), product()];
+    });
+    expect(seen).toEqual(["bfloat16", "float32", "bfloat16", "bfloat16", "bfloat16"]);
+    expect([product(), inFloat32(product)]).toEqual(["float32", "float32"]);
   });
 
   it("sees a weight that changed since the last time", () => {

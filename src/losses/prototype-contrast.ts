@@ -1,5 +1,6 @@
 import { noGrad } from "../engine/autograd.js";
 import { crossEntropy, oneHot } from "../engine/ops.js";
+import { inFloat32 } from "../engine/precision.js";
 import { keep, scope } from "../engine/scope.js";
 import { call, type Tensor, zeros } from "../engine/tensor.js";
 
@@ -26,26 +27,25 @@ export class PrototypeEstimator {
     this.count = keep(zeros([classes], { device }));
   }
 
-  /** features [N,K], labels [N] int64 */
+  /** features [N,K], labels [N] int64; in float32 always, sums over all voxels need it */
   update(features: Tensor, labels: Tensor): void {
-    noGrad(() =>
-      scope(() => {
-        const member = oneHot(labels, this.classes); // [N,C]
-        const x = features.detach();
-        const added = member.sum([0]);
-        const divisor = added.clamp(1).unsqueeze(1);
-        const byClass = member.transpose(0, 1);
-        const mean = byClass.matmul(x).div(divisor);
-        const variance = classVariance(x, byClass, mean, divisor);
-        const weight = added.div(added.add(this.count).clamp(1)).unsqueeze(1);
-        const difference = this.mean.sub(mean);
-        const rest = weight.neg().add(1);
-        const spread = weight.mul(rest).mul(difference.square());
-        this.variance.copy_(this.variance.mul(rest).add(variance.mul(weight)).add(spread));
-        this.mean.copy_(this.mean.mul(rest).add(mean.mul(weight)));
-        this.count.add_(added);
-      }),
-    );
+    inFloat32(() => noGrad(() => scope(() => this.#merge(features.detach(), labels))));
+  }
+
+  #merge(x: Tensor, labels: Tensor): void {
+    const member = oneHot(labels, this.classes); // [N,C]
+    const added = member.sum([0]);
+    const divisor = added.clamp(1).unsqueeze(1);
+    const byClass = member.transpose(0, 1);
+    const mean = byClass.matmul(x).div(divisor);
+    const variance = classVariance(x, byClass, mean, divisor);
+    const weight = added.div(added.add(this.count).clamp(1)).unsqueeze(1);
+    const difference = this.mean.sub(mean);
+    const rest = weight.neg().add(1);
+    const spread = weight.mul(rest).mul(difference.square());
+    this.variance.copy_(this.variance.mul(rest).add(variance.mul(weight)).add(spread));
+    this.mean.copy_(this.mean.mul(rest).add(mean.mul(weight)));
+    this.count.add_(added);
   }
 
   stateDict(): Map<string, Tensor> {
@@ -102,10 +102,12 @@ export function prototypeContrast(
   const target = taking ? labels.indexSelect(0, taking) : labels;
   const [m, v] = [unitRows(mean), unitRows(variance)];
   const squares = f.square();
-  const logits = f
-    .matmul(m.transpose(0, 1))
-    .add(squares.matmul(v.transpose(0, 1)).div(2 * temperature))
-    .div(temperature);
+  const logits = inFloat32(() =>
+    f
+      .matmul(m.transpose(0, 1))
+      .add(squares.matmul(v.transpose(0, 1)).div(2 * temperature))
+      .div(temperature),
+  );
   const spread = squares.mul(v.indexSelect(0, target)).sum([1]).mean();
   return crossEntropy(logits, target).add(spread.div(2 * temperature ** 2));
 }

@@ -1,4 +1,5 @@
 import { noGrad } from "../engine/autograd.js";
+import { inFloat32 } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
 import { randn, type Tensor } from "../engine/tensor.js";
 import { type BoundaryContrastOptions, boundaryContrast } from "../losses/boundary-contrast.js";
@@ -68,7 +69,7 @@ export class AuaStage1 implements Method {
     const terms: LossTerms = this.#supervised(distribution, logits, batch);
     if (contrast.weight > 0) {
       const features = this.network.features(z.slice(0, 0, batch.labeled));
-      const value = scope(() => boundaryContrast(features, batch.hostLabels, contrast));
+      const value = inFloat32(() => scope(() => boundaryContrast(features, batch.hostLabels, contrast)));
       if (value) terms.contrast = { value, weight: contrast.weight };
     }
     if (consistency.weight > 0 && batch.images.shape[0]! > batch.labeled) {

@@ -1,0 +1,108 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import { noGrad } from "../engine/autograd.js";
+import { seedGenerators } from "../engine/random.js";
+import { scope } from "../engine/scope.js";
+import type { Tensor } from "../engine/tensor.js";
+import { featureRows, PrototypeEstimation } from "./prototype-estimation.js";
+import { supervisedLoss } from "./supervised.js";
+import { fingerprint, SIDE, tinyBatch, tinyNetwork, tinyStage2 } from "./tiny-task.testing.js";
+
+const numbers = (x: Tensor) => [...x.toFloat32Array()];
+beforeEach(() => seedGenerators(3), 60_000);
+
+describe("AuaStage2", () => {
+  it("takes the labeler's classes for the unlabeled patches' labels", () => {
+    scope(() => {
+      const method = tinyStage2(3);
+      const batch = tinyBatch(3);
+      const pseudo = noGrad(() => {
+        const { labeler } = method;
+        return labeler.meanLogits(labeler.embed(batch.images.slice(0, 2, 4))).argmax(1);
+      });
+      const logits = method.network.meanLogits(method.network.embed(batch.images));
+      const terms = method.losses(batch);
+      expect(terms.pseudo!.value.item()).toBeCloseTo(supervisedLoss(logits.slice(0, 2, 4), pseudo).item(), 5);
+      expect(terms.supervised!.value.item()).toBeCloseTo(
+        supervisedLoss(logits.slice(0, 0, 2), batch.labels).item(),
+        5,
+      );
+      method.dispose();
+    });
+  });
+
+  it("leaves the labeler as it was, running statistics included", () => {
+    scope(() => {
+      const method = tinyStage2();
+      const state = () => fingerprint(method.labeler.stateDict());
+      const before = state();
+      const terms = Object.values(method.losses(tinyBatch()));
+      terms
+        .map(({ value }) => value)
+        .reduce((sum, value) => sum.add(value))
+        .backward();
+      method.afterStep();
+      expect(state()).toEqual(before);
+      expect(method.labeler.training).toBe(false);
+      method.dispose();
+    });
+  });
+
+  it("goes on counting prototypes, from labeled patches only, before it uses them", () => {
+    scope(() => {
+      const method = tinyStage2(3);
+      method.losses(tinyBatch(3));
+      const counts = numbers(method.estimator.count);
+      expect(counts.reduce((sum, n) => sum + n)).toBe(2 * SIDE ** 3);
+      for (const n of counts) expect(n).toBeGreaterThan(0);
+      method.losses(tinyBatch(3));
+      expect(numbers(method.estimator.count)).toEqual(counts.map((n) => 2 * n));
+      method.dispose();
+    });
+  });
+
+  it("has no pseudo labels without unlabeled patches and no contrast of weight 0", () => {
+    scope(() => {
+      const method = tinyStage2(2, { prototypeWeight: 0 });
+      expect(Object.keys(method.losses(tinyBatch()))).toEqual(["supervised", "pseudo"]);
+      const contrasted = tinyStage2();
+      expect(Object.keys(contrasted.losses(tinyBatch(2, 2, 0)))).toEqual(["supervised", "prototype"]);
+      method.dispose();
+      contrasted.dispose();
+    });
+  });
+});
+
+describe("PrototypeEstimation", () => {
+  it("sums up the embedding of labeled patches in evaluation mode, and changes nothing", () => {
+    scope(() => {
+      const method = new PrototypeEstimation(tinyNetwork(3));
+      const before = fingerprint(method.network.stateDict());
+      const batch = tinyBatch(3, 2, 0);
+      expect(method.losses(batch)).toEqual({});
+      const rows = numbers(featureRows(method.network.embed(batch.images)));
+      const labels = batch.hostLabels.flatMap((map) => [...map]);
+      const mean = [0, 1, 2].flatMap((c) => {
+        const own = labels.flatMap((label, i) => (label === c ? [i] : []));
+        return [0, 1].map((k) => own.reduce((sum, i) => sum + rows[2 * i + k]!, 0) / own.length);
+      });
+      expect(numbers(method.estimator.mean)).toEqual(mean.map((m) => expect.closeTo(m, 4)));
+      expect(fingerprint(method.network.stateDict())).toEqual(before);
+      method.dispose();
+    });
+  });
+
+  it("reads features voxel by voxel", () => {
+    scope(() => {
+      const z = tinyBatch(2, 1, 1).images; // [2,1,16,16,16]
+      expect(featureRows(z).shape).toEqual([2 * SIDE ** 3, 1]);
+      const two = z.reshape([1, 2, SIDE, SIDE, SIDE]);
+      const values = numbers(z);
+      expect(numbers(featureRows(two)).slice(0, 4)).toEqual([
+        values[0],
+        values[SIDE ** 3],
+        values[1],
+        values[SIDE ** 3 + 1],
+      ]);
+    });
+  });
+});

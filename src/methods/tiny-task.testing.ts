@@ -1,0 +1,135 @@
+import { createHash } from "node:crypto";
+import { wave } from "../engine/finite-differences.testing.js";
+import { fromArray } from "../engine/tensor.js";
+import { PrototypeEstimator } from "../losses/prototype-contrast.js";
+import { SegmentationNetwork } from "../models/segmentation-network.js";
+import type { StateDict } from "../nn/module.js";
+import { AuaStage1, type AuaStage1Options } from "./aua-stage1.js";
+import { AuaStage2, type AuaStage2Options } from "./aua-stage2.js";
+import type { Method, PatchBatch } from "./method.js";
+import { PrototypeEstimation } from "./prototype-estimation.js";
+import { Supervised } from "./supervised.js";
+
+/** The smallest task with everything in it: 16³ patches, boxes of each class, a two-filter network. */
+export const SIDE = 16;
+const VOXELS = SIDE ** 3;
+
+export const tinyNetwork = (classes = 2, filters = 2): SegmentationNetwork =>
+  new SegmentationNetwork({
+    classes,
+    filters,
+    rank: 2,
+    normalization: "batch",
+    dropout: 0,
+    device: "cpu",
+  });
+
+/** Class c is a box from 3 + 4c along each axis, somewhere else in each patch. */
+function boxes(classes: number, patch: number): Uint8Array {
+  return Uint8Array.from({ length: VOXELS }, (_, i) => {
+    const [z, y, x] = [Math.floor(i / SIDE ** 2), Math.floor(i / SIDE) % SIDE, i % SIDE];
+    const inside = y >= 2 + patch && y < 10 + patch && z >= 4 && z < 12;
+    const c = 1 + Math.floor((x - 3) / (10 / (classes - 1)));
+    return inside && x >= 3 && x < 13 ? c : 0;
+  });
+}
+
+/** Patches whose intensity is their class plus noise; the last plane is outside the region unless `region` says. */
+export function tinyBatch(classes = 2, labeled = 2, unlabeled = 2, region?: number): PatchBatch {
+  const count = labeled + unlabeled;
+  const shape = [count, 1, SIDE, SIDE, SIDE];
+  const maps = Array.from({ length: count }, (_, patch) => boxes(classes, patch));
+  const noise = wave(count * VOXELS);
+  const images = Float32Array.from(noise, (v, i) => maps[Math.floor(i / VOXELS)]![i % VOXELS]! + 0.2 * v);
+  const inside = Float32Array.from(noise, (_, i) => region ?? (i % VOXELS < SIDE ** 2 ? 0 : 1));
+  const hostLabels = maps.slice(0, labeled);
+  const labels = BigInt64Array.from(
+    hostLabels.flatMap((map) => [...map]),
+    BigInt,
+  );
+  return {
+    images: fromArray(images, shape),
+    region: fromArray(inside, shape),
+    labeled,
+    labels: fromArray(labels, [labeled, SIDE, SIDE, SIDE]),
+    hostLabels,
+  };
+}
+
+export const stage1Options: AuaStage1Options = {
+  samples: 4,
+  consistency: { weight: 0.5, distance: "class-dice", rampUp: 10 },
+  emaDecay: 0.99,
+  teacherNoise: 0.1,
+  contrast: { weight: 0.1, temperature: 0.2, anchors: 200, features: "per-voxel" },
+  uncertaintyMask: false,
+};
+export const stage2Options: AuaStage2Options = {
+  pseudoWeight: 1,
+  prototypeWeight: 0.1,
+  temperature: 100,
+  ignoreBackground: true,
+};
+
+export function tinyStage1(classes = 2, options: Partial<AuaStage1Options> = {}): AuaStage1 {
+  const student = tinyNetwork(classes);
+  const teacher = tinyNetwork(classes).loadState(student.stateDict());
+  return new AuaStage1(student, teacher, { ...stage1Options, ...options });
+}
+export const tinyStage2 = (classes = 2, options: Partial<AuaStage2Options> = {}): AuaStage2 =>
+  new AuaStage2(tinyNetwork(classes), tinyNetwork(classes), new PrototypeEstimator(classes, 2, "cpu"), {
+    ...stage2Options,
+    ...options,
+  });
+
+/** A state's tensors by name, each as a hash of its bits: equal means equal to the last one. */
+export const fingerprint = (state: StateDict): Map<string, string> =>
+  new Map([...state].map(([name, x]) => [name, createHash("sha1").update(x.toFloat32Array()).digest("hex")]));
+
+/** A method as the contract suite sees it. */
+export interface Subject {
+  readonly name: string;
+  /** Names of its loss terms; none: it only observes. */
+  readonly terms: readonly string[];
+  make(classes: number): Method;
+  batch(classes: number): PatchBatch;
+  /** The network that no gradient may reach. */
+  frozen?(method: Method): SegmentationNetwork;
+}
+
+/** Every method. */
+export const SUBJECTS: readonly Subject[] = [
+  {
+    name: "supervised",
+    terms: ["supervised"],
+    make: (classes) => new Supervised(tinyNetwork(classes)),
+    batch: (classes) => tinyBatch(classes, 4, 0),
+  },
+  {
+    name: "aua-stage1",
+    terms: ["likelihood", "dice", "contrast", "consistency"],
+    make: (classes) => tinyStage1(classes),
+    batch: tinyBatch,
+    frozen: (method) => (method as AuaStage1).teacher,
+  },
+  {
+    name: "aua-stage1 with the uncertainty mask",
+    terms: ["likelihood", "dice", "contrast", "consistency"],
+    make: (classes) => tinyStage1(classes, { uncertaintyMask: true }),
+    batch: tinyBatch,
+    frozen: (method) => (method as AuaStage1).teacher,
+  },
+  {
+    name: "prototype-estimation",
+    terms: [],
+    make: (classes) => new PrototypeEstimation(tinyNetwork(classes)),
+    batch: (classes) => tinyBatch(classes, 2, 0),
+  },
+  {
+    name: "aua-stage2",
+    terms: ["supervised", "pseudo", "prototype"],
+    make: (classes) => tinyStage2(classes),
+    batch: tinyBatch,
+    frozen: (method) => (method as AuaStage2).labeler,
+  },
+];
