@@ -106,7 +106,10 @@ export function createRun(dir: string, { config, dataset, libtorch, precision }:
  */
 export function readRun(dir: string): { config: Config; run: RunRecord } {
   if (!existsSync(dir)) throw badInput(`${dir}: no such run directory`);
-  const run = readJson(join(dir, "run.json"), dir) as RunRecord;
+  const run = readJson(join(dir, "run.json"), dir) as RunRecord | null;
+  if (typeof run?.format !== "number") {
+    throw badInput(`${join(dir, "run.json")} is no record of a run; restore it or train again`);
+  }
   if (run.format !== FORMAT) {
     throw badInput(
       `${dir} was written by penumbra ${run.penumbra} (run format ${run.format}); this version reads format ${FORMAT}: use that version, or train again`,

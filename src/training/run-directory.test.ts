@@ -1,0 +1,96 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { CaseFiles, Dataset } from "../data/dataset.js";
+import { PenumbraError } from "../errors.js";
+import { resolveConfig } from "./config.js";
+import { createRun, readRun } from "./run-directory.js";
+
+let root: string;
+let dir: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), "penumbra-run-"));
+  dir = join(root, "run");
+});
+afterEach(() => rmSync(root, { recursive: true }));
+
+const cases = (...ids: string[]) => ids.map((id) => ({ id, imagePath: `${id}.nii` }) as CaseFiles);
+const dataset = {
+  dir: "/data",
+  classNames: ["background", "atrium"],
+  labeled: cases("a"),
+  unlabeled: cases("b", "c"),
+  test: cases("d"),
+} as unknown as Dataset;
+const made = () =>
+  createRun(dir, { config: resolveConfig({ seed: 5 }), dataset, libtorch: "1.13.0", precision: "fp32" });
+
+/** The one line that a person reads. */
+function complaint(work: () => unknown): string {
+  try {
+    work();
+  } catch (error) {
+    expect(error).toBeInstanceOf(PenumbraError);
+    return (error as PenumbraError).message;
+  }
+  throw new Error("nothing was refused");
+}
+
+describe("createRun", () => {
+  it("writes what the run was made from, and readRun gives it back", () => {
+    const record = made();
+    expect(record).toMatchObject({
+      format: 1,
+      libtorch: "1.13.0",
+      precision: "fp32",
+      classNames: ["background", "atrium"],
+      labeled: ["a"],
+      unlabeled: ["b", "c"],
+      test: ["d"],
+    });
+    expect(Number.isNaN(Date.parse(record.created))).toBe(false);
+    expect(readRun(dir)).toEqual({ run: record, config: resolveConfig({ seed: 5 }) });
+    expect(existsSync(join(dir, "checkpoints"))).toBe(true);
+  });
+
+  it("never touches a directory that holds something, nor a file", () => {
+    made();
+    const before = readFileSync(join(dir, "config.json"), "utf8");
+    expect(complaint(made)).toContain(`--resume ${dir}`);
+    expect(readFileSync(join(dir, "config.json"), "utf8")).toBe(before);
+    dir = join(root, "file");
+    writeFileSync(dir, "");
+    expect(complaint(made)).toContain(`${dir} is a file`);
+  });
+});
+
+describe("readRun", () => {
+  const spoiled = (name: string, text: string | null) => {
+    made();
+    if (text === null) rmSync(join(dir, name));
+    else writeFileSync(join(dir, name), text);
+    return complaint(() => readRun(dir));
+  };
+
+  it("says what is no run directory", () => {
+    expect(complaint(() => readRun(dir))).toBe(`${dir}: no such run directory`);
+    expect(complaint(() => readRun(root))).toBe(`${root} is no run directory: it has no run.json`);
+  });
+
+  it("names the file that is missing or spoiled, and the version that can read it", () => {
+    expect(spoiled("config.json", null)).toContain("it has no config.json");
+    rmSync(dir, { recursive: true });
+    expect(spoiled("run.json", "{")).toContain("run.json is not valid JSON");
+    rmSync(dir, { recursive: true });
+    expect(spoiled("config.json", '{"seed": "x"}')).toContain("config.json");
+    rmSync(dir, { recursive: true });
+    expect(spoiled("run.json", '{"format": 9, "penumbra": "7.0.0"}')).toContain(
+      "penumbra 7.0.0 (run format 9)",
+    );
+  });
+
+  it.each(["null", "3", "[]"])("refuses a run.json that is %s", (text) => {
+    expect(spoiled("run.json", text)).toContain("run.json is no record of a run");
+  });
+});

@@ -1,0 +1,133 @@
+import { describe, expect, it } from "vitest";
+import { memoryFigures } from "../engine/libtorch.js";
+import { seedGenerators } from "../engine/random.js";
+import { scope } from "../engine/scope.js";
+import { fromArray, full, type Tensor } from "../engine/tensor.js";
+import { PrototypeEstimator } from "../losses/prototype-contrast.js";
+import { AuaStage1 } from "../methods/aua-stage1.js";
+import { AuaStage2 } from "../methods/aua-stage2.js";
+import type { Method, PatchBatch } from "../methods/method.js";
+import {
+  fingerprint,
+  stage1Options,
+  stage2Options,
+  tinyBatch,
+  tinyNetwork,
+  tinyStage1,
+  tinyStage2,
+} from "../methods/tiny-task.testing.js";
+import { Sgd } from "../nn/optimizer.js";
+import { totalLoss, trainStep } from "./step.js";
+
+const options = { momentum: 0.9, weightDecay: 1e-4 };
+const at = (iteration: number) => ({ iteration, learningRate: 0.01, precision: "fp32" as const });
+
+/** Figures of memory after each of so many steps, every step with a batch of its own. */
+function memoryOver(steps: number, make: () => Method, batch: () => PatchBatch) {
+  seedGenerators(1);
+  return scope(() => {
+    const method = make();
+    const optimizer = new Sgd(method.network.parameters(), options);
+    const figures = Array.from({ length: steps }, (_, i) => {
+      trainStep(method, optimizer, batch, at(i));
+      const { tensors, bytes } = memoryFigures();
+      return { tensors, bytes };
+    });
+    optimizer.dispose();
+    method.dispose();
+    return figures;
+  });
+}
+
+describe("memory", () => {
+  const wide = () => tinyNetwork(2, 8); // its largest tensors are blocks of a megabyte, which `bytes` counts
+  const makers: [string, () => Method, () => Method][] = [
+    ["stage 1", () => tinyStage1(), () => new AuaStage1(wide(), wide(), stage1Options)],
+    [
+      "stage 2",
+      () => tinyStage2(),
+      () => new AuaStage2(wide(), wide(), new PrototypeEstimator(2, 8, "cpu"), stage2Options),
+    ],
+  ];
+
+  it.each(makers)("%s: as many tensors after fifty steps as after two", (_, make) => {
+    const counts = memoryOver(50, make, () => tinyBatch()).map(({ tensors }) => tensors);
+    expect(new Set(counts.slice(1)).size, counts.join(" ")).toBe(1);
+  });
+
+  it.each(makers)("%s: as many bytes, too", (_, __, make) => {
+    const bytes = memoryOver(6, make, () => tinyBatch(2, 4, 4)).map((figures) => figures.bytes);
+    expect(bytes[0]).toBeGreaterThan(0);
+    expect(new Set(bytes.slice(1)).size, bytes.join(" ")).toBe(1);
+  });
+});
+
+describe("trainStep", () => {
+  const supervisedBy = (value: (x: Tensor) => Tensor, network = tinyNetwork()): Method => ({
+    network,
+    losses: () => ({
+      a: { value: value(network.parameters().get("out_conv.bias")!), weight: 2 },
+      b: { value: fromArray(Float32Array.of(3), []), weight: 0.5 },
+    }),
+    afterStep: () => {
+      throw new Error("afterStep");
+    },
+    state: () => new Map(),
+    dispose: () => network.dispose(),
+  });
+
+  it("moves along the gradient of Σ weight·value, then lets the method follow up", () => {
+    scope(() => {
+      const method = { ...supervisedBy((bias) => bias.sum()), followed: -1 };
+      method.afterStep = (iteration) => {
+        method.followed = iteration;
+      };
+      const bias = method.network.parameters().get("out_conv.bias")!;
+      const before = [...bias.toFloat32Array()];
+      const optimizer = new Sgd(method.network.parameters(), { momentum: 0, weightDecay: 0 });
+      const figures = trainStep(method, optimizer, tinyBatch, at(4));
+      expect([...bias.toFloat32Array()]).toEqual(before.map((b) => expect.closeTo(b - 0.01 * 2, 6)));
+      const sum = before.reduce((total, b) => total + b);
+      expect(figures.terms).toEqual({ a: expect.closeTo(sum, 5), b: 3 });
+      expect(figures.weights).toEqual({ a: 2, b: 0.5 });
+      expect(figures.loss).toBeCloseTo(2 * sum + 1.5, 5);
+      expect(method.followed).toBe(4);
+    });
+  });
+
+  it.each([Number.NaN, Number.POSITIVE_INFINITY])("takes no step when the loss is %d", (value) => {
+    scope(() => {
+      const method = supervisedBy((bias) => bias.sum().mul(0).add(full([], value)));
+      const optimizer = new Sgd(method.network.parameters(), options);
+      const before = fingerprint(method.network.stateDict());
+      expect(Number.isFinite(trainStep(method, optimizer, tinyBatch, at(0)).loss)).toBe(false);
+      expect(fingerprint(method.network.stateDict())).toEqual(before);
+      expect(optimizer.gradients().size).toBe(0);
+    });
+  });
+
+  it("frees everything when the batch or the method fails", () => {
+    scope(() => {
+      const method = supervisedBy((bias) => bias.sum());
+      const optimizer = new Sgd(method.network.parameters(), options);
+      const before = memoryFigures().tensors;
+      expect(() => trainStep(method, optimizer, tinyBatch, at(0))).toThrow("afterStep");
+      const broken = () => {
+        tinyBatch();
+        throw new Error("no batch");
+      };
+      expect(() => trainStep(method, optimizer, broken, at(0))).toThrow("no batch");
+      expect(memoryFigures().tensors).toBe(before);
+    });
+  });
+});
+
+describe("totalLoss", () => {
+  it("is the sum of weight · value", () => {
+    const value = (x: number) => fromArray(Float32Array.of(x), []);
+    expect(
+      totalLoss({ a: { value: value(2), weight: 3 }, b: { value: value(5), weight: 0.1 } }).item(),
+    ).toBeCloseTo(6.5, 5);
+    expect(() => totalLoss({})).toThrow();
+  });
+});
