@@ -1,0 +1,233 @@
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { PreparedCase } from "../data/prepare.js";
+import { wave } from "../engine/finite-differences.testing.js";
+import { scope } from "../engine/scope.js";
+import { PenumbraError } from "../errors.js";
+import { fingerprint } from "../methods/tiny-task.testing.js";
+import type { Triple } from "../volume/volume.js";
+import { loadCheckpoint } from "./checkpoint.js";
+import { type Config, resolveConfig } from "./config.js";
+import { type IterationReport, runStages, toDevice } from "./trainer.js";
+
+const SHAPE: Triple = [18, 20, 17];
+const VOXELS = SHAPE[0] * SHAPE[1] * SHAPE[2];
+
+/** A scan with a bright block in noise. */
+function madeUpCase(id: string, phase: number, labeled: boolean): PreparedCase {
+  const label = Uint8Array.from({ length: VOXELS }, (_, i) => {
+    const [z, y] = [Math.floor(i / (SHAPE[1] * SHAPE[2])), Math.floor(i / SHAPE[2]) % SHAPE[1]];
+    return z >= 5 + phase && z < 12 + phase && y >= 4 && y < 13 ? 1 : 0;
+  });
+  const image = Float32Array.from(wave(VOXELS, phase), (v, i) => label[i]! + 0.3 * v);
+  const grid = { shape: SHAPE, spacingMm: null, affine: null };
+  return { id, grid, image, label: labeled ? label : null, region: null };
+}
+const LABELED = ["a", "b"].map((id, i) => madeUpCase(id, i, true));
+const UNLABELED = ["c", "d", "e"].map((id, i) => madeUpCase(id, i + 2, false));
+
+const SETTINGS = [
+  "data.patchSize=[16,16,16]",
+  "inference.stride=[8,8,8]",
+  "data.workers=0",
+  "data.labeledPerBatch=1",
+  "data.unlabeledPerBatch=1",
+  "data.rotate90=true",
+  "data.flip=true",
+  "model.filters=1",
+  "model.rank=2",
+  "stage1.iterations=6",
+  "stage1.samples=2",
+  "stage1.contrast.anchors=50",
+  "stage1.consistency.rampUp=6",
+  "prototypes.iterations=3",
+  "stage2.iterations=6",
+  "supervised.iterations=25",
+  "optimizer.decayEvery=4",
+  "checkpoint.every=2",
+  "checkpoint.keep=100",
+  "precision=fp32",
+];
+const TOTAL = 15;
+const settings = (...more: string[]): Config => resolveConfig({ set: [...SETTINGS, ...more] });
+
+interface Outcome {
+  /** Everything that an iteration reported, but for times. */
+  readonly reports: Omit<IterationReport, "seconds" | "waitedSeconds">[];
+  readonly final: Map<string, string>;
+}
+interface Given {
+  readonly config?: Config;
+  readonly checkpoints: string;
+  /** Ask for a stop after so many iterations over all stages. */
+  readonly stopAfter?: number;
+  /** Die after so many iterations, with nothing saved since the last checkpoint. */
+  readonly dieAfter?: number;
+  readonly warn?: (line: string) => void;
+  readonly labeled?: readonly PreparedCase[];
+}
+
+/** Runs from the newest checkpoint there, or from the start. */
+async function run({ config = settings(), checkpoints, stopAfter, dieAfter, warn, labeled }: Given) {
+  const controller = new AbortController();
+  const reports: Outcome["reports"] = [];
+  const resume = loadCheckpoint(checkpoints, config.device, warn ?? (() => {}));
+  const state = await runStages({
+    config,
+    precision: "fp32",
+    labeled: labeled ?? LABELED,
+    unlabeled: UNLABELED,
+    checkpoints,
+    resume,
+    signal: controller.signal,
+    onIteration: ({ seconds: _, waitedSeconds: __, ...report }) => {
+      reports.push(report);
+      if (report.total === stopAfter) controller.abort();
+      if (report.total === dieAfter) throw new Error("killed");
+    },
+  });
+  const final = scope(() => fingerprint(state));
+  for (const tensor of state.values()) tensor.dispose();
+  return { reports, final };
+}
+
+let root: string;
+let number = 0;
+const fresh = () => {
+  const dir = join(root, `run-${number++}`);
+  mkdirSync(dir);
+  return dir;
+};
+let whole: Outcome;
+let wholeDir: string;
+beforeAll(async () => {
+  root = mkdtempSync(join(tmpdir(), "penumbra-trainer-"));
+  wholeDir = fresh();
+  whole = await run({ checkpoints: wholeDir });
+}, 120_000);
+afterAll(() => rmSync(root, { recursive: true }));
+
+/** The same end to the bit, by the same way. */
+function expectSame(resumed: Outcome): void {
+  expect(resumed.reports).toEqual(whole.reports.slice(TOTAL - resumed.reports.length));
+  expect(resumed.final).toEqual(whole.final);
+}
+
+describe("a whole run", () => {
+  it("goes through all stages and counts over them", () => {
+    expect(whole.reports.map(({ stage, iteration, total }) => `${stage} ${iteration} ${total}`)).toEqual([
+      ...[1, 2, 3, 4, 5, 6].map((i) => `stage1 ${i} ${i}`),
+      ...[1, 2, 3].map((i) => `prototypes ${i} ${6 + i}`),
+      ...[1, 2, 3, 4, 5, 6].map((i) => `stage2 ${i} ${9 + i}`),
+    ]);
+    for (const { totalIterations } of whole.reports) expect(totalIterations).toBe(TOTAL);
+  });
+
+  it("reports terms of each stage, learning rates and cases", () => {
+    const [first, prototypes, last] = [whole.reports[0]!, whole.reports[7]!, whole.reports[14]!];
+    expect(Object.keys(first.terms)).toEqual(["likelihood", "dice", "contrast", "consistency"]);
+    expect([prototypes.terms, prototypes.loss]).toEqual([{}, 0]);
+    expect(Object.keys(last.terms)).toEqual(["supervised", "pseudo", "prototype"]);
+    expect(whole.reports.slice(0, 6).map(({ learningRate }) => learningRate)).toEqual(
+      [0.01, 0.01, 0.01, 0.01, 0.001, 0.001].map((rate) => expect.closeTo(rate, 9)),
+    );
+    expect(["a", "b"]).toContain(first.caseIds[0]);
+    expect(["c", "d", "e"]).toContain(first.caseIds[1]);
+    expect(prototypes.caseIds).toHaveLength(1);
+  });
+
+  it("saves every so many iterations and at the end of each stage", () => {
+    const saved = readdirSync(wholeDir).filter((name) => name.endsWith(".json"));
+    expect(saved.map((name) => Number(name.slice(11, 18)))).toEqual([2, 4, 6, 8, 9, 11, 13, 15]);
+  });
+
+  it("ends with the network, its labeler and the prototypes", () => {
+    const parts = new Set([...whole.final.keys()].map((name) => name.split(".")[0]));
+    expect(parts).toEqual(new Set(["network", "labeler", "prototypes"]));
+  });
+
+  it("is the same run for the same seed and another for another", async () => {
+    const again = await run({ checkpoints: fresh() });
+    expectSame(again);
+    const other = await run({ config: settings("seed=1"), checkpoints: fresh() });
+    expect(other.reports[0]!.loss).not.toBe(whole.reports[0]!.loss);
+    expect(other.final).not.toEqual(whole.final);
+  });
+});
+
+describe("a run that was stopped", () => {
+  // in the middle, at a checkpoint, at the last iteration of each stage and at the first of the next
+  it.each([1, 4, 6, 7, 9, 10, 15])("after iteration %i and resumed is the same run", async (stopAfter) => {
+    const checkpoints = fresh();
+    const stopped = run({ checkpoints, stopAfter });
+    await expect(stopped).rejects.toMatchObject({ code: "interrupted" });
+    await expect(stopped).rejects.toBeInstanceOf(PenumbraError);
+    const resumed = await run({ checkpoints });
+    expect(resumed.reports).toHaveLength(TOTAL - stopAfter);
+    expectSame(resumed);
+  });
+
+  it("again and again is the same run", async () => {
+    const checkpoints = fresh();
+    for (const stopAfter of [3, 5, 8, 12]) await expect(run({ checkpoints, stopAfter })).rejects.toThrow();
+    expectSame(await run({ checkpoints }));
+  });
+
+  it.each([5, 12])("by a crash after iteration %i goes on from the last checkpoint", async (dieAfter) => {
+    const checkpoints = fresh();
+    await expect(run({ checkpoints, dieAfter })).rejects.toThrow("killed");
+    const resumed = await run({ checkpoints });
+    expect(resumed.reports[0]!.total).toBe(dieAfter === 5 ? 5 : 12);
+    expectSame(resumed);
+  });
+
+  it("and whose newest checkpoints were damaged goes on from an older one", async () => {
+    const checkpoints = fresh();
+    await expect(run({ checkpoints, stopAfter: 12 })).rejects.toThrow();
+    for (const total of [12, 11, 9]) {
+      writeFileSync(join(checkpoints, `checkpoint-${String(total).padStart(7, "0")}.safetensors`), "damaged");
+    }
+    const warnings: string[] = [];
+    const resumed = await run({ checkpoints, warn: (line) => warnings.push(line) });
+    expect(warnings).toHaveLength(3);
+    expect(resumed.reports[0]).toMatchObject({ stage: "prototypes", iteration: 3, total: 9 });
+    expectSame(resumed);
+  });
+});
+
+describe("a loss that is not finite", () => {
+  it("is given up after twenty steps in a row, with the names of stage, term and case", async () => {
+    const broken = LABELED.map((prepared) => ({ ...prepared, image: prepared.image.map(() => Number.NaN) }));
+    const config = settings("method=supervised", "model.normalization=none");
+    const given = run({ config, checkpoints: fresh(), labeled: broken });
+    await expect(given).rejects.toMatchObject({ code: "bad-input" });
+    await expect(given).rejects.toThrow(
+      /^supervised, iteration 19: the loss \(supervised\) was not finite in 20 steps .* cases [ab], [ab]; lower/,
+    );
+  });
+});
+
+describe("toDevice", () => {
+  it("makes tensors of a batch, labels for the labeled patches only", () => {
+    const batch = {
+      iteration: 0,
+      labeled: 1,
+      images: Float32Array.of(1, 2, 3, 4),
+      labels: Uint8Array.of(0, 2),
+      region: Uint8Array.of(1, 0, 1, 1),
+      caseIds: ["a", "b"],
+      patchSize: [1, 1, 2] as const,
+    };
+    const patches = toDevice(batch, "cpu");
+    expect([patches.images.shape, patches.region.shape]).toEqual([
+      [2, 1, 1, 1, 2],
+      [2, 1, 1, 1, 2],
+    ]);
+    expect([...patches.region.toFloat32Array()]).toEqual([1, 0, 1, 1]);
+    expect([patches.labels.shape, patches.labels.dtype]).toEqual([[1, 1, 1, 2], "int64"]);
+    expect([...patches.labels.toBigInt64Array()]).toEqual([0n, 2n]);
+    expect(patches.hostLabels.map((map) => [...map])).toEqual([[0, 2]]);
+  });
+});
