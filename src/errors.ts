@@ -17,4 +17,5 @@ export class PenumbraError extends Error {
 }
 
 /** Input that can't be used as it is (exit code 2). */
-export const badInput = (message: string, cause?: unknown) => new PenumbraError("bad-input", message, { cause });
+export const badInput = (message: string, cause?: unknown) =>
+  new PenumbraError("bad-input", message, { cause });

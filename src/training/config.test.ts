@@ -40,7 +40,8 @@ describe("layers", () => {
   });
 
   it("takes the number of classes from the data unless a preset knows it", () => {
-    expect(resolveConfig({ classes: 4, preset: "la" }).model.classes).toBe(4);
+    expect(resolveConfig({ classes: 4 }).model.classes).toBe(4);
+    expect(resolveConfig({ classes: 4, preset: "la-half" }).model.classes).toBe(2);
     expect(resolveConfig({ classes: 4, preset: "hippocampus" }).model.classes).toBe(3);
     expect(resolveConfig({ classes: 4, set: ["model.classes=5"] }).model.classes).toBe(5);
   });

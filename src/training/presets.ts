@@ -61,6 +61,7 @@ export interface Preset {
 }
 
 const la: PartialConfig = {
+  model: { classes: 2 },
   data: {
     patchSize: [80, 112, 112],
     normalization: "z-score",
@@ -86,6 +87,7 @@ const laHalf: PartialConfig = {
 };
 
 const pancreas: PartialConfig = {
+  model: { classes: 2 },
   data: { patchSize: [96, 96, 96], windowHu: [-125, 275], rotate90: false, flip: false },
   stage1: { contrast: { weight: 0.03 } },
   inference: { stride: [16, 16, 16] },

@@ -144,7 +144,7 @@ describe.each(goldenFiles("stage2_step"))("%s", (file) => {
         temperature: Number(golden.metadata.tau),
         ignoreBackground: golden.metadata.ignore_label === "0",
       });
-      const terms = method.losses(batchOf(golden, 2), 0);
+      const terms = method.losses(batchOf(golden, 2));
       expectClose(terms.supervised!.value, golden, "loss.supervised", 1e-5);
       expectClose(terms.pseudo!.value, golden, "loss.pseudo", 1e-5);
       expectClose(terms.prototype!.value, golden, "loss.prototype_contrastive", 1e-5);
