@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { makeBatch } from "../data/batch.js";
 import type { PreparedCase } from "../data/prepare.js";
 import { wave } from "../engine/finite-differences.testing.js";
 import { scope } from "../engine/scope.js";
@@ -136,6 +137,16 @@ describe("a whole run", () => {
     expect(["a", "b"]).toContain(first.caseIds[0]);
     expect(["c", "d", "e"]).toContain(first.caseIds[1]);
     expect(prototypes.caseIds).toHaveLength(1);
+  });
+
+  it("goes on in each stage with the batches after those of the stage before", () => {
+    const { data, seed } = settings();
+    const batches = { ...data, augment: data, labeled: LABELED, unlabeled: UNLABELED, seed };
+    const expected = whole.reports.map(({ stage, total }) => {
+      const unlabeledPerBatch = stage === "prototypes" ? 0 : 1;
+      return makeBatch({ ...batches, unlabeledPerBatch }, total - 1).caseIds;
+    });
+    expect(whole.reports.map(({ caseIds }) => caseIds)).toEqual(expected);
   });
 
   it("saves every so many iterations and at the end of each stage", () => {
