@@ -46,7 +46,7 @@ struct Moments {
   FOR_EACH_CPU void rowForward(const T* x, T* y, int64_t n, float scale, float shift) {                             \
     _Pragma("omp simd") for (int64_t i = 0; i < n; ++i) {                                                           \
       const float value = static_cast<float>(x[i]) * scale + shift;                                                 \
-      y[i] = static_cast<T>(value > 0 ? value : 0.0f);                                                              \
+      y[i] = static_cast<T>(value < 0 ? 0.0f : value);                                                              \
     }                                                                                                               \
   }                                                                                                                 \
   /* sums of the gradient behind the ReLU, and of it times (x - mean) */                                            \
@@ -137,6 +137,10 @@ Channels statistics(const at::Tensor& x, const Shape& s, const at::Tensor& weigh
       const Moments& m = moments[i];
       mean = m.mean;
       variance = m.squares / m.count;
+    }
+    // a batch that is not finite fails its step and must not spoil the statistics of all that follow
+    if (training && std::isfinite(mean) && std::isfinite(variance)) {
+      const Moments& m = moments[i];
       meanAt[i] = (1 - momentum) * meanAt[i] + momentum * mean;
       varAt[i] = (1 - momentum) * varAt[i] + momentum * (m.squares / std::max(m.count - 1, 1.0));
     }

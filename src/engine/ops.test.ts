@@ -69,6 +69,16 @@ describe("batchNormRelu", () => {
     scope(() => expectSame(tensor(wave(count), shape), training, 1e-4));
   });
 
+  it("lets a number that is none through, as libtorch's ReLU does, and keeps it out of the running statistics", () => {
+    const x = tensor([1, Number.NaN, 2], [1, 1, 3]);
+    for (const training of [true, false]) {
+      const parameters = layer(1);
+      expect(numbers(batchNormRelu(x, parameters, training))[1]).toBeNaN();
+      expect(numbers(parameters.runningMean)[0]).not.toBeNaN();
+      expect(numbers(parameters.runningVar)[0]).not.toBeNaN();
+    }
+  });
+
   it("normalizes a hand-computed channel", () => {
     // mean 2, variance 1 (biased), 4/3 (unbiased)
     const parameters = {

@@ -211,7 +211,7 @@ describe("a run that was stopped", () => {
 describe("a loss that is not finite", () => {
   it("is given up after twenty steps in a row, with the names of stage, term and case", async () => {
     const broken = LABELED.map((prepared) => ({ ...prepared, image: prepared.image.map(() => Number.NaN) }));
-    const config = settings("method=supervised", "model.normalization=none");
+    const config = settings("method=supervised");
     const given = run({ config, checkpoints: fresh(), labeled: broken });
     await expect(given).rejects.toMatchObject({ code: "bad-input" });
     await expect(given).rejects.toThrow(
