@@ -1,21 +1,11 @@
 import { describe, expect, it } from "vitest";
-import { PenumbraError } from "../errors.js";
+import { refusal } from "../errors.testing.js";
 import { checkDevice, resolvePrecision } from "./device.js";
 import { cpuCapability } from "./find-libtorch.js";
 import { libtorchFacts, memoryFigures, resetPeakMemory, setThreads, trimMemory } from "./libtorch.js";
 import { inFloat32, withPrecision } from "./precision.js";
 import { scope } from "./scope.js";
 import { randn, zeros } from "./tensor.js";
-
-const failure = (work: () => unknown): PenumbraError => {
-  try {
-    work();
-  } catch (error) {
-    expect(error).toBeInstanceOf(PenumbraError);
-    return error as PenumbraError;
-  }
-  throw new Error("nothing was refused");
-};
 
 describe("devices", () => {
   it("has a cpu", () => {
@@ -26,14 +16,14 @@ describe("devices", () => {
   it("says which devices this libtorch sees and how to get another", () => {
     const { cudaDevices, version } = libtorchFacts();
     const missing = cudaDevices === 0 ? "cuda" : `cuda:${cudaDevices}`;
-    const error = failure(() => checkDevice(missing));
+    const error = refusal(() => checkDevice(missing));
     expect(error.code).toBe("environment");
     expect(error.message).toContain(`libtorch ${version} sees ${cudaDevices} CUDA devices`);
     expect(error.message).toContain("TORCH_DIR");
   });
 
   it.each(["gpu", "cuda:", "cuda:x", "CPU", ""])('refuses the word "%s"', (word) => {
-    expect(failure(() => checkDevice(word)).code).toBe("bad-input");
+    expect(refusal(() => checkDevice(word)).code).toBe("bad-input");
   });
 
   it("takes bf16 by itself only where it is fast", () => {

@@ -14,7 +14,8 @@ import {
 } from "../metrics/score.js";
 import { type ReportSection, renderReport } from "../report/report.js";
 import { pickShown } from "../report/shown.js";
-import { hasContent, makeDirectory, type RunRecord, readRun } from "../training/run-directory.js";
+import { prepareOptions } from "../training/config.js";
+import { hasContent, makeDirectory, type RunRecord } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
 import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
@@ -57,7 +58,7 @@ const labelPathOf = (out: string, id: string): string => join(out, "labels", `${
 
 /** Clipped, normalized and checked as in training. */
 const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
-  prepareCase(files, { classes: config.model.classes, ...config.data });
+  prepareCase(files, prepareOptions(config));
 
 /**
  * Scores a run on the cases of a split that have labels: each is segmented as `predict` does and compared on its own
@@ -68,8 +69,7 @@ const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const split = options.split ?? "test";
   const status = options.onStatus ?? (() => {});
-  const { run } = readRun(options.run);
-  const { model, precision } = openModel(options.run, options);
+  const { model, run, precision } = openModel(options.run, options);
   const dataset = await openDataset(
     resolve(options.data),
     split === "labeled" ? { labeled: run.labeled.length } : {},

@@ -14,7 +14,7 @@ import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import { drawNoise, sampleLogits } from "../models/stochastic-head.js";
 import { readState } from "../training/checkpoint.js";
 import type { Config } from "../training/config.js";
-import { readRun } from "../training/run-directory.js";
+import { type RunRecord, readRun } from "../training/run-directory.js";
 import { newNetwork } from "../training/stages.js";
 import type { Triple } from "../volume/volume.js";
 import { slidingWindow } from "./sliding-window.js";
@@ -42,8 +42,9 @@ export interface Segmentation {
  * Loads what `train` left in a run directory.
  * @throws PenumbraError "bad-input" when there is no finished model in it.
  */
-export function loadModel(runDir: string, device: string): Model {
-  const { config, run } = readRun(runDir);
+export const loadModel = (runDir: string, device: string): Model => modelOf(runDir, readRun(runDir), device);
+
+function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, device: string): Model {
   const path = join(runDir, "model.safetensors");
   if (!existsSync(path)) {
     const why = existsSync(join(runDir, "checkpoints"))
@@ -71,13 +72,17 @@ export interface EngineOptions {
  * Loads a run's model onto a device that is there, and sets threads as in training.
  * @throws PenumbraError as `loadModel`, "environment" for a device this machine lacks.
  */
-export function openModel(runDir: string, options: EngineOptions): { model: Model; precision: Precision } {
-  const { config } = readRun(runDir);
+export function openModel(
+  runDir: string,
+  options: EngineOptions,
+): { model: Model; run: RunRecord; precision: Precision } {
+  const found = readRun(runDir);
+  const { config, run } = found;
   const device = checkDevice(options.device ?? config.device);
   const precision = resolvePrecision(options.precision ?? config.precision, device);
   setThreads(config.threads, availableParallelism());
   flushDenormals();
-  return { model: loadModel(runDir, device), precision };
+  return { model: modelOf(runDir, found, device), run, precision };
 }
 
 export interface SegmentOptions {

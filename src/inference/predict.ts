@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
 import { prepareCase } from "../data/prepare.js";
 import { badInput } from "../errors.js";
+import { prepareOptions } from "../training/config.js";
 import { makeDirectory } from "../training/run-directory.js";
 import { readGrid } from "../volume/read.js";
 import { h5HasLabel } from "../volume/read-h5.js";
@@ -116,14 +117,13 @@ export async function predict(options: PredictOptions): Promise<string[]> {
   for (const { imagePath } of jobs) sizes.push(await sizeOf(imagePath));
   makeDirectory(options.out);
 
-  const { data, model: network } = model.config;
   const progress = new WorkProgress(
     sizes.reduce((sum, size) => sum + size, 0),
     status,
   );
   for (const [i, job] of jobs.entries()) {
     const files = { id: job.name, imagePath: job.imagePath, labelPath: null };
-    const { image, grid } = await prepareCase(files, { classes: network.classes, ...data });
+    const { image, grid } = await prepareCase(files, prepareOptions(model.config));
     const onWindow = progress.next(`${job.name} (${i + 1}/${jobs.length})`, sizes[i]!);
     const uncertainty = options.uncertainty ?? false;
     const result = segment(model, image, grid.shape, { precision, uncertainty, onWindow });

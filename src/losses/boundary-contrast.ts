@@ -1,5 +1,6 @@
 import { noGrad, withGradient } from "../engine/autograd.js";
 import { oneHot } from "../engine/ops.js";
+import { inFloat32 } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
 import { call, callOwnMany, fromArray, randperm, type Tensor, zeros } from "../engine/tensor.js";
 
@@ -44,10 +45,12 @@ const ROWS = 1024;
  * few rows at a time, so memory grows with N.
  */
 export function supervisedContrast(features: Tensor, labels: Tensor, temperature: number): Tensor {
-  const { value, gradient } = noGrad(() =>
-    scope(() => contrastInClosedForm(features.detach(), labels, temperature)),
-  );
-  return withGradient(value, features, gradient);
+  return inFloat32(() => {
+    const { value, gradient } = noGrad(() =>
+      scope(() => contrastInClosedForm(features.detach(), labels, temperature)),
+    );
+    return withGradient(value, features, gradient);
+  });
 }
 
 /**

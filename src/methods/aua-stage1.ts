@@ -1,5 +1,4 @@
 import { noGrad } from "../engine/autograd.js";
-import { inFloat32 } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
 import { randn, type Tensor } from "../engine/tensor.js";
 import { type BoundaryContrastOptions, boundaryContrast } from "../losses/boundary-contrast.js";
@@ -69,7 +68,7 @@ export class AuaStage1 implements Method {
     const terms: LossTerms = this.#supervised(distribution, logits, batch);
     if (contrast.weight > 0) {
       const features = this.network.features(z.slice(0, 0, batch.labeled));
-      const value = inFloat32(() => scope(() => boundaryContrast(features, batch.hostLabels, contrast)));
+      const value = scope(() => boundaryContrast(features, batch.hostLabels, contrast));
       if (value) terms.contrast = { value, weight: contrast.weight };
     }
     if (consistency.weight > 0 && batch.images.shape[0]! > batch.labeled) {
@@ -91,19 +90,19 @@ export class AuaStage1 implements Method {
 
   /** Mean energy distance over the unlabeled images, eq. 6-8 */
   #consistency(studentLogits: Tensor, batch: PatchBatch, iteration: number): Tensor {
-    const [b, , , d, h, w] = [...studentLogits.shape.slice(0, 3), ...batch.images.shape.slice(2)] as number[];
+    const [b, , d, h, w] = batch.images.shape as [number, number, number, number, number];
     const teacherLogits = noGrad(() => scope(() => this.#teacherSamples(batch)));
     const kept = this.options.uncertaintyMask
-      ? confidentVoxels(this.teacher, batch.images.slice(0, batch.labeled, b!), this.#draws, {
+      ? confidentVoxels(this.teacher, batch.images.slice(0, batch.labeled, b), this.#draws, {
           iteration,
           length: this.options.consistency.rampUp,
         })
       : null;
     const losses: Tensor[] = [];
-    for (let i = batch.labeled; i < b!; i++) {
+    for (let i = batch.labeled; i < b; i++) {
       losses.push(
         scope(() => {
-          const grid = (x: Tensor) => x.reshape([x.shape[0]!, x.shape[1]!, d!, h!, w!]);
+          const grid = (x: Tensor) => x.reshape([x.shape[0]!, x.shape[1]!, d, h, w]);
           const mask = kept?.select(0, i - batch.labeled);
           const seen = (x: Tensor) => (mask ? grid(x).mul(mask) : grid(x));
           const student = seen(studentLogits.select(0, i));

@@ -1,21 +1,12 @@
 import { createHash } from "node:crypto";
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeSync,
-} from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { scope } from "../engine/scope.js";
 import { fromArray, type Tensor } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
 import type { StateDict } from "../nn/module.js";
 import { type HostTensor, readSafetensors, writeSafetensors } from "./safetensors.js";
+import { writeJson } from "./whole-file.js";
 
 /** Where a run stands: `iteration` iterations of `stage` are done. */
 export interface Position {
@@ -50,19 +41,6 @@ function toHost(tensor: Tensor): HostTensor {
   return { dtype: "F32", shape, data: tensor.toFloat32Array() };
 }
 
-/** Writes a file so that it is either whole or not there: temporary name, sync, rename, sync of the directory. */
-export function writeWhole(directory: string, name: string, text: string): void {
-  const temporary = join(directory, `.${name}.tmp`);
-  const file = openSync(temporary, "w");
-  writeSync(file, text);
-  fsyncSync(file);
-  closeSync(file);
-  renameSync(temporary, join(directory, name));
-  const parent = openSync(directory, "r");
-  fsyncSync(parent);
-  closeSync(parent);
-}
-
 /** Writes tensors as one safetensors file, whole or not at all. */
 export const writeState = (path: string, state: StateDict): void =>
   scope(() => {
@@ -76,7 +54,7 @@ export function saveCheckpoint(directory: string, { position, state }: Checkpoin
   const tensors = `${name}.safetensors`;
   writeState(join(directory, tensors), state);
   const manifest: Manifest = { format: 1, ...position, tensors, sha256: sha256(join(directory, tensors)) };
-  writeWhole(directory, `${name}.json`, `${JSON.stringify(manifest, null, 2)}\n`);
+  writeJson(join(directory, `${name}.json`), manifest);
   for (const old of checkpointsIn(directory).slice(keep)) {
     rmSync(join(directory, `${old}.json`));
     rmSync(join(directory, `${old}.safetensors`), { force: true });

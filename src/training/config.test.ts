@@ -1,20 +1,9 @@
 import { describe, expect, it } from "vitest";
-import { PenumbraError } from "../errors.js";
+import { complaint } from "../errors.testing.js";
 import { describeConfigKeys, parseConfig, resolveConfig } from "./config.js";
 import { CONFIG_KEYS } from "./config-schema.js";
 import { editDistance, nearestName } from "./nearest-name.js";
 import { BASE_CONFIG, PRESETS } from "./presets.js";
-
-/** The one line that a person reads. */
-function complaint(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    expect(error).toBeInstanceOf(PenumbraError);
-    return (error as PenumbraError).message;
-  }
-  throw new Error("nothing was refused");
-}
 
 describe("layers", () => {
   it("starts from the base", () => {

@@ -1,3 +1,4 @@
+import type { PrepareOptions } from "../data/prepare.js";
 import { badInput, type PenumbraError } from "../errors.js";
 import { CONFIG_KEYS, type Config, configSchema } from "./config-schema.js";
 import { nearestName } from "./nearest-name.js";
@@ -168,3 +169,9 @@ export function describeConfigKeys(): string {
     return `${key.padEnd(width)}  ${meaning}: ${expected}${standard}`;
   }).join("\n");
 }
+
+/** How a run prepares its cases, in training as in evaluation and prediction. */
+export const prepareOptions = ({ data, model }: Config): PrepareOptions => ({
+  classes: model.classes,
+  ...data,
+});

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { badInput } from "../errors.js";
 import type { Config } from "./config.js";
@@ -20,22 +19,11 @@ export function estimateStepBytes(config: Config): number {
 /** @throws PenumbraError "bad-input" when a step can't fit into what the machine has free. */
 export function checkMemory(config: Config): void {
   if (config.device !== "cpu") return;
-  const [needed, free] = [estimateStepBytes(config), availableBytes()];
+  const [needed, free] = [estimateStepBytes(config), freemem()]; // caches included, on Linux
   if (needed <= free) return;
   const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
   throw badInput(
     `data.patchSize [${config.data.patchSize.join(", ")}] needs about ${gb(needed)} of memory for each step, ` +
       `${gb(free)} are free; make the patch smaller (--set data.patchSize=[48,64,64]) or model.filters fewer`,
   );
-}
-
-/** Memory that processes can still take, caches included. */
-function availableBytes(): number {
-  try {
-    const found = /^MemAvailable:\s+(\d+) kB/m.exec(readFileSync("/proc/meminfo", "utf8"));
-    if (found) return Number(found[1]) * 1024;
-  } catch {
-    // not Linux
-  }
-  return freemem();
 }

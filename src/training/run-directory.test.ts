@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CaseFiles, Dataset } from "../data/dataset.js";
-import { PenumbraError } from "../errors.js";
+import { complaint } from "../errors.testing.js";
 import { resolveConfig } from "./config.js";
 import { createRun, readRun } from "./run-directory.js";
 
@@ -25,17 +25,6 @@ const dataset = {
 } as unknown as Dataset;
 const made = () =>
   createRun(dir, { config: resolveConfig({ seed: 5 }), dataset, libtorch: "1.13.0", precision: "fp32" });
-
-/** The one line that a person reads. */
-function complaint(work: () => unknown): string {
-  try {
-    work();
-  } catch (error) {
-    expect(error).toBeInstanceOf(PenumbraError);
-    return (error as PenumbraError).message;
-  }
-  throw new Error("nothing was refused");
-}
 
 describe("createRun", () => {
   it("writes what the run was made from, and readRun gives it back", () => {

@@ -5,8 +5,8 @@ import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.js";
 import { badInput } from "../errors.js";
 import { packageVersion } from "../version.js";
-import { writeWhole } from "./checkpoint.js";
 import { type Config, parseConfig } from "./config.js";
+import { writeJson } from "./whole-file.js";
 
 /** The form of run directories that this version reads and writes. */
 const FORMAT = 1;
@@ -95,8 +95,8 @@ export function createRun(dir: string, { config, dataset, libtorch, precision }:
     unlabeled: ids(dataset.unlabeled),
     test: ids(dataset.test),
   };
-  writeWhole(dir, "config.json", `${JSON.stringify(config, null, 2)}\n`);
-  writeWhole(dir, "run.json", `${JSON.stringify(record, null, 2)}\n`);
+  writeJson(join(dir, "config.json"), config);
+  writeJson(join(dir, "run.json"), record);
   return record;
 }
 

@@ -1,8 +1,8 @@
 import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
-import { writeWhole } from "./checkpoint.js";
 import type { IterationReport } from "./trainer.js";
+import { writeWholeFile } from "./whole-file.js";
 
 /** The log's name in a run directory. */
 export const LOG_NAME = "log.jsonl";
@@ -55,7 +55,7 @@ export class RunLog {
    */
   constructor(dir: string, done = 0) {
     const kept = done > 0 ? readRunLog(dir).filter(({ total }) => total <= done) : [];
-    writeWhole(dir, LOG_NAME, kept.map(toLine).join(""));
+    writeWholeFile(join(dir, LOG_NAME), [Buffer.from(kept.map(toLine).join(""))]);
     this.#file = openSync(join(dir, LOG_NAME), "a");
   }
 

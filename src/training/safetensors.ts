@@ -1,6 +1,6 @@
-import { closeSync, fstatSync, fsyncSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
-import { dirname } from "node:path";
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { badInput } from "../errors.js";
+import { writeWholeFile } from "./whole-file.js";
 
 export type Dtype = "F32" | "F64" | "I64" | "I32" | "U8" | "BOOL";
 export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
@@ -37,7 +37,7 @@ const DTYPES = Object.keys(ARRAYS) as Dtype[];
 const LENGTH_BYTES = 8;
 /** The format's own limit on the header. */
 const MAX_HEADER_BYTES = 100_000_000;
-/** Below the 2 GiB that one read or write call may carry. */
+/** Below the 2 GiB that one read call may carry. */
 const CHUNK_BYTES = 1 << 30;
 
 /**
@@ -66,8 +66,7 @@ export function readSafetensors(path: string): Safetensors {
 }
 
 /**
- * Writes a .safetensors file so that a reader sees the old one or the whole new one, never a part: temporary
- * name in the same folder, fsync, rename, fsync of the folder. Wide elements first, so each tensor is aligned.
+ * Writes a .safetensors file, whole or not at all. Wide elements first, so each tensor is aligned.
  * Throws where data don't fill their shape, and the system's error where writing fails.
  */
 export function writeSafetensors(
@@ -77,24 +76,8 @@ export function writeSafetensors(
 ): void {
   const ordered = [...tensors].sort(([, a], [, b]) => DTYPES.indexOf(a.dtype) - DTYPES.indexOf(b.dtype));
   const header = encodeHeader(ordered, metadata);
-  const temporary = `${path}.${process.pid}.tmp`;
-  const file = openSync(temporary, "w");
-  try {
-    try {
-      writeBytes(file, header);
-      for (const [, { data }] of ordered) {
-        writeBytes(file, new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-      }
-      fsyncSync(file);
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (error) {
-    rmSync(temporary, { force: true });
-    throw error;
-  }
-  syncFolder(dirname(path));
+  const values = ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  writeWholeFile(path, [header, ...values]);
 }
 
 function openForReading(path: string): number {
@@ -210,21 +193,6 @@ function readBytes(file: number, position: number, length: number): Uint8Array {
     done += got;
   }
   return bytes;
-}
-
-function writeBytes(file: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) {
-    done += writeSync(file, bytes, done, Math.min(CHUNK_BYTES, bytes.length - done));
-  }
-}
-
-function syncFolder(path: string): void {
-  const folder = openSync(path, "r");
-  try {
-    fsyncSync(folder);
-  } finally {
-    closeSync(folder);
-  }
 }
 
 const elementCount = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);

@@ -9,7 +9,7 @@ import { badInput } from "../errors.js";
 import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
 import { loadCheckpoint, writeState } from "./checkpoint.js";
-import { type Config, resolveConfig } from "./config.js";
+import { type Config, prepareOptions, resolveConfig } from "./config.js";
 import { checkMemory } from "./memory.js";
 import { checkNewRun, createRun, readRun } from "./run-directory.js";
 import { RunLog } from "./run-log.js";
@@ -59,7 +59,7 @@ export async function train(options: TrainOptions): Promise<string> {
   status(
     `reading ${dataset.labeled.length} labeled and ${dataset.unlabeled.length} unlabeled cases from ${dataset.dir}`,
   );
-  const prepare = { classes: config.model.classes, ...config.data };
+  const prepare = prepareOptions(config);
   const labeled = await prepareCases(dataset.labeled, prepare);
   const unlabeled = await prepareCases(config.method === "supervised" ? [] : dataset.unlabeled, prepare);
   if (!options.resume) createRun(dir, { config, dataset, libtorch: libtorchFacts().version, precision });
