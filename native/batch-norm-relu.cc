@@ -8,9 +8,14 @@
 
 #include <vector>
 
+#include "bf16.h"
 #include "for-each-cpu.h"
 
 namespace {
+
+using penumbra::Bf16;
+using penumbra::store;
+using penumbra::toFloat;
 
 constexpr int64_t kChunk = 1024;
 
@@ -33,10 +38,10 @@ struct Moments {
       const int64_t length = std::min(kChunk, n - start);                                                           \
       const T* chunk = x + start;                                                                                   \
       float sum = 0, squares = 0;                                                                                   \
-      _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < length; ++i) sum += static_cast<float>(chunk[i]); \
+      _Pragma("omp simd reduction(+ : sum)") for (int64_t i = 0; i < length; ++i) sum += toFloat(chunk[i]); \
       const float mean = sum / length;                                                                              \
       _Pragma("omp simd reduction(+ : squares)") for (int64_t i = 0; i < length; ++i) {                             \
-        const float d = static_cast<float>(chunk[i]) - mean;                                                        \
+        const float d = toFloat(chunk[i]) - mean;                                                        \
         squares += d * d;                                                                                           \
       }                                                                                                             \
       all.merge({double(length), mean, squares});                                                                   \
@@ -45,8 +50,8 @@ struct Moments {
   }                                                                                                                 \
   FOR_EACH_CPU void rowForward(const T* x, T* y, int64_t n, float scale, float shift) {                             \
     _Pragma("omp simd") for (int64_t i = 0; i < n; ++i) {                                                           \
-      const float value = static_cast<float>(x[i]) * scale + shift;                                                 \
-      y[i] = static_cast<T>(value < 0 ? 0.0f : value);                                                              \
+      const float value = toFloat(x[i]) * scale + shift;                                                 \
+      store(y[i], value < 0 ? 0.0f : value);                                                              \
     }                                                                                                               \
   }                                                                                                                 \
   /* sums of the gradient behind the ReLU, and of it times (x - mean) */                                            \
@@ -57,8 +62,8 @@ struct Moments {
       const int64_t end = std::min(start + kChunk, n);                                                              \
       float s = 0, p = 0;                                                                                           \
       _Pragma("omp simd reduction(+ : s, p)") for (int64_t i = start; i < end; ++i) {                               \
-        const float value = static_cast<float>(x[i]);                                                               \
-        const float gradient = value * scale + shift > 0 ? static_cast<float>(g[i]) : 0.0f;                         \
+        const float value = toFloat(x[i]);                                                               \
+        const float gradient = value * scale + shift > 0 ? toFloat(g[i]) : 0.0f;                         \
         s += gradient;                                                                                              \
         p += gradient * (value - mean);                                                                             \
       }                                                                                                             \
@@ -71,20 +76,20 @@ struct Moments {
   FOR_EACH_CPU void rowBackward(const T* x, const T* g, T* dx, int64_t n, float scale, float shift, float a, float b, \
                                 float c) {                                                                          \
     _Pragma("omp simd") for (int64_t i = 0; i < n; ++i) {                                                           \
-      const float value = static_cast<float>(x[i]);                                                                 \
-      const float gradient = value * scale + shift > 0 ? static_cast<float>(g[i]) : 0.0f;                           \
-      dx[i] = static_cast<T>(a * gradient + b * value + c);                                                         \
+      const float value = toFloat(x[i]);                                                                 \
+      const float gradient = value * scale + shift > 0 ? toFloat(g[i]) : 0.0f;                           \
+      store(dx[i], a * gradient + b * value + c);                                                         \
     }                                                                                                               \
   }
 
 KERNELS(float)
-KERNELS(at::BFloat16)
+KERNELS(Bf16)
 
-// `body` is called with a value of x's element type, float or bfloat16
+// `body` is called with a value of x's element type, float or Bf16
 template <typename Body>
 void withElementType(const at::Tensor& x, const Body& body) {
   if (x.scalar_type() == at::kFloat) body(float());
-  else body(at::BFloat16());
+  else body(Bf16());
 }
 
 // What one forward pass leaves for the backward pass, per channel.
@@ -101,7 +106,7 @@ struct Shape {
 template <typename T>
 std::vector<Moments> channelMoments(const at::Tensor& x, const Shape& s) {
   std::vector<Moments> rows(s.batch * s.channels);
-  const T* data = x.data_ptr<T>();
+  const T* data = static_cast<T*>(x.data_ptr());
   at::parallel_for(0, rows.size(), 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) rows[row] = rowMoments(data + row * s.voxels, s.voxels);
   });
@@ -112,8 +117,8 @@ std::vector<Moments> channelMoments(const at::Tensor& x, const Shape& s) {
 
 template <typename T>
 void forward(const at::Tensor& x, at::Tensor& y, const Shape& s, const Channels& c) {
-  const T* from = x.data_ptr<T>();
-  T* to = y.data_ptr<T>();
+  const T* from = static_cast<T*>(x.data_ptr());
+  T* to = static_cast<T*>(y.data_ptr());
   at::parallel_for(0, s.batch * s.channels, 1, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const int64_t channel = row % s.channels, at = row * s.voxels;
@@ -158,8 +163,8 @@ void backward(const at::Tensor& x, const at::Tensor& g, at::Tensor& dx, at::Tens
   const Shape s(x);
   const float *mean = perChannel.data_ptr<float>(), *scale = mean + s.channels, *shift = scale + s.channels,
               *inverse = shift + s.channels;
-  const T *xAt = x.data_ptr<T>(), *gAt = g.data_ptr<T>();
-  T* dxAt = dx.data_ptr<T>();
+  const T *xAt = static_cast<T*>(x.data_ptr()), *gAt = static_cast<T*>(g.data_ptr());
+  T* dxAt = static_cast<T*>(dx.data_ptr());
   const int64_t rows = s.batch * s.channels;
   std::vector<std::pair<double, double>> sums(rows);
   at::parallel_for(0, rows, 1, [&](int64_t begin, int64_t end) {

@@ -34,13 +34,8 @@ void finalize(napi_env env, void* data, void*) {
 
 napi_value wrapTensor(napi_env env, at::Tensor tensor) {
   auto* handle = new Handle();
-  // a view's bytes are counted once, with the tensor that owns the storage
-  const bool owner = tensor.has_storage() && tensor.storage().use_count() <= 2;
-  handle->reported = owner ? static_cast<int64_t>(tensor.storage().nbytes()) : 0;
   handle->tensor = std::move(tensor);
   ++counts().handles;
-  int64_t total;
-  if (handle->reported) napi_adjust_external_memory(env, handle->reported, &total);
   napi_value value;
   if (napi_create_external(env, handle, finalize, nullptr, &value) != napi_ok) {
     finalize(env, handle, nullptr);
@@ -148,6 +143,20 @@ napi_value item(napi_env env, const std::vector<napi_value>& argv) {
   return toJs(env, tensorOf(env, argv.at(0)).item().toDouble());
 }
 
+// Tells V8 how much memory a tensor holds that only garbage collection will free. Tensors of a scope are freed on time
+// anyway, and telling of each would keep the collector busy on the cores that the operators need.
+napi_value reportBytes(napi_env env, const std::vector<napi_value>& argv) {
+  const at::Tensor& tensor = tensorOf(env, argv.at(0));
+  Handle* handle = handleOf(env, argv.at(0));
+  // a view's bytes are counted once, with the tensor that owns the storage
+  const bool owner = tensor.has_storage() && tensor.storage().use_count() <= 2;
+  if (handle->reported || !owner) return undefined(env);
+  handle->reported = static_cast<int64_t>(tensor.storage().nbytes());
+  int64_t total;
+  napi_adjust_external_memory(env, handle->reported, &total);
+  return undefined(env);
+}
+
 napi_value release(napi_env env, const std::vector<napi_value>& argv) {
   if (Handle* handle = handleOf(env, argv.at(0))) empty(env, handle);
   return undefined(env);
@@ -189,6 +198,7 @@ void defineTensor(napi_env env, napi_value exports) {
   define<dtype>(env, exports, "dtype");
   define<device>(env, exports, "device");
   define<item>(env, exports, "item");
+  define<reportBytes>(env, exports, "reportBytes");
   define<release>(env, exports, "release");
   define<backward>(env, exports, "backward");
   define<setRequiresGrad>(env, exports, "setRequiresGrad");

@@ -1,9 +1,14 @@
 import { native } from "./libtorch.js";
-import type { Tensor } from "./tensor.js";
+import { callOwn, type Tensor } from "./tensor.js";
 
 /** Runs `body` without recording for back-propagation. */
-export function noGrad<T>(body: () => T): T {
-  const before = native().setGradMode(false);
+export const noGrad = <T>(body: () => T): T => recording(false, body);
+
+/** Runs `body` with recording, also inside `noGrad`: for a small graph of its own. */
+export const withGrad = <T>(body: () => T): T => recording(true, body);
+
+function recording<T>(enabled: boolean, body: () => T): T {
+  const before = native().setGradMode(enabled);
   try {
     return body();
   } finally {
@@ -12,10 +17,8 @@ export function noGrad<T>(body: () => T): T {
 }
 
 /**
- * A scalar of the given value whose gradient with respect to `x` is `gradient`, both found without recording:
- * sum(x·gradient), shifted to the value. For losses whose gradient is known in closed form.
+ * A scalar of the given value whose gradient with respect to `x` is `gradient` (of x's shape), both found without
+ * recording: for losses whose gradient is known in closed form.
  */
-export function withGradient(value: Tensor, x: Tensor, gradient: Tensor): Tensor {
-  const inner = x.mul(gradient).sum();
-  return inner.add(value.sub(inner.detach()));
-}
+export const withGradient = (value: Tensor, x: Tensor, gradient: Tensor): Tensor =>
+  callOwn("with_gradient", value, x, gradient);

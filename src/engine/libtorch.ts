@@ -25,6 +25,7 @@ export interface Native {
   dtype(tensor: Handle): number;
   device(tensor: Handle): string;
   item(tensor: Handle): number;
+  reportBytes(tensor: Handle): void;
   release(tensor: Handle): void;
   backward(loss: Handle): void;
   setRequiresGrad(tensor: Handle, required: boolean): void;

@@ -2,9 +2,9 @@ import type { Tensor } from "./tensor.js";
 
 const open: Set<Tensor>[] = [];
 
-/** Makes the innermost scope the owner of a tensor; outside every scope garbage collection owns it. */
-export function own(tensor: Tensor): void {
-  open.at(-1)?.add(tensor);
+/** Makes the innermost scope the owner of a tensor. False outside every scope: there garbage collection owns it. */
+export function own(tensor: Tensor): boolean {
+  return open.at(-1)?.add(tensor) !== undefined;
 }
 
 /** Takes a tensor out of its scopes: it lives until `dispose()`. Parameters and states are kept so. */

@@ -70,7 +70,7 @@ export function callOwnMany(name: string, ...args: Argument[]): Tensor[] {
  */
 export class Tensor {
   constructor(readonly handle: Handle) {
-    own(this);
+    if (!own(this)) native().reportBytes(handle);
   }
 
   get shape(): number[] {

@@ -126,33 +126,37 @@ export interface BoundaryContrastOptions {
   readonly features: FeatureOrder;
 }
 
-/** features [K,V], voxel numbers [N] -> rows [N,K] */
-const rowsOf: Record<FeatureOrder, (features: Tensor, voxels: Tensor) => Tensor> = {
-  "per-voxel": (features, voxels) => features.indexSelect(1, voxels).transpose(0, 1),
-  "published-order": (features, voxels) => features.indexSelect(1, voxels).reshape([-1, features.shape[0]!]),
+/** features of the chosen voxels [K,N] -> rows [N,K] */
+const rowsOf: Record<FeatureOrder, (features: Tensor) => Tensor> = {
+  "per-voxel": (features) => features.transpose(0, 1).contiguous(),
+  "published-order": (features) => features.reshape([-1, features.shape[0]!]),
 };
 
 /**
  * Boundary-aware contrast, arXiv 2111.10989, eq. 10: supervised contrast of the features near boundaries, mean over the
  * labeled patches that have any; null where none has.
- * features [B,K,D,H,W] of unit length; labels: each patch's label map on the host [D,H,W], B of them.
+ * embedding [B,K,D,H,W]; labels: each patch's label map on the host [D,H,W], B of them; project: [1,K,1,1,N] -> features
+ * of unit length of the same shape. It looks at one voxel at a time, so it is asked about the chosen voxels only.
  */
 export function boundaryContrast(
-  features: Tensor,
+  embedding: Tensor,
   labels: readonly Uint8Array[],
   options: BoundaryContrastOptions,
+  project: (embedding: Tensor) => Tensor = (features) => features,
 ): Tensor | null {
-  const [, k, d, h, w] = features.shape as [number, number, number, number, number];
+  const [, k, d, h, w] = embedding.shape as [number, number, number, number, number];
+  const { device } = embedding;
   const losses = labels.flatMap((label, patch) => {
     const near = boundaryVoxels(label, [d, h, w]);
     if (near.length < 2) return [];
-    const voxels = atMost(fromArray(near, [near.length]), options.anchors).toDevice(features.device);
-    const classes = fromArray(label, [label.length])
-      .toDevice(features.device)
-      .indexSelect(0, voxels)
-      .to("int64");
-    const rows = rowsOf[options.features](features.select(0, patch).reshape([k, d * h * w]), voxels);
-    return [supervisedContrast(rows.contiguous(), classes, options.temperature)];
+    const voxels = atMost(fromArray(near, [near.length]), options.anchors).toDevice(device);
+    const classes = fromArray(label, [label.length]).toDevice(device).indexSelect(0, voxels).to("int64");
+    const chosen = embedding
+      .select(0, patch)
+      .reshape([k, d * h * w])
+      .indexSelect(1, voxels);
+    const features = project(chosen.reshape([1, k, 1, 1, -1])).reshape([k, -1]);
+    return [supervisedContrast(rowsOf[options.features](features), classes, options.temperature)];
   });
   return losses.length > 0 ? losses.reduce((sum, loss) => sum.add(loss)).div(losses.length) : null;
 }

@@ -67,8 +67,9 @@ export class AuaStage1 implements Method {
     const logits = scope(() => sampleLogits(distribution, noise)); // [B,S,C,V]
     const terms: LossTerms = this.#supervised(distribution, logits, batch);
     if (contrast.weight > 0) {
-      const features = this.network.features(z.slice(0, 0, batch.labeled));
-      const value = scope(() => boundaryContrast(features, batch.hostLabels, contrast));
+      const labeled = z.slice(0, 0, batch.labeled);
+      const project = (x: Tensor) => this.network.features(x);
+      const value = scope(() => boundaryContrast(labeled, batch.hostLabels, contrast, project));
       if (value) terms.contrast = { value, weight: contrast.weight };
     }
     if (consistency.weight > 0 && batch.images.shape[0]! > batch.labeled) {

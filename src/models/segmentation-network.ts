@@ -1,6 +1,6 @@
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
-import { Conv3d } from "../nn/layers.js";
+import { Conv3d, sideBySide } from "../nn/layers.js";
 import type { Normalization } from "../nn/norm.js";
 import { ProjectionHead } from "./projection-head.js";
 import { type LogitDistribution, logitDistribution } from "./stochastic-head.js";
@@ -47,9 +47,11 @@ export class SegmentationNetwork extends VNet {
   /** z, region [B,1,D,H,W] or null -> distribution of logits, float32 */
   distribution(z: Tensor, region: Tensor | null): LogitDistribution {
     return scope(() => {
-      const x = z.relu();
-      const head = (layer: Conv3d) => layer.forward(x).to("float32");
-      return logitDistribution(head(this.#mean), head(this.#logDiagonal), head(this.#factor), region);
+      const { classes, rank } = this.options;
+      const outputs = sideBySide([this.#mean, this.#logDiagonal, this.#factor], z.relu());
+      const part = (from: number, count: number) => outputs.slice(1, from, from + count).to("float32");
+      const [mean, logDiagonal] = [part(0, classes), part(classes, classes)];
+      return logitDistribution(mean, logDiagonal, part(2 * classes, classes * rank), region);
     });
   }
   /** z -> features of unit length [B,K,D,H,W], float32 */

@@ -1,5 +1,5 @@
 import { channelDropout, conv3d, conv3dSame, upConv2 } from "../engine/ops.js";
-import { rand, type Tensor } from "../engine/tensor.js";
+import { cat, rand, type Tensor } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
 /** PyTorch's default for convolutions: uniform within ±1/sqrt(fan in) for weight and bias. */
@@ -12,8 +12,8 @@ function uniform(shape: readonly number[], fanIn: number, device: string): Tenso
 
 /** Convolution with bias. [B,in,D,H,W] -> [B,out,...] */
 export class Conv3d extends Module {
-  readonly #weight: Tensor;
-  readonly #bias: Tensor;
+  readonly weight: Tensor;
+  readonly bias: Tensor;
   constructor(
     inChannels: number,
     outChannels: number,
@@ -23,15 +23,29 @@ export class Conv3d extends Module {
     super();
     const shape = [outChannels, inChannels, kernel, kernel, kernel];
     const fanIn = inChannels * kernel ** 3;
-    this.#weight = this.parameter("weight", uniform(shape, fanIn, device));
-    this.#bias = this.parameter("bias", uniform([outChannels], fanIn, device));
+    this.weight = this.parameter("weight", uniform(shape, fanIn, device));
+    this.bias = this.parameter("bias", uniform([outChannels], fanIn, device));
   }
   /** Kernel 3 keeps the size (padding 1), kernel 2 halves it (stride 2), kernel 1 keeps it. */
   forward(x: Tensor): Tensor {
-    if (this.kernel === 3) return conv3dSame(x, this.#weight, this.#bias);
-    return conv3d(x, this.#weight, this.#bias, this.kernel === 2 ? 2 : 1);
+    if (this.kernel === 3) return conv3dSame(x, this.weight, this.bias);
+    return conv3d(x, this.weight, this.bias, this.kernel === 2 ? 2 : 1);
   }
 }
+
+/** Several 1x1x1 convolutions of one input, as one: their outputs follow one another along the channels. */
+export const sideBySide = (layers: readonly Conv3d[], x: Tensor): Tensor =>
+  conv3d(
+    x,
+    cat(
+      layers.map(({ weight }) => weight),
+      0,
+    ),
+    cat(
+      layers.map(({ bias }) => bias),
+      0,
+    ),
+  );
 
 /** Transposed convolution that doubles the size (kernel 2, stride 2). [B,in,D,H,W] -> [B,out,2D,2H,2W] */
 export class UpConv3d extends Module {

@@ -1,0 +1,110 @@
+import { noGrad } from "#dist/engine/autograd.js";
+import { libtorchFacts } from "#dist/engine/libtorch.js";
+import { type Precision, withPrecision } from "#dist/engine/precision.js";
+import { seedGenerators } from "#dist/engine/random.js";
+import { scope } from "#dist/engine/scope.js";
+import type { Method, PatchBatch } from "#dist/methods/method.js";
+import type { SegmentationNetwork } from "#dist/models/segmentation-network.js";
+import { Sgd } from "#dist/nn/optimizer.js";
+import type { Config } from "#dist/training/config.js";
+import { stagesOf } from "#dist/training/stages.js";
+import { trainStep } from "#dist/training/step.js";
+import { forwardFlops } from "./convolution-work.js";
+import { madeUpBatch } from "./made-up-batch.js";
+import { matmulPeakGflops } from "./matmul-peak.js";
+import { medians, peakRssGb } from "./measure.js";
+
+export interface StepFigures {
+  readonly stage: 1 | 2;
+  readonly patch: readonly number[];
+  readonly precision: Precision;
+  readonly classes: number;
+  readonly anchors: number;
+  readonly samples: number;
+  /** Median of a whole step. */
+  readonly seconds: number;
+  readonly peakRssGb: number;
+  /** Median of what any such method must do: student forward and backward on all patches, one forward on the unlabeled. */
+  readonly bareNetworkSeconds: number;
+  /** (seconds - bareNetworkSeconds) / bareNetworkSeconds */
+  readonly overhead: number;
+  /** Of the convolutions, over the whole step's time. */
+  readonly gflops: number;
+  readonly matmulPeakGflops: number;
+  readonly shareOfPeak: number;
+  readonly libtorch: string;
+}
+
+export interface StepOptions {
+  readonly config: Config;
+  readonly stage: 1 | 2;
+  readonly precision: Precision;
+  readonly repeats: number;
+}
+
+/** Median step of a stage of AUA, beside the bare network's work, both in this process and in turns. */
+export function benchStep({ config, stage, precision, repeats }: StepOptions): StepFigures {
+  const { labeledPerBatch, unlabeledPerBatch, patchSize } = config.data;
+  seedGenerators(0);
+  const batch = madeUpBatch(labeledPerBatch, unlabeledPerBatch, patchSize);
+  const method = methodOf(config, stage, batch);
+  const optimizer = new Sgd(method.network.parameters(), config.optimizer);
+  let iteration = config.stage1.consistency.rampUp; // full weight of every term
+  const step = () =>
+    void trainStep(method, optimizer, () => batch, { iteration: iteration++, learningRate: 1e-4, precision });
+  const other = (method as unknown as Record<string, SegmentationNetwork>)[
+    stage === 1 ? "teacher" : "labeler"
+  ]!;
+  const bare = () => bareWork(method.network, other, batch, precision, optimizer);
+  const times = medians({ bare, step }, repeats);
+  const voxels = patchSize.reduce((product, n) => product * n, 1);
+  const flops =
+    forwardFlops(method.network, voxels) * (3 * (labeledPerBatch + unlabeledPerBatch) + unlabeledPerBatch);
+  const peak = peakRssGb();
+  const matmulPeak = matmulPeakGflops(precision);
+  const gflops = flops / times.step / 1e9;
+  return {
+    stage,
+    patch: patchSize,
+    precision,
+    classes: config.model.classes,
+    anchors: config.stage1.contrast.anchors,
+    samples: config.stage1.samples,
+    seconds: times.step,
+    peakRssGb: peak,
+    bareNetworkSeconds: times.bare,
+    overhead: (times.step - times.bare) / times.bare,
+    gflops,
+    matmulPeakGflops: matmulPeak,
+    shareOfPeak: gflops / matmulPeak,
+    libtorch: libtorchFacts().version,
+  };
+}
+
+/** The method of a stage, made by the stages before it as in a run. */
+function methodOf(config: Config, stage: 1 | 2, batch: PatchBatch): Method {
+  const [first, prototypes, second] = stagesOf(config);
+  const student = first!.create(new Map());
+  if (stage === 1) return student;
+  const estimation = prototypes!.create(student.state());
+  scope(() => estimation.losses(batch, 0));
+  return second!.create(estimation.state());
+}
+
+function bareWork(
+  student: SegmentationNetwork,
+  other: SegmentationNetwork,
+  batch: PatchBatch,
+  precision: Precision,
+  optimizer: Sgd,
+): void {
+  scope(() => {
+    const { labeled, images } = batch;
+    withPrecision(precision, "cpu", () => {
+      const loss = student.embed(images).to("float32").mean();
+      noGrad(() => scope(() => void other.embed(images.slice(0, labeled, images.shape[0]!))));
+      loss.backward();
+    });
+    optimizer.clearGradients();
+  });
+}
