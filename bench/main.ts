@@ -1,11 +1,25 @@
 // npm run bench -- step|inference|losses|metrics|loader [--json]
 import { availableParallelism } from "node:os";
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { flushDenormals, setThreads } from "#dist/engine/libtorch.js";
 import { type PartialConfig, resolveConfig } from "#dist/training/config.js";
+import type { Triple } from "#dist/volume/volume.js";
+import { benchInference } from "./inference.js";
+import { benchLoader } from "./loader.js";
+import { benchLosses } from "./losses.js";
+import { benchMetrics } from "./metrics.js";
 import { benchStep } from "./step.js";
 
-const numbers = (text: string) => text.split(",").map(Number);
+/** "80,112,112" -> [80, 112, 112] */
+function triple(text: string): Triple {
+  const sizes = text.split(",").map(Number);
+  if (sizes.length === 3 && sizes.every((n) => Number.isInteger(n) && n > 0))
+    return sizes as unknown as Triple;
+  throw new InvalidArgumentError("expected three whole numbers D,H,W");
+}
+
+const precisionOption = () => new Option("--precision <precision>").choices(["bf16", "fp32"]).default("bf16");
+const FULL: Triple = [80, 112, 112];
 
 function print(figures: object, json: boolean | undefined): void {
   if (json) {
@@ -19,34 +33,57 @@ function print(figures: object, json: boolean | undefined): void {
     process.stdout.write(`${key.padEnd(width)}  ${text(value)}\n`);
 }
 
-const program = new Command("bench").description("Measures this machine: medians, side by side.");
+const program = new Command("bench").description("Measures this machine: medians of repeats, side by side.");
 
-program
-  .command("step")
-  .description("a training step of AUA beside the bare network's work")
+/** A measurement with the options that all share. */
+const measurement = (name: string, description: string, repeats: number) =>
+  program
+    .command(name)
+    .description(description)
+    .option("--repeats <n>", "rounds", Number, repeats)
+    .option("--json", "one line of JSON");
+
+measurement("step", "a training step of AUA beside the bare network's work", 5)
   .addOption(new Option("--stage <n>", "stage 1 or 2").choices(["1", "2"]).default("1"))
-  .option("--patch <D,H,W>", "patch size", numbers, [80, 112, 112])
-  .addOption(new Option("--precision <precision>").choices(["bf16", "fp32"]).default("bf16"))
+  .option("--patch <D,H,W>", "patch size", triple, FULL)
+  .addOption(precisionOption())
   .option("--anchors <n>", "anchors of the contrast, per patch", Number, 9000)
   .option("--samples <n>", "samples of each distribution", Number, 6)
   .option("--classes <n>", "classes", Number, 2)
-  .option("--repeats <n>", "rounds", Number, 5)
-  .option("--json", "one line of JSON")
-  .action((options) => {
+  .action(({ json, stage, patch, classes, samples, anchors, ...options }) => {
     const file: PartialConfig = {
-      data: { patchSize: options.patch },
-      model: { classes: options.classes },
-      stage1: { samples: options.samples, contrast: { anchors: options.anchors } },
+      data: { patchSize: patch },
+      model: { classes },
+      stage1: { samples, contrast: { anchors } },
     };
-    const { precision, repeats } = options;
-    const figures = benchStep({
-      config: resolveConfig({ file }),
-      stage: Number(options.stage) as 1 | 2,
-      precision,
-      repeats,
-    });
-    print(figures, options.json);
+    print(benchStep({ config: resolveConfig({ file }), stage: Number(stage) as 1 | 2, ...options }), json);
   });
+
+measurement("inference", "a volume by sliding window beside one forward pass", 3)
+  .option("--shape <D,H,W>", "volume", triple, [88, 142, 192])
+  .option("--patch <D,H,W>", "window", triple, FULL)
+  .option("--stride <D,H,W>", "stride", triple, [4, 18, 18])
+  .addOption(precisionOption())
+  .action(({ json, patch, stride, ...options }) => {
+    const file: PartialConfig = { data: { patchSize: patch }, inference: { stride } };
+    print(benchInference({ config: resolveConfig({ file }), ...options }), json);
+  });
+
+measurement("losses", "the losses that cost something, forward and backward", 5)
+  .option("--patch <D,H,W>", "patch size", triple, FULL)
+  .option("--anchors <n>", "anchors of the contrast", Number, 9000)
+  .option("--samples <n>", "samples of each distribution", Number, 6)
+  .option("--classes <n>", "classes", Number, 2)
+  .action(({ json, ...options }) => print(benchLosses(options), json));
+
+measurement("metrics", "Dice, Jaccard, 95HD and ASD of one pair of label maps", 5)
+  .option("--shape <D,H,W>", "label maps", triple, [200, 512, 512])
+  .action(({ json, ...options }) => print(benchMetrics(options), json));
+
+measurement("loader", "how long a trainer waits for its batches", 20)
+  .option("--patch <D,H,W>", "patch size", triple, FULL)
+  .option("--step-seconds <s>", "length of a step", Number, 3)
+  .action(async ({ json, ...options }) => print(await benchLoader(options), json));
 
 setThreads(0, availableParallelism());
 flushDenormals();
