@@ -2,13 +2,8 @@ import { native } from "./libtorch.js";
 import { callOwn, type Tensor } from "./tensor.js";
 
 /** Runs `body` without recording for back-propagation. */
-export const noGrad = <T>(body: () => T): T => recording(false, body);
-
-/** Runs `body` with recording, also inside `noGrad`: for a small graph of its own. */
-export const withGrad = <T>(body: () => T): T => recording(true, body);
-
-function recording<T>(enabled: boolean, body: () => T): T {
-  const before = native().setGradMode(enabled);
+export function noGrad<T>(body: () => T): T {
+  const before = native().setGradMode(false);
   try {
     return body();
   } finally {

@@ -1,8 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "./finite-differences.testing.js";
-import { batchNormRelu, channelDropout, conv3d, crossEntropy, instanceNorm, oneHot, upConv2 } from "./ops.js";
+import {
+  batchNormRelu,
+  channelDropout,
+  conv3d,
+  crossEntropy,
+  instanceNorm,
+  oneHot,
+  probabilityProducts,
+  sampleLogits,
+  upConv2,
+} from "./ops.js";
 import { scope } from "./scope.js";
-import { call, fromArray, ones, randn, type Tensor } from "./tensor.js";
+import { call, fromArray, ones, randn, type Tensor, zeros } from "./tensor.js";
 
 const tensor = (values: readonly number[], shape: readonly number[] = [values.length]) =>
   fromArray(Float32Array.from(values), shape);
@@ -245,5 +255,65 @@ describe("other layers", () => {
     expect(y.shape).toEqual([1, 3, 2, 2]);
     expect(numbers(y)).toEqual([1, 0, 0, 0, 0, 0, 1, 1, 0, 1, 0, 0]);
     expect(() => oneHot(fromArray(BigInt64Array.of(3n), [1]), 3)).toThrow("aten::one_hot");
+  });
+});
+
+/** A result and the gradients of its weighted sum, of a kernel in float32 and of libtorch's operators in float64. */
+function bothWays(body: (inputs: Tensor[]) => Tensor, inputs: readonly (readonly [number[], number[]])[]) {
+  return (["float32", "float64"] as const).map((dtype) => {
+    const tensors = inputs.map(([values, shape]) =>
+      fromArray(Float64Array.from(values), shape).to(dtype).requireGrad(),
+    );
+    const result = body(tensors);
+    const weights = fromArray(Float64Array.from(wave(result.numel(), 5)), result.shape).to(dtype);
+    result.mul(weights).sum().backward();
+    return [result, ...tensors.map(({ grad }) => grad ?? zeros([1]))].map((x) => x.detach().to("float32"));
+  }) as [Tensor[], Tensor[]];
+}
+
+describe("the kernel agrees with libtorch's operators in value and gradients:", () => {
+  it.each([
+    [1, 2, 2, 8, 5], // images, pairs, classes, rank, voxels: less than a block
+    [2, 3, 3, 4, 1500], // and blocks that end within a class
+  ])("sampleLogits of %i images, %i pairs, %i classes, rank %i, %i voxels", (b, half, c, rank, v) => {
+    scope(() => {
+      const noise = fromArray(Float64Array.from(wave(b * half * rank, 1)), [b, half, rank]);
+      const draws = fromArray(Float64Array.from(wave(b * half * c * v, 2)), [b, half, c * v]);
+      const [ours, theirs] = bothWays(
+        ([mean, diagonal, factor]) =>
+          sampleLogits(
+            mean!,
+            diagonal!.square().add(0.1),
+            factor!,
+            noise.to(mean!.dtype),
+            draws.to(mean!.dtype),
+          ),
+        [
+          [wave(b * c * v, 3), [b, c, v]],
+          [wave(b * c * v, 4), [b, c, v]],
+          [wave(b * rank * c * v, 6), [b, rank * c, v]],
+        ],
+      );
+      expect(ours[0]!.shape).toEqual([b, 2 * half, c, v]);
+      for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(1e-5);
+    });
+  });
+
+  it.each([
+    [2, 3, 2, 7], // samples of student and teacher, classes, voxels
+    [6, 6, 3, 1000],
+  ])("probabilityProducts of %i and %i samples, %i classes, %i voxels", (s, t, c, v) => {
+    scope(() => {
+      const [ours, theirs] = bothWays(
+        ([student, teacher]) => probabilityProducts(student!, teacher!),
+        [
+          [wave(s * c * v, 1).map((x) => 3 * x), [s, c, v]],
+          [wave(t * c * v, 2), [t, c, v]],
+        ],
+      );
+      expect(ours[0]!.shape).toEqual([c, s + t, s + t]);
+      for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(2e-5);
+      expect(numbers(ours[2]!)).toEqual([0]); // the teacher has no gradient
+    });
   });
 });

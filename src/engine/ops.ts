@@ -57,6 +57,25 @@ export const groupNorm = (x: Tensor, groups: number, weight: Tensor, bias: Tenso
 /** Zeroes whole channels with probability p and scales the rest by 1/(1-p). */
 export const channelDropout = (x: Tensor, p: number): Tensor => call("feature_dropout", "", x, p, true);
 
+/**
+ * Inner products of all pairs of samples' class probabilities, per class; the teacher gets no gradient.
+ * student [S,C,V], teacher [T,C,V] logits -> [C,S+T,S+T]
+ */
+export const probabilityProducts = (student: Tensor, teacher: Tensor): Tensor =>
+  callOwn("probability_products", student, teacher);
+
+/**
+ * Antithetic pairs of samples of a low-rank normal distribution, the plus half first.
+ * mean, diagonal [B,C,...], factor [B,R·C,...] with the rank slowest, noise [B,S/2,R], draws [B,S/2,C·V] -> [B,S,C,V]
+ */
+export const sampleLogits = (
+  mean: Tensor,
+  diagonal: Tensor,
+  factor: Tensor,
+  noise: Tensor,
+  draws: Tensor,
+): Tensor => callOwn("sample_logits", mean, diagonal, factor, noise, draws);
+
 /** One-hot of int64 labels [B,...] as float32 [B,C,...]. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
   const encoded = call("one_hot", "", labels, classes).to("float32");

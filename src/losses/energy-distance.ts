@@ -1,21 +1,20 @@
-import { noGrad, withGrad, withGradient } from "../engine/autograd.js";
+import { probabilityProducts } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
-import { scope } from "../engine/scope.js";
 import { call, cat, type Tensor } from "../engine/tensor.js";
 
 const SMOOTH = 1e-5;
 
 /**
- * A distance between two samples that follows from inner products of their flattened rows: no pair is ever laid out
- * voxel by voxel, and the gradient goes through the small matrix of products.
+ * A distance between two samples that follows from inner products of their flattened rows, so no pair is ever laid out
+ * voxel by voxel and the gradient goes through a small matrix.
  */
 interface PairDistance {
   /**
-   * logits [S,C,D,H,W] -> [G,M,S,N]: G groups of elements that are counted together, M kinds of rows (probabilities,
-   * and for a divergence their logarithms too)
+   * student [S,C,D,H,W], teacher [T,C,D,H,W] -> products [G,M,R,M,R] of the rows of all R = S+T samples: G groups of
+   * elements that are counted together, M kinds of rows (probabilities, for a divergence their logarithms too)
    */
-  rows(logits: Tensor): Tensor;
-  /** products [G,M,R,M,R] of the rows of R samples, each [C,D,H,W] -> distances [R,R] */
+  products(student: Tensor, teacher: Tensor): Tensor;
+  /** products of rows of samples of shape [C,D,H,W] -> distances [R,R] */
   between(products: Tensor, sample: readonly number[]): Tensor;
 }
 
@@ -30,14 +29,14 @@ export type Distance = "dice" | "class-dice" | "mse" | "kl" | "kl-published";
 
 const countOf = (shape: readonly number[]): number => shape.reduce((product, n) => product * n, 1);
 
-/** All classes counted together: [1,1,S,C·V] */
-const together = (logits: Tensor): Tensor => logits.softmax(1).reshape([1, 1, logits.shape[0]!, -1]);
+/** Each class for itself: [C,1,R,1,R] */
+const byClass = (student: Tensor, teacher: Tensor): Tensor => {
+  const flat = (x: Tensor) => x.reshape([x.shape[0]!, x.shape[1]!, -1]);
+  return probabilityProducts(flat(student), flat(teacher)).unsqueeze(1).unsqueeze(3);
+};
 
-/** Each class for itself: [C,1,S,V] */
-function byClass(logits: Tensor): Tensor {
-  const [s, c] = logits.shape as [number, number];
-  return logits.softmax(1).reshape([s, c, 1, -1]).transpose(0, 1).transpose(1, 2);
-}
+/** All classes counted together: [1,1,R,1,R] */
+const together = (student: Tensor, teacher: Tensor): Tensor => byClass(student, teacher).sum([0], true);
 
 /** Products of rows of kind m with rows of kind n: [G,R,R] */
 const ofKinds = (products: Tensor, m: number, n: number): Tensor => products.select(3, n).select(1, m);
@@ -52,8 +51,8 @@ function overlapAndSize(products: Tensor): [Tensor, Tensor] {
   return [overlap, norms.add(norms.transpose(1, 2))];
 }
 
-const diceOver = (rows: PairDistance["rows"]): PairDistance => ({
-  rows,
+const diceOver = (products: PairDistance["products"]): PairDistance => ({
+  products,
   between(products) {
     const [overlap, size] = overlapAndSize(products);
     return overlap.mul(2).add(SMOOTH).div(size.add(SMOOTH)).mean([0]).neg().add(1);
@@ -61,7 +60,7 @@ const diceOver = (rows: PairDistance["rows"]): PairDistance => ({
 });
 
 const meanSquare: PairDistance = {
-  rows: together,
+  products: together,
   between(products, sample) {
     const [overlap, size] = overlapAndSize(products);
     return size.sub(overlap.mul(2)).squeeze(0).div(countOf(sample));
@@ -70,9 +69,15 @@ const meanSquare: PairDistance = {
 
 /** Σ q(log q - log p), p from a and q from b, softmax over an axis, divided by `divisor` */
 const divergence = (axis: number, divisor: (sample: readonly number[]) => number): PairDistance => ({
-  rows(logits) {
-    const logs = logits.logSoftmax(axis).reshape([1, 1, logits.shape[0]!, -1]);
-    return cat([logs.exp(), logs], 1);
+  products(student, teacher) {
+    const rows = (logits: Tensor) => {
+      const logs = logits.logSoftmax(axis).reshape([1, logits.shape[0]!, -1]);
+      return cat([logs.exp(), logs], 0);
+    };
+    const all = cat([rows(student), rows(teacher.detach())], 1); // [M,R,N]
+    const [m, r, n] = all.shape as [number, number, number];
+    const flat = all.reshape([m * r, n]);
+    return flat.matmul(flat.transpose(0, 1)).reshape([1, m, r, m, r]);
   },
   between(products, sample) {
     const negativeEntropies = diagonal(ofKinds(products, 0, 1));
@@ -89,7 +94,7 @@ export const distances: Record<Distance, PairDistance> = {
   "kl-published": divergence(2, () => 1),
 };
 
-/** A generalized energy distance and its parts, each a scalar. Only the distance carries a gradient. */
+/** A generalized energy distance and its parts, each a scalar. */
 export interface EnergyDistance {
   readonly distance: Tensor;
   /** Mean distance among the student's samples, and among the teacher's: how much each doubts. */
@@ -98,59 +103,22 @@ export interface EnergyDistance {
 }
 
 /**
- * Generalized energy distance 2·E d(s,t) - E d(s,s') - E d(t,t') of one image's samples, self pairs included, with its
- * gradient in the student. student [S,C,D,H,W], teacher [T,C,D,H,W] logits. In float32 always: a difference of nearly
- * equal means. All pairs come from one matrix of products, so time and memory grow with S+T. Source: arXiv 2111.10989,
- * eq. 6-8.
+ * Generalized energy distance 2·E d(s,t) - E d(s,s') - E d(t,t') of one image's samples, self pairs included; the
+ * teacher gets no gradient. student [S,C,D,H,W], teacher [T,C,D,H,W] logits. In float32 always: a difference of nearly
+ * equal means. All pairs come from one matrix of products, so memory grows with S+T. Source: arXiv 2111.10989, eq. 6-8.
  */
 export const energyDistance = (student: Tensor, teacher: Tensor, kind: Distance): EnergyDistance =>
   inFloat32(() => {
     const [count, ...sample] = student.shape as [number, ...number[]];
-    const rows = distances[kind].rows(student);
-    const { gradient, ...means } = noGrad(() =>
-      scope(() => {
-        const all = cat([rows.detach(), distances[kind].rows(teacher)], 2); // [G,M,S+T,N]
-        const [g, m, r, n] = all.shape as [number, number, number, number];
-        const flat = all.reshape([g, m * r, n]);
-        const products = flat.bmm(flat.transpose(1, 2)).reshape([g, m, r, m, r]);
-        const found = throughProducts(products, count, (x) => distances[kind].between(x, sample));
-        const slope = found.slope.slice(2, 0, count).reshape([g, m * count, m * r]);
-        return { ...found.means, gradient: slope.bmm(flat).reshape([g, m, count, n]) };
-      }),
-    );
-    return { ...means, distance: withGradient(means.distance, rows, gradient) };
-  });
-
-/**
- * The means over the pairs of `count` samples of the student and the rest, and how the distance moves with each row for
- * a unit of every other: the gradient of the products and, since each row is on both sides of them, its transpose.
- */
-function throughProducts(products: Tensor, count: number, between: (products: Tensor) => Tensor) {
-  return withGrad(() => {
-    const leaf = products.detach().requireGrad();
-    const pairs = between(leaf); // [S+T,S+T]
+    const pairs = distances[kind].between(distances[kind].products(student, teacher), sample); // [S+T,S+T]
     const total = pairs.shape[0]!;
-    const mean = (rows: [number, number], columns: [number, number]) =>
+    const mean = (rows: readonly [number, number], columns: readonly [number, number]) =>
       pairs
         .slice(0, ...rows)
         .slice(1, ...columns)
         .mean();
-    const [student, teacher]: [number, number][] = [
-      [0, count],
-      [count, total],
-    ];
-    const diversityStudent = mean(student!, student!);
-    const diversityTeacher = mean(teacher!, teacher!);
-    const distance = mean(student!, teacher!).mul(2).sub(diversityStudent).sub(diversityTeacher);
-    distance.backward();
-    const slope = leaf.grad!;
-    return {
-      means: {
-        distance: distance.detach(),
-        diversityStudent: diversityStudent.detach(),
-        diversityTeacher: diversityTeacher.detach(),
-      },
-      slope: slope.add(slope.permute([0, 3, 4, 1, 2])),
-    };
+    const [ours, theirs] = [[0, count] as const, [count, total] as const];
+    const [diversityStudent, diversityTeacher] = [mean(ours, ours), mean(theirs, theirs)];
+    const distance = mean(ours, theirs).mul(2).sub(diversityStudent).sub(diversityTeacher);
+    return { distance, diversityStudent, diversityTeacher };
   });
-}

@@ -1,4 +1,5 @@
-import { cat, randn, type Tensor } from "../engine/tensor.js";
+import { sampleLogits as samplesOf } from "../engine/ops.js";
+import { randn, type Tensor } from "../engine/tensor.js";
 
 /**
  * A low-rank normal distribution over the logits of all voxels (stochastic segmentation networks, Monteiro et al.
@@ -50,12 +51,5 @@ export function drawNoise(distribution: LogitDistribution, samples: number): Noi
  */
 export function sampleLogits(distribution: LogitDistribution, noise: Noise): Tensor {
   const { mean, diagonal, factor } = distribution;
-  const [b, c, d, h, w] = mean.shape as [number, number, number, number, number];
-  const v = d * h * w;
-  const [, half, rank] = noise.factor.shape as [number, number, number];
-  const correlated = noise.factor.bmm(factor.reshape([b, rank, c * v]));
-  const independent = noise.diagonal.mul(diagonal.sqrt().reshape([b, 1, c * v]));
-  const deviation = correlated.add(independent);
-  const centre = mean.reshape([b, 1, c * v]);
-  return cat([centre.add(deviation), centre.sub(deviation)], 1).reshape([b, 2 * half, c, v]);
+  return samplesOf(mean, diagonal, factor, noise.factor, noise.diagonal);
 }
