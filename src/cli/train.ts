@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { METHOD_NAMES } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
 import type { IterationReport } from "../training/trainer.js";
 import { collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
@@ -20,7 +21,7 @@ export function trainCommand(): Command {
     .description("Train a network on a data directory; makes a run directory.")
     .option("--data <dir>", "data directory")
     .option("--out <run>", "run directory to make")
-    .addOption(new Option("--method <method>", "what to train").choices(["aua", "supervised"]))
+    .addOption(new Option("--method <method>", "what to train").choices(METHOD_NAMES))
     .option("--labeled <n>", "use the labels of the first n training cases only", wholeNumber(1))
     .option("--preset <name>", "starting point of the configuration (see --list-keys)")
     .option("--config <file>", "JSON file with configuration keys")
