@@ -88,6 +88,12 @@ export function openModel(
   return { model: modelOf(runDir, found, device), run, precision };
 }
 
+/** Frees a model's networks. */
+export function closeModel({ network, stochastic }: Model): void {
+  network.dispose();
+  if (stochastic !== network) stochastic?.dispose();
+}
+
 export interface SegmentOptions {
   readonly precision: Precision;
   readonly uncertainty: boolean;

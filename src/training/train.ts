@@ -103,11 +103,24 @@ const finalModel = (state: StateDict): StateDict =>
   new Map([...under("network", part(state, "network")), ...under("labeler", part(state, "labeler"))]);
 
 async function started(options: TrainOptions): Promise<Session> {
-  if (!options.data) throw badInput("--data is missing: name the directory with the scans");
+  const data = dataOf(options);
   if (!options.out) throw badInput("--out is missing: name a directory for the run");
   checkNewRun(resolve(options.out));
+  return { dir: resolve(options.out), ...(await planTraining({ ...options, data })) };
+}
+
+function dataOf({ data }: TrainOptions): string {
+  if (!data) throw badInput("--data is missing: name the directory with the scans");
+  return data;
+}
+
+/**
+ * The configuration and the data that a new run would have; nothing is written.
+ * @throws PenumbraError "bad-input" where they don't fit each other.
+ */
+export async function planTraining(options: TrainOptions): Promise<Omit<Session, "dir">> {
   const dataset = await openDataset(
-    resolve(options.data),
+    resolve(dataOf(options)),
     options.labeled === undefined ? {} : { labeled: options.labeled },
   );
   const config = resolveConfig({
@@ -135,7 +148,7 @@ async function started(options: TrainOptions): Promise<Session> {
       `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
     );
   }
-  return { dir: resolve(options.out), config, dataset };
+  return { config, dataset };
 }
 
 async function resumed(dir: string): Promise<Session> {

@@ -12,6 +12,7 @@ import { Sgd } from "../nn/optimizer.js";
 import { stepDecay } from "../nn/schedule.js";
 import { type Checkpoint, type Position, saveCheckpoint } from "./checkpoint.js";
 import type { Config } from "./config.js";
+import { DivergedError } from "./diverged.js";
 import { scaledSchedule } from "./schedule.js";
 import { type Stage, stagesOf } from "./stages.js";
 import { type StepFigures, trainStep } from "./step.js";
@@ -205,8 +206,7 @@ class FiniteGuard {
     this.#skipped++;
     if (this.#skipped < NOT_FINITE_LIMIT) return;
     const term = Object.entries(terms).find(([, value]) => !Number.isFinite(value))?.[0] ?? "sum";
-    throw new PenumbraError(
-      "bad-input",
+    throw new DivergedError(
       `${this.stage}, iteration ${iteration}: the loss (${term}) was not finite in ${NOT_FINITE_LIMIT} steps in a row, ` +
         `last with cases ${caseIds.join(", ")}; lower optimizer.learningRate or check these images`,
     );
