@@ -1,12 +1,14 @@
-// npm run bench -- step|inference|losses|metrics|loader [--json]
+// npm run bench -- step|methods|inference|losses|metrics|loader [--json]
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { flushDenormals, setThreads } from "#dist/engine/libtorch.js";
 import { type PartialConfig, resolveConfig } from "#dist/training/config.js";
+import { METHOD_NAMES, type MethodName } from "#dist/training/method-catalog.js";
 import type { Triple } from "#dist/volume/volume.js";
 import { benchInference } from "./inference.js";
 import { benchLoader } from "./loader.js";
 import { benchLosses } from "./losses.js";
+import { benchMethods } from "./methods.js";
 import { benchMetrics } from "./metrics.js";
 import { benchStep } from "./step.js";
 
@@ -33,6 +35,10 @@ function print(figures: object, json: boolean | undefined): void {
     process.stdout.write(`${key.padEnd(width)}  ${text(value)}\n`);
 }
 
+/** Names as a column, numbers as another. */
+const cell = (value: string | number) =>
+  typeof value === "number" ? value.toFixed(3).padStart(8) : value.padEnd(18);
+
 const program = new Command("bench").description("Measures this machine: medians of repeats, side by side.");
 
 /** A measurement with the options that all share. */
@@ -57,6 +63,16 @@ measurement("step", "a training step of AUA beside the bare network's work", 5)
       stage1: { samples, contrast: { anchors } },
     };
     print(benchStep({ config: resolveConfig({ file }), stage: Number(stage) as 1 | 2, ...options }), json);
+  });
+
+measurement("methods", "a step of every stage of every method over the supervised baseline's", 5)
+  .option("--methods <a,b,c>", "only these", (text) => text.split(",") as MethodName[], METHOD_NAMES)
+  .option("--preset <name>", "configuration", "la-half")
+  .addOption(precisionOption())
+  .action(({ json, ...options }) => {
+    const costs = benchMethods(options);
+    if (json) print(costs, json);
+    else for (const cost of costs) process.stdout.write(`${Object.values(cost).map(cell).join("  ")}\n`);
   });
 
 measurement("inference", "a volume by sliding window beside one forward pass", 3)

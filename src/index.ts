@@ -4,6 +4,8 @@
  */
 export { examine as doctor } from "./cli/doctor.js";
 export type { Finding } from "./cli/machine-report.js";
+export { type CompareOptions, compare } from "./compare/compare.js";
+export type { CellResult, Comparison, Difference, MethodSummary } from "./compare/comparison.js";
 export { type Batch, type BatchOptions, makeBatch } from "./data/batch.js";
 export { type CaseFiles, type Dataset, openDataset } from "./data/dataset.js";
 export { Loader } from "./data/loader.js";
@@ -40,9 +42,12 @@ export { monteCarloLikelihoodLoss } from "./losses/monte-carlo-likelihood.js";
 export { PrototypeEstimator, prototypeContrast } from "./losses/prototype-contrast.js";
 export { AuaStage1, type AuaStage1Options } from "./methods/aua-stage1.js";
 export { AuaStage2, type AuaStage2Options } from "./methods/aua-stage2.js";
+export { MeanTeacher, type MeanTeacherOptions } from "./methods/mean-teacher.js";
 export type { LossTerm, LossTerms, Method, PatchBatch } from "./methods/method.js";
 export { PrototypeEstimation } from "./methods/prototype-estimation.js";
+export { Ssn, type SsnOptions } from "./methods/ssn.js";
 export { Supervised } from "./methods/supervised.js";
+export { UaMt, type UaMtOptions } from "./methods/ua-mt.js";
 export { dice, jaccard, overlap } from "./metrics/overlap.js";
 export {
   type CaseScore,
@@ -62,6 +67,7 @@ export { Module, type StateDict } from "./nn/module.js";
 export { Sgd, type SgdOptions } from "./nn/optimizer.js";
 export { type ReportOptions, type ReportSection, renderReport } from "./report/report.js";
 export { type Config, describeConfigKeys, type PartialConfig, resolveConfig } from "./training/config.js";
+export { METHODS, type MethodEntry, type MethodName } from "./training/method-catalog.js";
 export { PRESETS, type PresetName } from "./training/presets.js";
 export { type RunRecord, readRun } from "./training/run-directory.js";
 export { type LogEntry, readRunLog } from "./training/run-log.js";

@@ -29,6 +29,7 @@ const MAY: Record<string, readonly string[]> = {
     "metrics",
     "report",
   ],
+  compare: ["inference", "training", "data", "metrics", "report"],
 };
 /** The rooms that put everything together. */
 const OPEN = new Set(["cli", "demo", "index.ts"]);

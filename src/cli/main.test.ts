@@ -55,7 +55,7 @@ describe("errors are one line and exit code 2", () => {
     ["trian", "unknown command 'trian' (Did you mean train?)"],
     ["train --labeled 0", "expected a whole number, at least 1"],
     ["train --labeled 1.5", "expected a whole number, at least 1"],
-    ["train --method foo", "Allowed choices are aua, supervised."],
+    ["train --method foo", "Allowed choices are supervised, ssn, mean-teacher, ua-mt, aua-consistency"],
     ["train --resume a --out b", "option '--resume <run>' cannot be used with option '--out <run>'"],
     ["train --out runs/x", "--data is missing"],
     ["evaluate --run a", "required option '--data <dir>' not specified"],

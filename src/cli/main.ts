@@ -1,9 +1,11 @@
 import { Command, CommanderError } from "commander";
 import { EXIT_CODES, PenumbraError } from "../errors.js";
 import { packageVersion } from "../version.js";
+import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
+import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
 import { trainCommand } from "./train.js";
 
@@ -19,6 +21,8 @@ export function program(): Command {
     trainCommand(),
     evaluateCommand(),
     predictCommand(),
+    compareCommand(),
+    methodsCommand(),
     demoCommand(),
     doctorCommand(),
   ]) {

@@ -1,7 +1,8 @@
 import { Command, Option } from "commander";
+import { METHOD_NAMES } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
-import type { IterationReport } from "../training/trainer.js";
 import { collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
+import { progressOf, stopOnSignal } from "./training-progress.js";
 
 interface TrainArguments
   extends Pick<TrainOptions, "data" | "out" | "method" | "labeled" | "preset" | "set"> {
@@ -20,7 +21,7 @@ export function trainCommand(): Command {
     .description("Train a network on a data directory; makes a run directory.")
     .option("--data <dir>", "data directory")
     .option("--out <run>", "run directory to make")
-    .addOption(new Option("--method <method>", "what to train").choices(["aua", "supervised"]))
+    .addOption(new Option("--method <method>", "what to train").choices(METHOD_NAMES))
     .option("--labeled <n>", "use the labels of the first n training cases only", wholeNumber(1))
     .option("--preset <name>", "starting point of the configuration (see --list-keys)")
     .option("--config <file>", "JSON file with configuration keys")
@@ -34,8 +35,12 @@ export function trainCommand(): Command {
 
 async function runTrain({ config, listKeys, ...options }: TrainArguments): Promise<void> {
   if (listKeys) return printKeys();
-  const { train } = await import("../training/train.js");
-  const progress = await progressOf(options.resume ?? options.out);
+  const [{ train }, { readRun }] = await Promise.all([
+    import("../training/train.js"),
+    import("../training/run-directory.js"),
+  ]);
+  const dir = options.resume ?? options.out;
+  const progress = await progressOf(() => (dir ? readRun(dir).config.log.every : 1));
   const { signal, release } = stopOnSignal((line) => progress.note(line));
   const run = await train({
     ...options,
@@ -49,43 +54,6 @@ async function runTrain({ config, listKeys, ...options }: TrainArguments): Promi
   });
   status(`trained: ${run}`);
   status(`next: penumbra evaluate --run ${run} --data ${options.data ?? "DIR"}`);
-}
-
-/** A progress display that learns from the run's own config how often a line is wanted. */
-async function progressOf(runDir: string | undefined) {
-  const [{ Progress }, { readRun }] = await Promise.all([
-    import("../training/progress.js"),
-    import("../training/run-directory.js"),
-  ]);
-  const before = new Progress({ stream: process.stderr, everyIterations: 1 });
-  let shown = before;
-  return {
-    note: (line: string) => shown.note(line),
-    end: () => shown.end(),
-    update(report: IterationReport) {
-      if (shown === before) {
-        const everyIterations = runDir ? readRun(runDir).config.log.every : 1;
-        shown = new Progress({ stream: process.stderr, everyIterations });
-      }
-      shown.update(report);
-    },
-  };
-}
-
-/** `signal` is aborted by the first interrupt, so that the run can save; the second one ends the process at once. */
-function stopOnSignal(say: (line: string) => void) {
-  const controller = new AbortController();
-  const names = ["SIGINT", "SIGTERM"] as const;
-  const release = () => {
-    for (const name of names) process.removeListener(name, stop);
-  };
-  const stop = () => {
-    release();
-    say("stopping after this iteration, to save; once more to stop at once");
-    controller.abort();
-  };
-  for (const name of names) process.on(name, stop);
-  return { signal: controller.signal, release };
 }
 
 async function printKeys(): Promise<void> {

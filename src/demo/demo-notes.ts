@@ -1,6 +1,6 @@
 import type { MeanScore } from "../metrics/score.js";
 import type { Config } from "../training/config.js";
-import { stagesOf } from "../training/stages.js";
+import { effortOf } from "../training/effort.js";
 import type { RecordedDemo } from "./recorded.js";
 
 /** The configurations of the two runs and how they scored. */
@@ -11,14 +11,7 @@ export interface DemoOutcome {
   readonly recorded: readonly RecordedDemo[];
 }
 
-/** What a configuration spends: steps that move parameters, and labeled patches seen in them. */
-export function effortOf(config: Config): { steps: number; labeledPatches: number } {
-  const trained = stagesOf(config).filter(({ name }) => name !== "prototypes");
-  return {
-    steps: trained.reduce((sum, { iterations }) => sum + iterations, 0),
-    labeledPatches: trained.reduce((sum, { iterations, batch }) => sum + iterations * batch.labeled, 0),
-  };
-}
+export { effortOf };
 
 const percent = (dice: number) => `${(100 * dice).toFixed(2)} %`;
 

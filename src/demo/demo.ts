@@ -17,9 +17,6 @@ export const DEMO_SET: Omit<PhantomSet, "seed"> = {
   shape: [32, 48, 48],
 };
 
-/** The baseline's one training is as long as AUA's two, so its learning rate falls after as large a part of it. */
-const BASELINE = ["optimizer.decayEvery=110"];
-
 export interface DemoOptions {
   /** Directory of the demo; an earlier demo's is replaced. Left out: runs/demo. */
   readonly out?: string;
@@ -80,7 +77,7 @@ async function trainAndScore(
     out: join(out, method),
     method,
     preset: "phantom",
-    set: [...(method === "supervised" ? BASELINE : []), ...set, `seed=${seed}`],
+    set: [...set, `seed=${seed}`],
     device: "cpu",
     ...(onStatus && { onStatus }),
     ...(onIteration && { onIteration }),

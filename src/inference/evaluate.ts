@@ -20,7 +20,7 @@ import { readRunLog } from "../training/run-log.js";
 import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
 import { curvesOf, factsOf } from "./evaluation-report.js";
-import { type EngineOptions, type Model, openModel, segment } from "./model.js";
+import { closeModel, type EngineOptions, type Model, openModel, segment } from "./model.js";
 import { WorkProgress } from "./work-progress.js";
 
 /** "test": the data's test cases; "labeled": those whose labels the run was trained with. */
@@ -117,6 +117,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     ],
   });
   writeFileSync(join(out, "report.html"), report);
+  closeModel(model);
   status(`report: ${join(out, "report.html")}`);
   return evaluation;
 }

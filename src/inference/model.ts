@@ -14,6 +14,7 @@ import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import { drawNoise, sampleLogits } from "../models/stochastic-head.js";
 import { readState } from "../training/checkpoint.js";
 import type { Config } from "../training/config.js";
+import { methodEntry } from "../training/method-catalog.js";
 import { type RunRecord, readRun } from "../training/run-directory.js";
 import { newNetwork } from "../training/stages.js";
 import type { Triple } from "../volume/volume.js";
@@ -25,8 +26,8 @@ export interface Model {
   readonly classNames: readonly string[];
   readonly network: SegmentationNetwork;
   /**
-   * The network whose predicted distribution was trained: AUA's stage-1 student. Stage 2 and the supervised baseline
-   * train mean logits only, so their own covariance says nothing; null for the baseline.
+   * The network whose predicted distribution was trained: AUA's stage-1 student, which stage 2 keeps as its labeler, or
+   * the final network itself. Other methods train mean logits only, so their covariance says nothing: null.
    */
   readonly stochastic: SegmentationNetwork | null;
 }
@@ -56,8 +57,10 @@ function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, de
   return scope(() => {
     const state = readState(path, device);
     const network = newNetwork(here).loadState(part(state, "network")).evaluate();
-    const labeler = part(state, "labeler");
-    const stochastic = labeler.size > 0 ? newNetwork(here).loadState(labeler).evaluate() : null;
+    const labeler = () => newNetwork(here).loadState(part(state, "labeler")).evaluate();
+    const trained = { network: () => network, labeler };
+    const where = methodEntry(here.method).stochastic;
+    const stochastic = where ? trained[where]() : null;
     return { config: here, classNames: run.classNames, network, stochastic };
   });
 }
@@ -83,6 +86,12 @@ export function openModel(
   setThreads(config.threads, availableParallelism());
   flushDenormals();
   return { model: modelOf(runDir, found, device), run, precision };
+}
+
+/** Frees a model's networks. */
+export function closeModel({ network, stochastic }: Model): void {
+  network.dispose();
+  if (stochastic !== network) stochastic?.dispose();
 }
 
 export interface SegmentOptions {

@@ -1,16 +1,15 @@
 import { noGrad } from "../engine/autograd.js";
 import { scope } from "../engine/scope.js";
-import { randn, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { type BoundaryContrastOptions, boundaryContrast } from "../losses/boundary-contrast.js";
 import { diceLoss } from "../losses/dice.js";
 import { type Distance, energyDistance } from "../losses/energy-distance.js";
 import { monteCarloLikelihoodLoss } from "../losses/monte-carlo-likelihood.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import { drawNoise, type LogitDistribution, type Noise, sampleLogits } from "../models/stochastic-head.js";
-import type { StateDict } from "../nn/module.js";
-import { movingAverage_ } from "../nn/optimizer.js";
-import { sigmoidRampUp, teacherDecay } from "../nn/schedule.js";
-import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
+import { sigmoidRampUp } from "../nn/schedule.js";
+import type { LossTerms, PatchBatch } from "./method.js";
+import { clippedNoise, TeacherMethod, type TeacherNoise } from "./teacher-method.js";
 import { confidentVoxels } from "./uncertainty-mask.js";
 
 export interface AuaStage1Options {
@@ -26,17 +25,13 @@ export interface AuaStage1Options {
 }
 
 /** The random numbers of a step, replaceable so that a step can be compared with a reference. */
-export interface Draws {
-  teacherNoise(images: Tensor): Tensor;
+export interface Draws extends TeacherNoise {
   studentSamples(distribution: LogitDistribution, samples: number): Noise;
   teacherSamples(distribution: LogitDistribution, samples: number): Noise;
 }
 
 const drawn = (deviation: number): Draws => ({
-  teacherNoise: (images) =>
-    randn(images.shape, { device: images.device })
-      .mul(deviation)
-      .clamp(-2 * deviation, 2 * deviation),
+  teacherNoise: clippedNoise(deviation),
   studentSamples: drawNoise,
   teacherSamples: drawNoise,
 });
@@ -45,18 +40,17 @@ const drawn = (deviation: number): Draws => ({
  * Stage 1 of AUA (arXiv 2111.10989, eq. 3-10 and 14): a mean teacher whose consistency is the energy distance between
  * samples of the student's and the teacher's distributions, and contrast of features at boundaries.
  */
-export class AuaStage1 implements Method {
+export class AuaStage1 extends TeacherMethod {
   readonly #draws: Draws;
 
-  /** The teacher starts as a copy of the student. */
   constructor(
-    readonly network: SegmentationNetwork,
-    readonly teacher: SegmentationNetwork,
+    network: SegmentationNetwork,
+    teacher: SegmentationNetwork,
     readonly options: AuaStage1Options,
     draws?: Draws,
   ) {
+    super(network, teacher, options.emaDecay);
     this.#draws = draws ?? drawn(options.teacherNoise);
-    for (const parameter of teacher.parameters().values()) parameter.requireGrad(false);
   }
 
   losses(batch: PatchBatch, iteration: number): LossTerms {
@@ -124,21 +118,5 @@ export class AuaStage1 implements Method {
       batch.region.slice(0, batch.labeled, b),
     );
     return sampleLogits(distribution, this.#draws.teacherSamples(distribution, this.options.samples));
-  }
-
-  afterStep(iteration: number): void {
-    const decay = teacherDecay(iteration, this.options.emaDecay);
-    movingAverage_(this.teacher.parameters(), this.network.parameters(), decay);
-  }
-
-  state(): StateDict {
-    return new Map([
-      ...under("network", this.network.stateDict()),
-      ...under("teacher", this.teacher.stateDict()),
-    ]);
-  }
-  dispose(): void {
-    this.network.dispose();
-    this.teacher.dispose();
   }
 }

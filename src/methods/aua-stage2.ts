@@ -46,8 +46,8 @@ export class AuaStage2 implements Method {
         weight: pseudoWeight,
       };
     }
-    this.estimator.update(featureRows(z.slice(0, 0, n)), batch.labels.reshape([-1]));
     if (prototypeWeight > 0) {
+      this.estimator.update(featureRows(z.slice(0, 0, n)), batch.labels.reshape([-1]));
       const value = this.#prototypes(z, pseudo ? [batch.labels, pseudo] : [batch.labels]);
       if (value) terms.prototype = { value, weight: prototypeWeight };
     }
@@ -77,6 +77,9 @@ export class AuaStage2 implements Method {
     return parts.length > 0 ? parts.reduce((sum, value) => sum.add(value)) : null;
   }
 
+  parameters(): StateDict {
+    return this.network.parameters();
+  }
   afterStep(): void {}
   state(): StateDict {
     return new Map([

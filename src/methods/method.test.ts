@@ -14,7 +14,7 @@ const total = (terms: LossTerms) =>
 
 /** Trains on one batch; the loss before each step. */
 function train(method: Method, batch: Parameters<Method["losses"]>[0], steps: number): number[] {
-  const optimizer = new Sgd(method.network.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
+  const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
   const losses = Array.from({ length: steps }, (_, i) =>
     scope(() => {
       const terms = method.losses(batch, i);

@@ -33,7 +33,9 @@ export interface Method {
   /** The network that a run of this method ends with. */
   readonly network: SegmentationNetwork;
   losses(batch: PatchBatch, iteration: number): LossTerms;
-  /** After the optimizer moved the parameters of `network`. */
+  /** What the optimizer moves: those of `network`, and of what else the method trains beside it. */
+  parameters(): StateDict;
+  /** After the optimizer moved the parameters. */
   afterStep(iteration: number): void;
   /** Everything that a checkpoint must hold to go on, the method's own tensors. Starts with "network.". */
   state(): StateDict;

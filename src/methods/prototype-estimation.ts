@@ -32,6 +32,9 @@ export class PrototypeEstimation implements Method {
     );
     return {};
   }
+  parameters(): StateDict {
+    return this.network.parameters();
+  }
   afterStep(): void {}
   state(): StateDict {
     return new Map([

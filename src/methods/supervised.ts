@@ -17,6 +17,9 @@ export class Supervised implements Method {
     const meanLogits = this.network.meanLogits(this.network.embed(batch.images));
     return { supervised: { value: supervisedLoss(meanLogits, batch.labels), weight: 1 } };
   }
+  parameters(): StateDict {
+    return this.network.parameters();
+  }
   afterStep(): void {}
   state(): StateDict {
     return new Map(under("network", this.network.stateDict()));

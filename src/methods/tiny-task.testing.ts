@@ -6,9 +6,13 @@ import { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { AuaStage1, type AuaStage1Options } from "./aua-stage1.js";
 import { AuaStage2, type AuaStage2Options } from "./aua-stage2.js";
+import { MeanTeacher } from "./mean-teacher.js";
 import type { Method, PatchBatch } from "./method.js";
 import { PrototypeEstimation } from "./prototype-estimation.js";
+import { Ssn } from "./ssn.js";
 import { Supervised } from "./supervised.js";
+import type { TeacherMethod } from "./teacher-method.js";
+import { UaMt } from "./ua-mt.js";
 
 /** The smallest task with everything in it: 16³ patches, boxes of each class, a two-filter network. */
 export const SIDE = 16;
@@ -71,16 +75,21 @@ export const stage2Options: AuaStage2Options = {
   ignoreBackground: true,
 };
 
-export function tinyStage1(classes = 2, options: Partial<AuaStage1Options> = {}): AuaStage1 {
+/** A student, and a teacher that is its copy. */
+export function tinyPair(classes = 2): [SegmentationNetwork, SegmentationNetwork] {
   const student = tinyNetwork(classes);
-  const teacher = tinyNetwork(classes).loadState(student.stateDict());
-  return new AuaStage1(student, teacher, { ...stage1Options, ...options });
+  return [student, tinyNetwork(classes).loadState(student.stateDict())];
 }
+
+export const tinyStage1 = (classes = 2, options: Partial<AuaStage1Options> = {}): AuaStage1 =>
+  new AuaStage1(...tinyPair(classes), { ...stage1Options, ...options });
 export const tinyStage2 = (classes = 2, options: Partial<AuaStage2Options> = {}): AuaStage2 =>
   new AuaStage2(tinyNetwork(classes), tinyNetwork(classes), new PrototypeEstimator(classes, 2, "cpu"), {
     ...stage2Options,
     ...options,
   });
+
+export const meanTeacherOptions = { weight: 0.1, rampUp: 10, emaDecay: 0.99, noise: 0.1 };
 
 /** A state's tensors by name, each as a hash of its bits: equal means equal to the last one. */
 export const fingerprint = (state: StateDict): Map<string, string> =>
@@ -97,6 +106,8 @@ export interface Subject {
   frozen?(method: Method): SegmentationNetwork;
 }
 
+const teacherOf = (method: Method): SegmentationNetwork => (method as TeacherMethod).teacher;
+
 /** Every method. */
 export const SUBJECTS: readonly Subject[] = [
   {
@@ -106,18 +117,38 @@ export const SUBJECTS: readonly Subject[] = [
     batch: (classes) => tinyBatch(classes, 4, 0),
   },
   {
+    name: "ssn",
+    terms: ["likelihood"],
+    make: (classes) => new Ssn(tinyNetwork(classes), { samples: 4 }),
+    batch: (classes) => tinyBatch(classes, 4, 0),
+  },
+  {
+    name: "mean-teacher",
+    terms: ["supervised", "consistency"],
+    make: (classes) => new MeanTeacher(...tinyPair(classes), meanTeacherOptions),
+    batch: tinyBatch,
+    frozen: teacherOf,
+  },
+  {
+    name: "ua-mt",
+    terms: ["supervised", "consistency"],
+    make: (classes) => new UaMt(...tinyPair(classes), { ...meanTeacherOptions, passes: 8 }),
+    batch: tinyBatch,
+    frozen: teacherOf,
+  },
+  {
     name: "aua-stage1",
     terms: ["likelihood", "dice", "contrast", "consistency"],
     make: (classes) => tinyStage1(classes),
     batch: tinyBatch,
-    frozen: (method) => (method as AuaStage1).teacher,
+    frozen: teacherOf,
   },
   {
     name: "aua-stage1 with the uncertainty mask",
     terms: ["likelihood", "dice", "contrast", "consistency"],
     make: (classes) => tinyStage1(classes, { uncertaintyMask: true }),
     batch: tinyBatch,
-    frozen: (method) => (method as AuaStage1).teacher,
+    frozen: teacherOf,
   },
   {
     name: "prototype-estimation",

@@ -58,7 +58,7 @@ export const missingNote = ({ cases, missing }: Evaluation): string =>
   `${missing} of ${cases.length} distances missing: prediction or reference is empty there; the means leave them out`;
 
 /** Quoted where it must be; text that a spreadsheet would run as a formula gets a leading apostrophe. */
-function csvField(value: string | number): string {
+export function csvField(value: string | number): string {
   if (typeof value === "number") return String(value);
   const text = /^[=+@\t\r-]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -58,6 +58,7 @@ figure{margin:0}
 .grid path{stroke:var(--rule)}.grid text{fill:var(--soft);font-size:15px}
 .grid .y{text-anchor:end}.grid .x{text-anchor:middle}
 .line{fill:none;stroke-width:1.8;stroke-linejoin:round}.band{opacity:.16;stroke:none}
+.dots circle{fill:var(--s0);opacity:.5}.dots .mean{stroke:var(--ink);stroke-width:3}.dots text{fill:var(--ink);font-size:15px;text-anchor:end}
 .keys{display:flex;flex-wrap:wrap;gap:2px 18px;margin:6px 0 0;padding:0;list-style:none;font-size:.85rem}
 .chart svg.key{display:inline-block;width:28px;height:8px;margin-right:6px;vertical-align:middle}
 ${lineRules}

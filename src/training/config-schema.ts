@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { METHOD_NAMES } from "./method-catalog.js";
 
 /** Says what a value must be and what it does; errors and `describeConfigKeys` read both. */
 const leaf = <S extends z.ZodType>(schema: S, expected: string, meaning: string): S =>
@@ -6,12 +7,20 @@ const leaf = <S extends z.ZodType>(schema: S, expected: string, meaning: string)
 
 const atLeast = (least: number, meaning: string) =>
   leaf(z.int().min(least), `a whole number, at least ${least}`, meaning);
+/** A count of iterations that `schedule.scale` multiplies. */
+const iterations = (meaning: string) => {
+  const schema = atLeast(1, meaning);
+  return schema.meta({ ...schema.meta(), scales: true });
+};
 const positive = (meaning: string) => leaf(z.number().positive(), "a number above 0", meaning);
 const notNegative = (meaning: string) => leaf(z.number().nonnegative(), "a number, at least 0", meaning);
 const belowOne = (meaning: string) => leaf(z.number().min(0).lt(1), "a number from 0 to below 1", meaning);
 const yesOrNo = (meaning: string) => leaf(z.boolean(), "true or false", meaning);
 const oneOf = <const T extends readonly [string, ...string[]]>(values: T, meaning: string) =>
   leaf(z.enum(values), `one of ${values.map((value) => `"${value}"`).join(", ")}`, meaning);
+
+const evenSamples = (meaning: string) =>
+  leaf(z.int().min(2).multipleOf(2), "an even whole number, at least 2", meaning);
 
 const networkExtent = z.int().min(16).multipleOf(16);
 const step = z.int().min(1);
@@ -52,21 +61,17 @@ const optimizer = z.strictObject({
   learningRate: positive("step size of SGD"),
   momentum: belowOne("momentum of SGD"),
   weightDecay: notNegative("L2 penalty on the parameters"),
-  decayEvery: atLeast(1, "iterations after which the learning rate falls, again and again"),
+  decayEvery: iterations("iterations after which the learning rate falls, again and again"),
   decayFactor: leaf(z.number().positive().max(1), "a number above 0, at most 1", "what it is multiplied by"),
 });
 
 const stage1 = z.strictObject({
-  iterations: atLeast(1, "iterations of the mean teacher"),
-  samples: leaf(
-    z.int().min(2).multipleOf(2),
-    "an even whole number, at least 2",
-    "logit maps drawn per image",
-  ),
+  iterations: iterations("iterations of the mean teacher"),
+  samples: evenSamples("logit maps drawn per image"),
   consistency: z.strictObject({
     weight: notNegative("weight of the consistency between student and teacher after the ramp"),
     distance: oneOf(["dice", "class-dice", "mse", "kl"], "distance between two samples"),
-    rampUp: atLeast(1, "iterations until the full weight"),
+    rampUp: iterations("iterations until the full weight"),
   }),
   emaDecay: belowOne("decay of the teacher's moving average"),
   teacherNoise: notNegative("deviation of the noise on the teacher's input"),
@@ -83,11 +88,23 @@ const stage1 = z.strictObject({
 });
 
 const stage2 = z.strictObject({
-  iterations: atLeast(1, "iterations of the retraining"),
+  iterations: iterations("iterations of the retraining"),
   pseudoWeight: notNegative("weight of the loss on pseudo labels"),
   prototypeWeight: notNegative("weight of the prototype-aware contrast"),
   temperature: positive("temperature of the prototype similarities"),
   ignoreBackground: yesOrNo("leave background voxels out of the prototype-aware contrast"),
+});
+
+const supervised = z.strictObject({
+  iterations: iterations("iterations of supervised training, and of each other method of one stage"),
+  decayEvery: iterations("optimizer.decayEvery of those methods, whose stage is longer"),
+});
+
+const meanTeacher = z.strictObject({
+  weight: notNegative("weight of the consistency after the ramp, in mean-teacher and ua-mt"),
+  rampUp: iterations("iterations until the full weight"),
+  emaDecay: belowOne("decay of the teacher's moving average"),
+  noise: notNegative("deviation of the noise on the teacher's input"),
 });
 
 const inference = z.strictObject({
@@ -97,7 +114,7 @@ const inference = z.strictObject({
 
 /** Every choice of a run. Strict: an unknown key is an error. */
 export const configSchema = z.strictObject({
-  method: oneOf(["aua", "supervised"], "what to train"),
+  method: oneOf(METHOD_NAMES, "what to train; penumbra methods lists them"),
   seed: atLeast(0, "seed of all randomness"),
   device: leaf(
     z.string().regex(/^(cpu|mps|cuda(:\d+)?)$/),
@@ -110,12 +127,20 @@ export const configSchema = z.strictObject({
   model,
   optimizer,
   stage1,
-  prototypes: z.strictObject({ iterations: atLeast(1, "iterations that gather class prototypes") }),
+  prototypes: z.strictObject({ iterations: iterations("iterations that gather class prototypes") }),
   stage2,
-  supervised: z.strictObject({ iterations: atLeast(1, "iterations of supervised training") }),
+  supervised,
+  meanTeacher,
+  uaMt: z.strictObject({
+    passes: atLeast(1, "noisy passes of the teacher whose mean tells its uncertainty"),
+  }),
+  ssn: z.strictObject({ samples: evenSamples("logit maps drawn per image") }),
+  schedule: z.strictObject({
+    scale: positive("multiplies all iterations: lengths, ramps, learning-rate steps, checkpoint interval"),
+  }),
   inference,
   checkpoint: z.strictObject({
-    every: atLeast(1, "iterations between checkpoints"),
+    every: iterations("iterations between checkpoints"),
     keep: atLeast(1, "checkpoints that are kept"),
   }),
   log: z.strictObject({ every: atLeast(1, "iterations between log entries") }),
@@ -138,13 +163,15 @@ export interface ConfigKey {
   readonly key: string;
   readonly expected: string;
   readonly meaning: string;
+  /** Whether `schedule.scale` multiplies it. */
+  readonly scales: boolean;
 }
 
 function keysOf(schema: z.ZodObject, prefix: string): ConfigKey[] {
   return Object.entries(schema.shape).flatMap(([name, child]) => {
     if (child instanceof z.ZodObject) return keysOf(child, `${prefix}${name}.`);
-    const { expected, meaning } = z.globalRegistry.get(child as z.ZodType) as Omit<ConfigKey, "key">;
-    return [{ key: prefix + name, expected, meaning }];
+    const { scales = false, ...rest } = z.globalRegistry.get(child as z.ZodType) as Omit<ConfigKey, "key">;
+    return [{ key: prefix + name, ...rest, scales }];
   });
 }
 

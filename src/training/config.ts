@@ -1,8 +1,9 @@
 import type { PrepareOptions } from "../data/prepare.js";
 import { badInput, type PenumbraError } from "../errors.js";
 import { CONFIG_KEYS, type Config, configSchema } from "./config-schema.js";
+import { methodEntry } from "./method-catalog.js";
 import { nearestName } from "./nearest-name.js";
-import { BASE_CONFIG, PRESETS } from "./presets.js";
+import { BASE_CONFIG, beforeNewKeys, PRESETS } from "./presets.js";
 
 export type { Config, ConfigKey, PartialConfig } from "./config-schema.js";
 
@@ -129,8 +130,8 @@ function checkTogether(config: Config): Config {
       `config key "model.filters": expected a multiple of 16 with model.normalization "group", got ${model.filters}`,
     );
   }
-  if (method === "aua" && data.unlabeledPerBatch === 0) {
-    throw badInput('config key "data.unlabeledPerBatch": expected at least 1 with method "aua", got 0');
+  if (methodEntry(method).unlabeled && data.unlabeledPerBatch === 0) {
+    throw badInput(`config key "data.unlabeledPerBatch": expected at least 1 with method "${method}", got 0`);
   }
   return config;
 }
@@ -151,14 +152,15 @@ export function resolveConfig(sources: ConfigSources = {}): Config {
 }
 
 /**
- * Reads a stored configuration back: complete, nothing filled in.
+ * Reads a stored configuration back: complete, nothing filled in but keys that came later than the first version.
  * @param source what errors call it, for example the file's path
  * @throws PenumbraError "bad-input" as `resolveConfig`
  */
 export function parseConfig(stored: unknown, source = "stored config"): Config {
   const layer: Layer = { name: source, values: stored };
   checkKeys(stored, "", source);
-  return checkTogether(validate(stored, [layer]));
+  const { optimizer } = stored as { optimizer?: { decayEvery?: unknown } };
+  return checkTogether(validate(merge(beforeNewKeys(optimizer), stored), [layer]));
 }
 
 /** One line per key, for --help: name, what it takes, its default, what it does. */

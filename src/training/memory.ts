@@ -1,6 +1,7 @@
 import { freemem } from "node:os";
 import { badInput } from "../errors.js";
 import type { Config } from "./config.js";
+import { methodEntry } from "./method-catalog.js";
 
 /** Bytes held by each voxel and filter of a patch from the forward to the backward pass (measured in float32). */
 const BYTES_PER_VOXEL_AND_FILTER = 100;
@@ -12,8 +13,9 @@ export function estimateStepBytes(config: Config): number {
   const { patchSize, labeledPerBatch, unlabeledPerBatch } = config.data;
   const voxels = (labeledPerBatch + unlabeledPerBatch) * patchSize.reduce((product, n) => product * n, 1);
   const network = voxels * config.model.filters * BYTES_PER_VOXEL_AND_FILTER;
-  const samples = voxels * config.model.classes * config.stage1.samples * 4 * COPIES_OF_SAMPLES;
-  return network + (config.method === "aua" ? samples : 0);
+  const drawn = config.method === "ssn" ? config.ssn.samples : config.stage1.samples;
+  const samples = voxels * config.model.classes * drawn * 4 * COPIES_OF_SAMPLES;
+  return network + (methodEntry(config.method).samples ? samples : 0);
 }
 
 /** @throws PenumbraError "bad-input" when a step can't fit into what the machine has free. */

@@ -47,11 +47,21 @@ export const BASE_CONFIG: Config = {
     temperature: 100,
     ignoreBackground: true,
   },
-  supervised: { iterations: 6000 },
+  supervised: { iterations: 6000, decayEvery: 2500 },
+  meanTeacher: { weight: 0.1, rampUp: 6000, emaDecay: 0.99, noise: 0.1 },
+  uaMt: { passes: 8 },
+  ssn: { samples: 20 },
+  schedule: { scale: 1 },
   inference: { stride: [4, 18, 18], uncertaintySamples: 20 },
   checkpoint: { every: 500, keep: 2 },
   log: { every: 10 },
   citation: [AUA],
+};
+
+/** What runs that were made before a key existed did, beside `BASE_CONFIG` the learning-rate steps of their own. */
+export const beforeNewKeys = (optimizer: { decayEvery?: unknown } | undefined) => {
+  const { meanTeacher, uaMt, ssn, schedule } = BASE_CONFIG;
+  return { meanTeacher, uaMt, ssn, schedule, supervised: { decayEvery: optimizer?.decayEvery } };
 };
 
 /** A named starting point. */
@@ -81,7 +91,8 @@ const laHalf: PartialConfig = {
   stage1: { iterations: 1200, consistency: { rampUp: 1200 }, contrast: { anchors: 2250 } },
   prototypes: { iterations: 100 },
   stage2: { iterations: 1000 },
-  supervised: { iterations: 2200 },
+  supervised: { iterations: 2200, decayEvery: 1467 },
+  meanTeacher: { rampUp: 2200 },
   inference: { stride: [8, 16, 16] },
   checkpoint: { every: 100 },
 };
@@ -108,7 +119,8 @@ const hippocampus: PartialConfig = {
   stage1: { iterations: 600, consistency: { rampUp: 600 }, contrast: { anchors: 2250 } },
   prototypes: { iterations: 100 },
   stage2: { iterations: 600 },
-  supervised: { iterations: 1200 },
+  supervised: { iterations: 1200, decayEvery: 800 },
+  meanTeacher: { rampUp: 1200 },
   inference: { stride: [8, 16, 8] },
   checkpoint: { every: 200 },
   citation: [AUA, DECATHLON],
@@ -121,7 +133,8 @@ const phantom: PartialConfig = {
   stage1: { iterations: 80, consistency: { rampUp: 80 }, contrast: { anchors: 500 } },
   prototypes: { iterations: 10 },
   stage2: { iterations: 80 },
-  supervised: { iterations: 160 },
+  supervised: { iterations: 160, decayEvery: 110 },
+  meanTeacher: { rampUp: 160 },
   inference: { stride: [16, 16, 16], uncertaintySamples: 10 },
   checkpoint: { every: 80 },
 };

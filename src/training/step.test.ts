@@ -69,6 +69,7 @@ describe("trainStep", () => {
       a: { value: value(network.parameters().get("out_conv.bias")!), weight: 2 },
       b: { value: fromArray(Float32Array.of(3), []), weight: 0.5 },
     }),
+    parameters: () => network.parameters(),
     afterStep: () => {
       throw new Error("afterStep");
     },

@@ -11,6 +11,7 @@ import type { StateDict } from "../nn/module.js";
 import { loadCheckpoint, writeState } from "./checkpoint.js";
 import { type Config, prepareOptions, resolveConfig } from "./config.js";
 import { checkMemory } from "./memory.js";
+import { methodEntry } from "./method-catalog.js";
 import { checkNewRun, createRun, readRun } from "./run-directory.js";
 import { RunLog } from "./run-log.js";
 import { type IterationReport, runStages } from "./trainer.js";
@@ -43,7 +44,7 @@ interface Session {
 }
 
 /**
- * Trains a run to its end: both stages and the prototypes of AUA, or the supervised baseline. Leaves config.json,
+ * Trains a run to its end: all stages of its method. Leaves config.json,
  * run.json, log.jsonl, checkpoints/ and model.safetensors in the run directory, and returns that directory.
  * @throws PenumbraError "bad-input" before anything is written, "environment", or "interrupted" after saving.
  */
@@ -61,7 +62,10 @@ export async function train(options: TrainOptions): Promise<string> {
   );
   const prepare = prepareOptions(config);
   const labeled = await prepareCases(dataset.labeled, prepare);
-  const unlabeled = await prepareCases(config.method === "supervised" ? [] : dataset.unlabeled, prepare);
+  const unlabeled = await prepareCases(
+    methodEntry(config.method).unlabeled ? dataset.unlabeled : [],
+    prepare,
+  );
   if (!options.resume) createRun(dir, { config, dataset, libtorch: libtorchFacts().version, precision });
 
   const checkpoints = join(dir, "checkpoints");
@@ -99,11 +103,24 @@ const finalModel = (state: StateDict): StateDict =>
   new Map([...under("network", part(state, "network")), ...under("labeler", part(state, "labeler"))]);
 
 async function started(options: TrainOptions): Promise<Session> {
-  if (!options.data) throw badInput("--data is missing: name the directory with the scans");
+  const data = dataOf(options);
   if (!options.out) throw badInput("--out is missing: name a directory for the run");
   checkNewRun(resolve(options.out));
+  return { dir: resolve(options.out), ...(await planTraining({ ...options, data })) };
+}
+
+function dataOf({ data }: TrainOptions): string {
+  if (!data) throw badInput("--data is missing: name the directory with the scans");
+  return data;
+}
+
+/**
+ * The configuration and the data that a new run would have; nothing is written.
+ * @throws PenumbraError "bad-input" where they don't fit each other.
+ */
+export async function planTraining(options: TrainOptions): Promise<Omit<Session, "dir">> {
   const dataset = await openDataset(
-    resolve(options.data),
+    resolve(dataOf(options)),
     options.labeled === undefined ? {} : { labeled: options.labeled },
   );
   const config = resolveConfig({
@@ -126,12 +143,12 @@ async function started(options: TrainOptions): Promise<Session> {
       `${dataset.dir} has no label for any of its ${dataset.unlabeled.length} training cases; label at least one (labelsTr, and "label" in dataset.json)`,
     );
   }
-  if (config.method === "aua" && dataset.unlabeled.length === 0) {
+  if (methodEntry(config.method).unlabeled && dataset.unlabeled.length === 0) {
     throw badInput(
-      `${dataset.dir} has no unlabeled training image, which aua needs; leave labels out with --labeled N, or use --method supervised`,
+      `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
     );
   }
-  return { dir: resolve(options.out), config, dataset };
+  return { config, dataset };
 }
 
 async function resumed(dir: string): Promise<Session> {

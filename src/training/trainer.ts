@@ -12,6 +12,8 @@ import { Sgd } from "../nn/optimizer.js";
 import { stepDecay } from "../nn/schedule.js";
 import { type Checkpoint, type Position, saveCheckpoint } from "./checkpoint.js";
 import type { Config } from "./config.js";
+import { DivergedError } from "./diverged.js";
+import { scaledSchedule } from "./schedule.js";
 import { type Stage, stagesOf } from "./stages.js";
 import { type StepFigures, trainStep } from "./step.js";
 
@@ -52,7 +54,8 @@ const NOT_FINITE_LIMIT = 20;
  * stopped and resumed is the same run. Returns the final state of the last stage; its tensors belong to the caller.
  * @throws PenumbraError "interrupted" after saving, when `signal` says so; "bad-input" when the loss stays not finite.
  */
-export async function runStages(options: TrainerOptions): Promise<StateDict> {
+export async function runStages(given: TrainerOptions): Promise<StateDict> {
+  const options = { ...given, config: scaledSchedule(given.config) };
   const stages = stagesOf(options.config).filter((stage) => stage.iterations > 0);
   const resume = options.resume;
   let done = 0;
@@ -90,7 +93,7 @@ async function runStage(
   resume: Checkpoint | null,
 ): Promise<StateDict> {
   const { config } = options;
-  const optimizer = new Sgd(method.network.parameters(), config.optimizer);
+  const optimizer = new Sgd(method.parameters(), config.optimizer);
   if (resume) {
     optimizer.loadState(part(resume.state, "optimizer"));
     for (const [device, generator] of part(resume.state, "generator"))
@@ -123,7 +126,7 @@ async function runStage(
       const learningRate = stepDecay(
         config.optimizer.learningRate,
         i,
-        config.optimizer.decayEvery,
+        stage.decayEvery,
         config.optimizer.decayFactor,
       );
       const step = { iteration: i, learningRate, precision: options.precision };
@@ -203,8 +206,7 @@ class FiniteGuard {
     this.#skipped++;
     if (this.#skipped < NOT_FINITE_LIMIT) return;
     const term = Object.entries(terms).find(([, value]) => !Number.isFinite(value))?.[0] ?? "sum";
-    throw new PenumbraError(
-      "bad-input",
+    throw new DivergedError(
       `${this.stage}, iteration ${iteration}: the loss (${term}) was not finite in ${NOT_FINITE_LIMIT} steps in a row, ` +
         `last with cases ${caseIds.join(", ")}; lower optimizer.learningRate or check these images`,
     );

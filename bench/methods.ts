@@ -1,0 +1,76 @@
+import type { Precision } from "#dist/engine/precision.js";
+import { seedGenerators } from "#dist/engine/random.js";
+import { scope } from "#dist/engine/scope.js";
+import type { Method, PatchBatch } from "#dist/methods/method.js";
+import { Sgd } from "#dist/nn/optimizer.js";
+import { type Config, resolveConfig } from "#dist/training/config.js";
+import type { MethodName } from "#dist/training/method-catalog.js";
+import { stagesOf } from "#dist/training/stages.js";
+import { trainStep } from "#dist/training/step.js";
+import { madeUpBatch } from "./made-up-batch.js";
+import { medians } from "./measure.js";
+
+export interface MethodsOptions {
+  readonly methods: readonly MethodName[];
+  readonly preset: string;
+  readonly precision: Precision;
+  readonly repeats: number;
+}
+
+/** A stage of a method: median seconds of a step, and how many of the baseline's steps that is. */
+export interface StageCost {
+  readonly method: MethodName;
+  readonly stage: string;
+  readonly seconds: number;
+  readonly relative: number;
+}
+
+/** A stage ready to take steps. */
+interface Running {
+  readonly method: Method;
+  readonly step: () => void;
+}
+
+/**
+ * Steps of every stage of every method on one made-up batch, beside the baseline's, which takes its turns with each of
+ * them. The networks of one method at a time are in memory.
+ */
+export function benchMethods({ methods, preset, precision, repeats }: MethodsOptions): StageCost[] {
+  const configOf = (method: MethodName) => resolveConfig({ preset, method });
+  return methods.flatMap((name) =>
+    scope(() => {
+      const [baseline] = runningStages(configOf("supervised"), precision);
+      const stages = runningStages(configOf(name), precision);
+      const bodies = Object.fromEntries(stages.map(({ stage, step }) => [stage, step]));
+      const times = medians({ baseline: baseline!.step, ...bodies }, repeats);
+      const costs = stages.map(({ stage }) => {
+        const seconds = times[stage as keyof typeof times];
+        return { method: name, stage, seconds, relative: seconds / times.baseline };
+      });
+      for (const { method } of [baseline!, ...stages]) method.dispose();
+      return costs;
+    }),
+  );
+}
+
+/** Stages made one from the other as in a run, each late enough for every term to have its full weight. */
+function runningStages(config: Config, precision: Precision): (Running & { stage: string })[] {
+  const stages: (Running & { stage: string })[] = [];
+  seedGenerators(0);
+  for (const stage of stagesOf(config)) {
+    const { labeled, unlabeled } = stage.batch;
+    const batch = madeUpBatch(labeled, unlabeled, config.data.patchSize);
+    const method = stage.create(stages.at(-1)?.method.state() ?? new Map());
+    stages.push({ stage: stage.name, ...running(method, batch, stage.iterations, precision) });
+    stages.at(-1)!.step();
+  }
+  return stages;
+}
+
+function running(method: Method, batch: PatchBatch, start: number, precision: Precision): Running {
+  const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
+  let iteration = start;
+  const step = () =>
+    void trainStep(method, optimizer, () => batch, { iteration: iteration++, learningRate: 1e-4, precision });
+  return { method, step };
+}

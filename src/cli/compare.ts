@@ -1,0 +1,61 @@
+import { Command } from "commander";
+import type { TrainOptions } from "../training/train.js";
+import { collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
+import { progressOf, stopOnSignal } from "./training-progress.js";
+
+interface CompareArguments extends Pick<TrainOptions, "labeled" | "preset" | "set" | "device" | "precision"> {
+  readonly data: string;
+  readonly methods: readonly string[];
+  readonly seeds: number;
+  readonly config?: string;
+  readonly out: string;
+}
+
+const EVERY_ITERATIONS = 50;
+
+const names = (text: string): string[] =>
+  text
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => name !== "");
+
+export function compareCommand(): Command {
+  return new Command("compare")
+    .description("Train several methods with several seeds, score their last checkpoints and compare them.")
+    .requiredOption("--data <dir>", "data directory")
+    .requiredOption("--methods <a,b,c>", "methods to compare (see penumbra methods)", names)
+    .requiredOption("--out <dir>", "directory of the comparison; an earlier one's goes on where it stopped")
+    .option("--labeled <n>", "use the labels of the first n training cases only", wholeNumber(1))
+    .option("--seeds <n>", "seeds of each method: 0 to n - 1", wholeNumber(1), 3)
+    .option("--preset <name>", "starting point of the configuration (see penumbra train --list-keys)")
+    .option("--config <file>", "JSON file with configuration keys")
+    .option(
+      "--set <key=value>",
+      "one configuration key, as schedule.scale=0.2; may be given again",
+      collected,
+    )
+    .addOption(deviceOption())
+    .addOption(precisionOption())
+    .action(runCompare);
+}
+
+async function runCompare({ config, ...options }: CompareArguments): Promise<void> {
+  const [{ compare }, { comparisonMarkdown }] = await Promise.all([
+    import("../compare/compare.js"),
+    import("../compare/comparison-table.js"),
+  ]);
+  const progress = await progressOf(() => EVERY_ITERATIONS);
+  const { signal, release } = stopOnSignal((line) => progress.note(line));
+  const comparison = await compare({
+    ...options,
+    ...(config && { configFile: config }),
+    signal,
+    onStatus: (line) => progress.note(line),
+    onIteration: (report) => progress.update(report),
+  }).finally(() => {
+    release();
+    progress.end();
+  });
+  process.stdout.write(comparisonMarkdown(comparison));
+  status(`compared: ${options.out}`);
+}

@@ -1,0 +1,125 @@
+import { existsSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { badInput } from "../errors.js";
+import type { Config } from "../training/config.js";
+import { METHOD_NAMES, type MethodName } from "../training/method-catalog.js";
+import { nearestName } from "../training/nearest-name.js";
+import { hasContent, makeDirectory } from "../training/run-directory.js";
+import { planTraining, type TrainOptions } from "../training/train.js";
+import { writeJson } from "../training/whole-file.js";
+import { type Cell, runCell } from "./cell.js";
+import type { CellResult, Comparison } from "./comparison.js";
+import { renderComparison } from "./comparison-report.js";
+import { comparisonCsv, comparisonMarkdown } from "./comparison-table.js";
+import { allDifferences, summarizeMethod } from "./summary.js";
+
+export interface CompareOptions
+  extends Pick<
+    TrainOptions,
+    | "labeled"
+    | "preset"
+    | "configFile"
+    | "set"
+    | "device"
+    | "precision"
+    | "signal"
+    | "onStatus"
+    | "onIteration"
+  > {
+  readonly data: string;
+  /** In the order of the table; later ones are compared with earlier ones. */
+  readonly methods: readonly string[];
+  /** How many seeds: 0, 1, ... Left out: 3. */
+  readonly seeds?: number;
+  /** A new directory, or that of an earlier comparison, which goes on. */
+  readonly out: string;
+}
+
+/**
+ * Trains every method with every seed under the same settings and compares their last checkpoints on the test cases.
+ * Cells (method and seed) that are done are not run again, stopped ones go on. Writes comparison.json, comparison.csv,
+ * comparison.md and report.html beside the run directories, and returns what is in them.
+ * @throws PenumbraError "bad-input" before any training: an unknown method, a directory with other content, cells that
+ *   were trained with other settings; "interrupted" after saving: the same call goes on.
+ */
+export async function compare(options: CompareOptions): Promise<Comparison> {
+  const status = options.onStatus ?? (() => {});
+  const methods = checkMethods(options.methods);
+  const out = checkOut(options.out);
+  const cells = await planCells(options, methods, out);
+  makeDirectory(out);
+  const results: CellResult[] = [];
+  for (const [i, cell] of cells.entries()) {
+    status(`${cell.method}, seed ${cell.seed} (${i + 1}/${cells.length}): ${cell.run}`);
+    results.push(await runCell(cell));
+    writeComparison(out, comparisonOf(cells, results), cells[0]!.expected.config);
+  }
+  status(`report: ${join(out, "report.html")}`);
+  return comparisonOf(cells, results);
+}
+
+/** After every cell, so that hours of training can be looked at while they go on. */
+function writeComparison(out: string, comparison: Comparison, config: Config): void {
+  writeJson(join(out, "comparison.json"), comparison);
+  writeFileSync(join(out, "comparison.csv"), comparisonCsv(comparison));
+  writeFileSync(join(out, "comparison.md"), comparisonMarkdown(comparison));
+  writeFileSync(join(out, "report.html"), renderComparison(comparison, config));
+}
+
+function checkMethods(names: readonly string[]): MethodName[] {
+  const methods = names.map((name) => {
+    const method = METHOD_NAMES.find((known) => known === name);
+    if (method) return method;
+    throw badInput(
+      `unknown method "${name}"; did you mean "${nearestName(name, METHOD_NAMES)}"? penumbra methods lists them`,
+    );
+  });
+  if (methods.length === 0) throw badInput("no method to compare: name at least one");
+  const twice = methods.find((name, i) => methods.indexOf(name) < i);
+  if (twice) throw badInput(`method "${twice}" is named twice; name each once`);
+  return methods;
+}
+
+/** A comparison's directory is marked by a folder of runs, from its first moment on. */
+function checkOut(dir: string): string {
+  const out = resolve(dir);
+  if (hasContent(out) && !existsSync(join(out, "runs"))) {
+    throw badInput(`${out} is not empty and holds no comparison: name a new directory with --out`);
+  }
+  return out;
+}
+
+async function planCells(
+  options: CompareOptions,
+  methods: readonly MethodName[],
+  out: string,
+): Promise<Cell[]> {
+  const { methods: _, seeds = 3, out: __, set = [], ...shared } = options;
+  const data = resolve(options.data);
+  const cells: Cell[] = [];
+  for (const method of methods) {
+    for (let seed = 0; seed < seeds; seed++) {
+      const training = { ...shared, data, method, set: [...set, `seed=${seed}`] };
+      const { config, dataset } = await planTraining(training);
+      const labeled = dataset.labeled.map(({ id }) => id);
+      const run = join(out, "runs", method, `seed-${seed}`);
+      cells.push({ method, seed, run, training, expected: { config, labeled } });
+    }
+  }
+  return cells;
+}
+
+function comparisonOf(cells: readonly Cell[], results: readonly CellResult[]): Comparison {
+  const byMethod = new Map<MethodName, CellResult[]>();
+  for (const result of results) byMethod.set(result.method, [...(byMethod.get(result.method) ?? []), result]);
+  const scored = results.find(({ evaluation }) => evaluation !== null);
+  return {
+    data: cells[0]!.training.data,
+    labeled: cells[0]!.expected.labeled.length,
+    planned: cells.length,
+    unit: scored?.evaluation?.unit ?? "mm",
+    methods: [...byMethod.values()].map(summarizeMethod),
+    differences: allDifferences(byMethod),
+    cells: results,
+  };
+}

@@ -1,0 +1,113 @@
+import { renderDots } from "../report/dots.js";
+import { type Html, html } from "../report/html.js";
+import { renderPage } from "../report/page.js";
+import type { Config } from "../training/config.js";
+import { methodEntry } from "../training/method-catalog.js";
+import { packageVersion } from "../version.js";
+import { RESAMPLES } from "./bootstrap.js";
+import { ALL, type CellResult, type Comparison, type Metric } from "./comparison.js";
+import { mainTable, shownDifference } from "./comparison-table.js";
+import { caseValues, classesOf } from "./summary.js";
+
+/** The comparison as one HTML file: tables, dots of every case and method, differences, and every cell. */
+export function renderComparison(comparison: Comparison, config: Config): string {
+  const { headings, rows } = mainTable(comparison);
+  const body = html`<h2>Scores</h2>${table(headings, rows, 3)}
+<h2>Every case</h2>${pictures(comparison)}
+<h2>Differences</h2><p class="soft">Means of the differences on the same cases and where 95 % of ${RESAMPLES.toLocaleString("en-US")} resamplings of the cases put them. Seeds are averaged first, so the interval does not hold their spread.</p>
+${differenceTable(comparison)}
+<h2>Runs</h2>${runTable(comparison.cells)}`;
+  return renderPage(
+    { title: "Methods compared", facts: factsOf(comparison, config), notes: notesOf(comparison) },
+    body,
+  );
+}
+
+function table(headings: readonly string[], rows: readonly (readonly string[])[], texts: number): Html {
+  const kind = (i: number) => (i < texts ? "text" : "");
+  return html`<div class="scroll"><table><thead><tr>${headings.map((heading, i) => html`<th class="${kind(i)}">${heading}</th>`)}</tr></thead>
+<tbody>${rows.map((row) => html`<tr>${row.map((cell, i) => html`<td class="${kind(i)}">${cell}</td>`)}</tr>`)}</tbody></table></div>`;
+}
+
+const factsOf = ({ data, labeled, methods, cells }: Comparison, config: Config) => ({
+  data,
+  "labels used": `${labeled} cases`,
+  "scored on": `${new Set(cells.flatMap(({ evaluation }) => evaluation?.cases.map(({ id }) => id) ?? [])).size} test cases`,
+  seeds: [...new Set(methods.map(({ seeds }) => seeds))].join(" or "),
+  "schedule scale": String(config.schedule.scale),
+  "patch (D, H, W)": config.data.patchSize.join(" x "),
+  "batch without unlabeled": `${config.data.labeledPerBatch + config.data.unlabeledPerBatch} labeled`,
+  "batch with unlabeled": `${config.data.labeledPerBatch} labeled, ${config.data.unlabeledPerBatch} unlabeled`,
+  penumbra: packageVersion(),
+});
+
+function notesOf({ methods, cells, planned }: Comparison): string[] {
+  const diverged = cells.filter((cell) => cell.diverged !== null);
+  const empty = methods.flatMap(({ classes }) => classes).some(({ missing }) => missing > 0);
+  return [
+    ...(cells.length < planned ? [`Not all is done yet: ${cells.length} of ${planned} runs.`] : []),
+    "Each run is scored with its last checkpoint; neither seed nor checkpoint is chosen. ± is the standard deviation over seeds.",
+    "Dice and Jaccard of an empty prediction are 0. It has no distance: the distances leave it out, and the column empty counts it.",
+    ...(empty ? ["Distances with missing values flatter the method that misses them."] : []),
+    ...diverged.map(({ method, seed, diverged: why }) => `${method}, seed ${seed} diverged: ${why}`),
+    ...methods.map(
+      ({ method }) => `${method}: ${methodEntry(method).summary}. ${methodEntry(method).citation}.`,
+    ),
+  ];
+}
+
+const PICTURES: readonly { metric: Metric; label: (unit: string) => string; factor: number }[] = [
+  { metric: "dice", label: () => "Dice %", factor: 100 },
+  { metric: "hd95", label: (unit) => `95HD (${unit})`, factor: 1 },
+];
+
+function pictures({ cells, methods, unit }: Comparison): Html[] {
+  const names = classesOf(cells.flatMap(({ evaluation }) => evaluation ?? []));
+  return PICTURES.flatMap(({ metric, label, factor }) =>
+    names.map((name) => {
+      const rows = methods.map(({ method }) => ({
+        name: method,
+        values: [
+          ...caseValues(
+            cells.filter((cell) => cell.method === method),
+            name,
+            metric,
+          ),
+        ].map(([id, value]) => ({ name: id, value: value === null ? null : factor * value })),
+      }));
+      const title = `${name === ALL ? "all classes" : name}: ${label(unit)}, a dot a case (mean over seeds), a bar the mean`;
+      return renderDots({ title, rows, xLabel: label(unit) });
+    }),
+  );
+}
+
+function differenceTable({ differences }: Comparison): Html {
+  const pairs = new Map<string, Comparison["differences"][number][]>();
+  for (const one of differences) {
+    const key = [one.method, one.against, one.class].join("\n");
+    pairs.set(key, [...(pairs.get(key) ?? []), one]);
+  }
+  const rows = [...pairs.values()].map((found) => {
+    const cell = (metric: Metric) => {
+      const one = found.find((difference) => difference.metric === metric);
+      return one ? `${shownDifference(one)}${one.leftOut > 0 ? ` (${one.cases} cases)` : ""}` : "–";
+    };
+    const { method, against, class: name } = found[0]!;
+    return [method, against, name, cell("dice"), cell("jaccard"), cell("hd95"), cell("asd")];
+  });
+  return table(["method", "against", "class", "Dice points", "Jaccard points", "95HD", "ASD"], rows, 3);
+}
+
+function runTable(cells: readonly CellResult[]): Html {
+  const rows = cells.map(({ method, seed, evaluation, diverged, steps, labeledPatches, minutes, run }) => [
+    method,
+    String(seed),
+    diverged === null ? "finished" : "diverged",
+    run,
+    evaluation ? (100 * evaluation.mean.dice).toFixed(2) : "–",
+    String(steps),
+    String(labeledPatches),
+    minutes.toFixed(1),
+  ]);
+  return table(["method", "seed", "status", "run", "Dice %", "steps", "labeled patches", "minutes"], rows, 4);
+}

@@ -1,0 +1,129 @@
+import type { CaseScore, Evaluation } from "../metrics/score.js";
+import type { MethodName } from "../training/method-catalog.js";
+import { bootstrapMean } from "./bootstrap.js";
+import {
+  ALL,
+  type CellResult,
+  type ClassSummary,
+  type Difference,
+  METRICS,
+  type MethodSummary,
+  type Metric,
+  type Spread,
+} from "./comparison.js";
+
+const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
+
+/** Sample standard deviation (n - 1). 1, 2, 3: 1 */
+export function spreadOf(values: readonly number[]): Spread {
+  const centre = mean(values);
+  const squares = values.reduce((sum, v) => sum + (v - centre) ** 2, 0);
+  return { mean: centre, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
+}
+
+/** The classes of a comparison's rows: each, and all together where there are several. */
+export function classesOf(evaluations: readonly Evaluation[]): string[] {
+  const names = [...new Set(evaluations.flatMap(({ perClass }) => perClass.map((row) => row.class)))];
+  return names.length > 1 ? [...names, ALL] : names;
+}
+
+const rowsOf = ({ cases }: Evaluation, name: string): CaseScore[] =>
+  name === ALL ? cases : cases.filter((row) => row.class === name);
+
+const valuesOf = (rows: readonly CaseScore[], metric: Metric): number[] =>
+  rows.flatMap((row) => row[metric] ?? []);
+
+function summarizeClass(evaluations: readonly Evaluation[], name: string): ClassSummary {
+  const perSeed = evaluations.map((evaluation) => rowsOf(evaluation, name));
+  const spread = (metric: Metric): Spread | null => {
+    const means = perSeed.map((rows) => valuesOf(rows, metric)).filter((values) => values.length > 0);
+    return means.length > 0 ? spreadOf(means.map(mean)) : null;
+  };
+  const rows = perSeed.flat();
+  return {
+    class: name,
+    dice: spread("dice"),
+    jaccard: spread("jaccard"),
+    hd95: spread("hd95"),
+    asd: spread("asd"),
+    missing: rows.filter(({ hd95 }) => hd95 === null).length,
+    rows: rows.length,
+  };
+}
+
+const finished = (cells: readonly CellResult[]): Evaluation[] =>
+  cells.flatMap(({ evaluation }) => evaluation ?? []);
+
+/** One method over its seeds; those that diverged are counted and in no mean. */
+export function summarizeMethod(cells: readonly CellResult[]): MethodSummary {
+  const { method, steps, labeledPatches } = cells[0]!;
+  const evaluations = finished(cells);
+  return {
+    method,
+    seeds: cells.length,
+    diverged: cells.length - evaluations.length,
+    classes: classesOf(evaluations).map((name) => summarizeClass(evaluations, name)),
+    steps,
+    labeledPatches,
+    minutes: spreadOf(cells.map(({ minutes }) => minutes)),
+  };
+}
+
+/** Each case's value: mean over seeds (and classes) of those that exist; null where none does. */
+export function caseValues(
+  cells: readonly CellResult[],
+  name: string,
+  metric: Metric,
+): Map<string, number | null> {
+  const rows = finished(cells).flatMap((evaluation) => rowsOf(evaluation, name));
+  const ids = [...new Set(rows.map(({ id }) => id))].sort();
+  return new Map(
+    ids.map((id) => {
+      const values = valuesOf(
+        rows.filter((row) => row.id === id),
+        metric,
+      );
+      return [id, values.length > 0 ? mean(values) : null];
+    }),
+  );
+}
+
+/** Paired differences of two methods' cells, or null where no case has a value in both. */
+export function differenceOf(
+  cells: readonly CellResult[],
+  against: readonly CellResult[],
+  name: string,
+  metric: Metric,
+): Difference | null {
+  const [ours, theirs] = [caseValues(cells, name, metric), caseValues(against, name, metric)];
+  const shared = [...ours.keys()].filter((id) => theirs.has(id));
+  const paired = shared.flatMap((id) => {
+    const [a, b] = [ours.get(id)!, theirs.get(id)!];
+    return a === null || b === null ? [] : [a - b];
+  });
+  if (paired.length === 0) return null;
+  return {
+    method: cells[0]!.method,
+    against: against[0]!.method,
+    metric,
+    class: name,
+    ...bootstrapMean(paired),
+    cases: paired.length,
+    leftOut: shared.length - paired.length,
+  };
+}
+
+/** Every later method against every earlier one, in every class and metric. */
+export function allDifferences(byMethod: ReadonlyMap<MethodName, readonly CellResult[]>): Difference[] {
+  const groups = [...byMethod.values()];
+  const classes = classesOf(groups.flatMap(finished));
+  return groups.flatMap((cells, i) =>
+    groups
+      .slice(0, i)
+      .flatMap((against) =>
+        classes.flatMap((name) =>
+          METRICS.flatMap((metric) => differenceOf(cells, against, name, metric) ?? []),
+        ),
+      ),
+  );
+}

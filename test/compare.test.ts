@@ -1,0 +1,122 @@
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { type CompareOptions, compare } from "../src/compare/compare.js";
+import type { Comparison } from "../src/compare/comparison.js";
+import { madeUpSet, TINY } from "./made-up-data.js";
+
+const dir = mkdtempSync(join(tmpdir(), "penumbra-compare-"));
+const data = join(dir, "data");
+const out = join(dir, "out");
+const again = (change: Partial<CompareOptions> = {}) => {
+  const lines: string[] = [];
+  const trained: string[] = [];
+  const result = compare({
+    data,
+    out,
+    methods: ["supervised", "ua-mt"],
+    seeds: 2,
+    labeled: 1,
+    set: TINY,
+    onStatus: (line) => lines.push(line),
+    onIteration: ({ stage, iteration }) => trained.push(`${stage} ${iteration}`),
+    ...change,
+  });
+  return result.then((comparison) => ({ comparison, lines, trained }));
+};
+const modelOf = (method: string, seed: number) =>
+  join(out, "runs", method, `seed-${seed}`, "model.safetensors");
+const files = ["comparison.json", "comparison.csv", "comparison.md", "report.html"];
+const readJson = (): Comparison => JSON.parse(readFileSync(join(out, "comparison.json"), "utf8"));
+
+beforeAll(() => madeUpSet(data), 60_000);
+afterAll(() => rmSync(dir, { recursive: true }));
+
+it("stops when it is told to, and the same call goes on from there to the same end", async () => {
+  const stop = new AbortController();
+  const begun: string[] = [];
+  const onIteration = ({ stage, iteration }: { stage: string; iteration: number }) => {
+    begun.push(`${stage} ${iteration}`);
+    if (begun.length === 5) stop.abort(); // in the first iteration of ua-mt
+  };
+  await expect(again({ signal: stop.signal, onIteration })).rejects.toMatchObject({ code: "interrupted" });
+  const before = statSync(modelOf("supervised", 1)).mtimeMs;
+  expect(readJson()).toMatchObject({ planned: 4, cells: [{ seed: 0 }, { seed: 1 }] });
+  expect(readFileSync(join(out, "report.html"), "utf8")).toContain("Not all is done yet: 2 of 4 runs");
+
+  const { comparison, trained } = await again();
+  expect(begun).toEqual([
+    ..."12".split("").map((n) => `supervised ${n}`),
+    "supervised 1",
+    "supervised 2",
+    "ua-mt 1",
+  ]);
+  expect(trained).toEqual(["ua-mt 2", "ua-mt 1", "ua-mt 2"]);
+  expect(statSync(modelOf("supervised", 1)).mtimeMs).toBe(before);
+  expect(comparison.cells.map(({ method, seed, diverged }) => [method, seed, diverged])).toEqual([
+    ["supervised", 0, null],
+    ["supervised", 1, null],
+    ["ua-mt", 0, null],
+    ["ua-mt", 1, null],
+  ]);
+  expect(readJson()).toEqual(comparison);
+  for (const file of files) expect(existsSync(join(out, file)), file).toBe(true);
+}, 120_000);
+
+it("trains and scores nothing twice", async () => {
+  const scored = join(out, "runs/ua-mt/seed-1/evaluation-test/scores.json");
+  const [before, table] = [statSync(scored).mtimeMs, readFileSync(join(out, "comparison.md"), "utf8")];
+  const { trained } = await again();
+  expect(trained).toEqual([]);
+  expect(statSync(scored).mtimeMs).toBe(before);
+  expect(readFileSync(join(out, "comparison.md"), "utf8")).toBe(table);
+});
+
+it("scores again what was stopped while it was scored", async () => {
+  const scored = join(out, "runs/ua-mt/seed-1/evaluation-test/scores.json");
+  const whole = readFileSync(scored, "utf8");
+  writeFileSync(scored, whole.slice(0, 40));
+  await again();
+  expect(readFileSync(scored, "utf8")).toBe(whole);
+});
+
+it("shows a run that diverged, does not try it again, and counts it", async () => {
+  const set = [...TINY, "optimizer.learningRate=1e30", "supervised.iterations=40"];
+  const change = { out: join(dir, "diverged"), methods: ["supervised"], seeds: 1, set };
+  const { comparison } = await again(change);
+  const [cell] = comparison.cells;
+  expect(cell).toMatchObject({
+    evaluation: null,
+    diverged: expect.stringContaining("was not finite in 20 steps"),
+  });
+  expect(comparison.methods[0]).toMatchObject({ seeds: 1, diverged: 1, classes: [] });
+  const text = (file: string) => readFileSync(join(dir, "diverged", file), "utf8");
+  expect(text("comparison.md")).toContain("0 (1 of 1 diverged)");
+  expect(text("comparison.csv")).toContain("supervised,0,diverged,,,,,,");
+  expect(text("report.html")).toContain("supervised, seed 0 diverged: supervised, iteration");
+  const second = await again(change);
+  expect(second.trained).toEqual([]);
+  expect(second.comparison).toEqual(comparison);
+}, 60_000);
+
+it.each<[string, Partial<CompareOptions>, RegExp]>([
+  [
+    "other settings",
+    { set: [...TINY, "meanTeacher.weight=0.5"] },
+    /meanTeacher\.weight: 0\.1 there, 0\.5 here/,
+  ],
+  ["other labels", { labeled: 2 }, /labeled cases: 1 there, 2 here/],
+  ["an unknown method", { methods: ["ua-mt", "uamt"] }, /unknown method "uamt"; did you mean "ua-mt"\?/],
+  ["a method named twice", { methods: ["ua-mt", "ua-mt"] }, /"ua-mt" is named twice/],
+  ["no method", { methods: [] }, /no method to compare/],
+  ["a directory of something else", { out: join(dir, "data") }, /is not empty and holds no comparison/],
+])("refuses %s before it trains", async (_, change, text) => {
+  const trained: string[] = [];
+  const onIteration = ({ stage }: { stage: string }) => trained.push(stage);
+  await expect(again({ ...change, onIteration })).rejects.toMatchObject({
+    code: "bad-input",
+    message: expect.stringMatching(text),
+  });
+  expect(trained).toEqual([]);
+});
