@@ -36,21 +36,16 @@ export function benchLosses({ patch, anchors, samples, classes, repeats }: Losse
     BigInt64Array.from({ length: anchors }, (_, i) => BigInt(i % classes)),
     [anchors],
   );
-  const head = (channels: number, images: number) => randn([images, channels, ...patch]).requireGrad();
-  const heads = (images: number) => [
-    head(classes, images),
-    head(classes, images),
-    head(classes * rank, images),
-  ];
-  const [student, teacher] = [heads(2), heads(2)];
+  const head = () => randn([2, classes * (2 + rank), ...patch]).requireGrad();
+  const [student, teacher] = [head(), head()];
   const voxels = patch.reduce((product, n) => product * n, 1);
   const labels = randn([2, voxels]).lt(0).to("int64");
-  const drawn = ([mean, diagonal, factor]: Tensor[]) => {
-    const distribution = logitDistribution(mean!, diagonal!, factor!, null);
+  const drawn = (outputs: Tensor) => {
+    const distribution = logitDistribution(outputs, classes, null);
     return sampleLogits(distribution, drawNoise(distribution, samples));
   };
   const clear = () => {
-    for (const tensor of [features, ...student, ...teacher]) tensor.clearGrad();
+    for (const tensor of [features, student, teacher]) tensor.clearGrad();
   };
   const contrast = () => {
     scope(() => supervisedContrast(features, classOf, 0.07).backward());

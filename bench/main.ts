@@ -5,6 +5,7 @@ import { flushDenormals, setThreads } from "#dist/engine/libtorch.js";
 import { type PartialConfig, resolveConfig } from "#dist/training/config.js";
 import { METHOD_NAMES, type MethodName } from "#dist/training/method-catalog.js";
 import type { Triple } from "#dist/volume/volume.js";
+import { benchGrowth } from "./growth.js";
 import { benchInference } from "./inference.js";
 import { benchLoader } from "./loader.js";
 import { benchLosses } from "./losses.js";
@@ -73,6 +74,14 @@ measurement("methods", "a step of every stage of every method over the supervise
     const costs = benchMethods(options);
     if (json) print(costs, json);
     else for (const cost of costs) process.stdout.write(`${Object.values(cost).map(cell).join("  ")}\n`);
+  });
+
+measurement("growth", "how a step grows with voxels, anchors, samples and classes; draws pictures", 3)
+  .option("--out <dir>", "where the pictures go", "docs/images")
+  .action(({ json, out, repeats }) => {
+    const say = (line: string) => void process.stderr.write(`${line}\n`);
+    const rows = benchGrowth(out, repeats, say);
+    process.stdout.write(json ? `${JSON.stringify(rows)}\n` : "");
   });
 
 measurement("inference", "a volume by sliding window beside one forward pass", 3)

@@ -12,7 +12,7 @@ import {
   upConv2,
 } from "./ops.js";
 import { scope } from "./scope.js";
-import { call, fromArray, ones, randn, type Tensor, zeros } from "./tensor.js";
+import { call, callOwn, callOwnMany, cat, fromArray, ones, randn, type Tensor, zeros } from "./tensor.js";
 
 const tensor = (values: readonly number[], shape: readonly number[] = [values.length]) =>
   fromArray(Float32Array.from(values), shape);
@@ -315,5 +315,53 @@ describe("the kernel agrees with libtorch's operators in value and gradients:", 
       for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(2e-5);
       expect(numbers(ours[2]!)).toEqual([0]); // the teacher has no gradient
     });
+  });
+
+  it.each([
+    [1, 2, 2, 7],
+    [2, 4, 3, 1000],
+  ])("label_log_likelihood of %i images, %i samples, %i classes, %i voxels", (b, samples, c, v) => {
+    scope(() => {
+      const labels = fromArray(
+        BigInt64Array.from({ length: b * v }, (_, i) => BigInt(i % c)),
+        [b, v],
+      );
+      const [ours, theirs] = bothWays(
+        ([logits]) => callOwn("label_log_likelihood", logits!.mul(20), labels),
+        [[wave(b * samples * c * v), [b, samples, c, v]]],
+      );
+      expect(ours[0]!.shape).toEqual([b, samples]);
+      for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(1e-5);
+    });
+  });
+
+  it.each([
+    [1, 1, 1, 3],
+    [2, 3, 4, 5000],
+  ])("logit_distribution of %i images, %i classes, rank %i, %i voxels", (b, c, rank, v) => {
+    scope(() => {
+      const region = fromArray(
+        Float32Array.from({ length: b * v }, (_, i) => (i % 3 ? 1 : 0)),
+        [b, 1, v],
+      );
+      const [ours, theirs] = bothWays(
+        ([outputs]) => cat(callOwnMany("logit_distribution", outputs!, region.to(outputs!.dtype), c), 1),
+        [[wave(b * c * (2 + rank) * v), [b, c * (2 + rank), v]]],
+      );
+      for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(1e-5);
+    });
+  });
+
+  it("logit_distribution takes bfloat16 and sends its gradient back in it", () => {
+    const outputs = tensor(wave(30), [1, 6, 5]).to("bfloat16").requireGrad();
+    const exact = outputs.detach().to("float32").requireGrad();
+    const region = ones([1, 1, 5]);
+    for (const x of [outputs, exact])
+      cat(callOwnMany("logit_distribution", x, region, 2), 1)
+        .square()
+        .sum()
+        .backward();
+    expect(outputs.grad!.dtype).toBe("bfloat16");
+    expect(difference(outputs.grad!, exact.grad!)).toBeLessThan(0.01);
   });
 });

@@ -151,10 +151,8 @@ export function boundaryContrast(
     if (near.length < 2) return [];
     const voxels = atMost(fromArray(near, [near.length]), options.anchors).toDevice(device);
     const classes = fromArray(label, [label.length]).toDevice(device).indexSelect(0, voxels).to("int64");
-    const chosen = embedding
-      .select(0, patch)
-      .reshape([k, d * h * w])
-      .indexSelect(1, voxels);
+    const flat = embedding.select(0, patch).reshape([k, d * h * w]);
+    const chosen = flat.gather(1, voxels.unsqueeze(0).expand([k, -1]));
     const features = project(chosen.reshape([1, k, 1, 1, -1])).reshape([k, -1]);
     return [supervisedContrast(rowsOf[options.features](features), classes, options.temperature)];
   });

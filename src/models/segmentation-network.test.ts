@@ -88,14 +88,15 @@ describe("SegmentationNetwork", () => {
 
 describe("logitDistribution", () => {
   const two = (a: number, b: number) => tensor([a, b], [1, 1, 1, 1, 2]);
+  const outputs = tensor([3, 4, 0, 1, 5, 6], [1, 3, 1, 1, 2]); // mean, logarithm of the diagonal, factor
   it("has nothing to doubt outside the region", () => {
-    const { mean, diagonal, factor } = logitDistribution(two(3, 4), two(0, 1), two(5, 6), two(0, 1));
+    const { mean, diagonal, factor } = logitDistribution(outputs, 1, two(0, 1));
     expect(numbers(mean)).toEqual([3, 4]);
     expect(numbers(diagonal)).toEqual(close([1e-5, Math.E + 2e-5], 6));
     expect(numbers(factor)).toEqual([0, 6]);
   });
   it("doubts everywhere without a region", () => {
-    const { diagonal, factor } = logitDistribution(two(3, 4), two(0, 1), two(5, 6), null);
+    const { diagonal, factor } = logitDistribution(outputs, 1, null);
     expect(numbers(diagonal)).toEqual(close([1 + 2e-5, Math.E + 2e-5], 6));
     expect(numbers(factor)).toEqual([5, 6]);
   });

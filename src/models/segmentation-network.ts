@@ -47,11 +47,8 @@ export class SegmentationNetwork extends VNet {
   /** z, region [B,1,D,H,W] or null -> distribution of logits, float32 */
   distribution(z: Tensor, region: Tensor | null): LogitDistribution {
     return scope(() => {
-      const { classes, rank } = this.options;
       const outputs = sideBySide([this.#mean, this.#logDiagonal, this.#factor], z.relu());
-      const part = (from: number, count: number) => outputs.slice(1, from, from + count).to("float32");
-      const [mean, logDiagonal] = [part(0, classes), part(classes, classes)];
-      return logitDistribution(mean, logDiagonal, part(2 * classes, classes * rank), region);
+      return logitDistribution(outputs, this.options.classes, region);
     });
   }
   /** z -> features of unit length [B,K,D,H,W], float32 */

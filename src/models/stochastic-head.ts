@@ -1,5 +1,5 @@
 import { sampleLogits as samplesOf } from "../engine/ops.js";
-import { randn, type Tensor } from "../engine/tensor.js";
+import { callOwnMany, ones, randn, type Tensor } from "../engine/tensor.js";
 
 /**
  * A low-rank normal distribution over the logits of all voxels (stochastic segmentation networks, Monteiro et al.
@@ -11,22 +11,20 @@ export interface LogitDistribution {
   readonly factor: Tensor;
 }
 
-const EPSILON = 1e-5;
-
 /**
- * The distribution from the head's three outputs. Outside the region (air, padding) there is nothing to doubt: factor
- * 0, diagonal 1e-5. Inside, the published code adds the epsilon before and after the mask, and so do we.
- * region [B,1,D,H,W] of 0 and 1, or null for everywhere.
+ * The distribution from the head's outputs [B,C·(2+R),D,H,W]: mean, logarithm of the diagonal, factor. Outside the region
+ * (air, padding) there is nothing to doubt: factor 0, diagonal 1e-5. Inside, the published code adds 1e-5 before and
+ * after the mask, and so do we. region [B,1,D,H,W] of 0 and 1, or null for everywhere. The result is float32.
  */
 export function logitDistribution(
-  mean: Tensor,
-  logDiagonal: Tensor,
-  factor: Tensor,
+  outputs: Tensor,
+  classes: number,
   region: Tensor | null,
 ): LogitDistribution {
-  const diagonal = logDiagonal.exp().add(EPSILON);
-  if (!region) return { mean, diagonal: diagonal.add(EPSILON), factor };
-  return { mean, diagonal: diagonal.mul(region).add(EPSILON), factor: factor.mul(region) };
+  const [b, , ...space] = outputs.shape;
+  const inside = region ?? ones([b!, 1, ...space], { device: outputs.device });
+  const [mean, diagonal, factor] = callOwnMany("logit_distribution", outputs, inside, classes);
+  return { mean: mean!, diagonal: diagonal!, factor: factor! };
 }
 
 /** Standard normal draws behind samples: factor [B,S/2,R], diagonal [B,S/2,C·V]. */

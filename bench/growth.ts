@@ -1,0 +1,73 @@
+import { execFileSync } from "node:child_process";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { renderChart } from "#dist/report/chart.js";
+import { STYLE } from "#dist/report/style.js";
+import type { StepFigures } from "./step.js";
+
+/** What grows, and the option of `bench step` that makes it. Everything else stays at the smallest. */
+const VARIATIONS = {
+  voxels: ["32,48,48", "48,64,64", "64,80,80", "80,96,96", "80,112,112"].map((patch) => ["--patch", patch]),
+  anchors: [500, 1000, 2250, 4500, 9000].map((n) => ["--anchors", String(n)]),
+  samples: [2, 6, 10, 16].map((n) => ["--samples", String(n)]),
+  classes: [2, 3, 5, 8].map((n) => ["--classes", String(n)]),
+};
+type Variation = keyof typeof VARIATIONS;
+const BASE = ["--patch", "48,64,64", "--anchors", "2250", "--json"];
+
+const sizeOf: Record<Variation, (figures: StepFigures) => number> = {
+  voxels: ({ patch }) => patch.reduce((product, n) => product * n, 1),
+  anchors: ({ anchors }) => anchors,
+  samples: ({ samples }) => samples,
+  classes: ({ classes }) => classes,
+};
+
+export interface Growth {
+  readonly variation: Variation;
+  readonly size: number;
+  readonly seconds: number;
+  readonly bareNetworkSeconds: number;
+  readonly peakRssGb: number;
+}
+
+/** Stage-1 steps of growing size, each in a process of its own, and a picture of each growth in `out`. */
+export function benchGrowth(out: string, repeats: number, onStep: (line: string) => void): Growth[] {
+  mkdirSync(out, { recursive: true });
+  const step = (args: readonly string[]): StepFigures => {
+    const main = new URL("./main.js", import.meta.url).pathname;
+    const json = execFileSync(
+      process.execPath,
+      [main, "step", ...BASE, "--repeats", String(repeats), ...args],
+      { encoding: "utf8" },
+    );
+    return JSON.parse(json) as StepFigures;
+  };
+  return (Object.keys(VARIATIONS) as Variation[]).flatMap((variation) => {
+    const rows = VARIATIONS[variation].map((args): Growth => {
+      const figures = step(args);
+      const { seconds, bareNetworkSeconds, peakRssGb } = figures;
+      onStep(`${args.join(" ")}: ${seconds.toFixed(3)} s, ${peakRssGb.toFixed(2)} GB`);
+      return { variation, size: sizeOf[variation](figures), seconds, bareNetworkSeconds, peakRssGb };
+    });
+    writeFileSync(join(out, `step-by-${variation}.svg`), picture(variation, rows));
+    return rows;
+  });
+}
+
+/** A chart as a file of its own: the report's style inside, on white. */
+function picture(variation: Variation, rows: readonly Growth[]): string {
+  const line = (name: string, value: (row: Growth) => number) => ({
+    name,
+    points: rows.map((row) => [row.size, value(row)] as const),
+  });
+  const { markup } = renderChart({
+    title: `seconds per step by ${variation}`,
+    series: [line("step", ({ seconds }) => seconds), line("bare network", (row) => row.bareNetworkSeconds)],
+    valueAxis: "linear",
+    xLabel: `${variation} (solid: step, dashed: bare network's work), seconds`,
+  });
+  const svg = /<svg viewBox="0 0 640 300"[\s\S]*?<\/svg>/.exec(markup)![0];
+  return svg
+    .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="300" class="chart" ')
+    .replace(/>/, `><style>${STYLE}</style><rect width="640" height="300" fill="#fff"/>`);
+}
