@@ -128,15 +128,15 @@ const hippocampus: PartialConfig = {
 
 const phantom: PartialConfig = {
   data: { patchSize: [32, 32, 32], rotate90: true, flip: true },
-  model: { filters: 8, dropout: 0.2 },
-  optimizer: { learningRate: 0.05, decayEvery: 55, decayFactor: 0.2 },
-  stage1: { iterations: 80, consistency: { rampUp: 80 }, contrast: { anchors: 500 } },
-  prototypes: { iterations: 10 },
-  stage2: { iterations: 80 },
-  supervised: { iterations: 160, decayEvery: 110 },
-  meanTeacher: { rampUp: 160 },
+  model: { filters: 8, dropout: 0.2, normalization: "instance" },
+  optimizer: { learningRate: 0.05, decayEvery: 280, decayFactor: 0.2 },
+  stage1: { iterations: 400, consistency: { rampUp: 400 }, contrast: { anchors: 500 } },
+  prototypes: { iterations: 20 },
+  stage2: { iterations: 400 },
+  supervised: { iterations: 800, decayEvery: 560 },
+  meanTeacher: { rampUp: 800 },
   inference: { stride: [16, 16, 16], uncertaintySamples: 10 },
-  checkpoint: { every: 80 },
+  checkpoint: { every: 200 },
 };
 
 /** All presets by name. */
