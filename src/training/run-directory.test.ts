@@ -23,23 +23,24 @@ const dataset = {
   unlabeled: cases("b", "c"),
   test: cases("d"),
 } as unknown as Dataset;
-const made = () =>
-  createRun(dir, { config: resolveConfig({ seed: 5 }), dataset, libtorch: "1.13.0", precision: "fp32" });
+const ENGINE = { libtorch: "1.13.0", precision: "fp32", threads: 2, processor: "a processor" } as const;
+/** Makes a run and lets go of it, as a run that ends does. */
+const made = () => createRun(dir, { config: resolveConfig({ seed: 5 }), dataset }, ENGINE).release();
 
 describe("createRun", () => {
   it("writes what the run was made from, and readRun gives it back", () => {
-    const record = made();
-    expect(record).toMatchObject({
+    made();
+    const { run, config } = readRun(dir);
+    expect(run).toMatchObject({
       format: 1,
-      libtorch: "1.13.0",
-      precision: "fp32",
+      ...ENGINE,
       classNames: ["background", "atrium"],
       labeled: ["a"],
       unlabeled: ["b", "c"],
       test: ["d"],
     });
-    expect(Number.isNaN(Date.parse(record.created))).toBe(false);
-    expect(readRun(dir)).toEqual({ run: record, config: resolveConfig({ seed: 5 }) });
+    expect(Number.isNaN(Date.parse(run.created))).toBe(false);
+    expect(config).toEqual(resolveConfig({ seed: 5 }));
     expect(existsSync(join(dir, "checkpoints"))).toBe(true);
   });
 

@@ -20,7 +20,12 @@ import { Sgd } from "../nn/optimizer.js";
 import { totalLoss, trainStep } from "./step.js";
 
 const options = { momentum: 0.9, weightDecay: 1e-4 };
-const at = (iteration: number) => ({ iteration, learningRate: 0.01, precision: "fp32" as const });
+const at = (iteration: number) => ({
+  iteration,
+  learningRate: 0.01,
+  precision: "fp32" as const,
+  clipNorm: null,
+});
 
 /** Figures of memory after each of so many steps, every step with a batch of its own. */
 function memoryOver(steps: number, make: () => Method, batch: () => PatchBatch) {

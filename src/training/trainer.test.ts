@@ -9,9 +9,11 @@ import { scope } from "../engine/scope.js";
 import { PenumbraError } from "../errors.js";
 import { fingerprint } from "../methods/tiny-task.testing.js";
 import type { Triple } from "../volume/volume.js";
-import { loadCheckpoint } from "./checkpoint.js";
+import { loadCheckpoint, saveCheckpoint } from "./checkpoint.js";
 import { type Config, resolveConfig } from "./config.js";
-import { type IterationReport, runStages, toDevice } from "./trainer.js";
+import type { IterationReport } from "./iteration.js";
+import { toDevice } from "./patches.js";
+import { runStages } from "./trainer.js";
 
 const SHAPE: Triple = [18, 20, 17];
 const VOXELS = SHAPE[0] * SHAPE[1] * SHAPE[2];
@@ -80,8 +82,8 @@ async function run({ config = settings(), checkpoints, stopAfter, dieAfter, warn
     precision: "fp32",
     labeled: labeled ?? LABELED,
     unlabeled: UNLABELED,
-    checkpoints,
     resume,
+    save: (checkpoint) => saveCheckpoint(checkpoints, checkpoint, config.checkpoint.keep),
     signal: controller.signal,
     onIteration: ({ seconds: _, waitedSeconds: __, ...report }) => {
       reports.push(report);
@@ -215,7 +217,7 @@ describe("a loss that is not finite", () => {
     const given = run({ config, checkpoints: fresh(), labeled: broken });
     await expect(given).rejects.toMatchObject({ code: "bad-input" });
     await expect(given).rejects.toThrow(
-      /^supervised, iteration 19: the loss \(supervised\) was not finite in 20 steps .* cases [ab], [ab]; lower/,
+      /^supervised, iteration 20: loss term supervised not finite, and 20 steps in a row .* cases [ab], [ab]; lower/,
     );
   });
 });
