@@ -1,11 +1,20 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CaseFiles, Dataset } from "../data/dataset.js";
-import { complaint } from "../errors.testing.js";
+import { complaint, refusal } from "../errors.testing.js";
+import { thisProcess } from "../files/process-identity.js";
 import { resolveConfig } from "./config.js";
-import { createRun, readRun } from "./run-directory.js";
+import { createRun, lockRun, readRun } from "./run-directory.js";
 
 let root: string;
 let dir: string;
@@ -52,6 +61,52 @@ describe("createRun", () => {
     dir = join(root, "file");
     writeFileSync(dir, "");
     expect(complaint(made)).toContain(`${dir} is a file`);
+  });
+});
+
+describe("a run directory", () => {
+  const lockedOnly = () => {
+    mkdirSync(join(dir, "checkpoints"), { recursive: true });
+    writeFileSync(join(dir, "run.lock"), JSON.stringify({ ...thisProcess(), boot: "an earlier one" }));
+    writeFileSync(join(dir, "config.json.123.tmp"), "{");
+  };
+
+  it("whose making was cut short by a kill counts as empty", () => {
+    lockedOnly();
+    made();
+    expect(readRun(dir).run.labeled).toEqual(["a"]);
+    expect(readdirSync(dir).sort()).toEqual(["checkpoints", "config.json", "run.json"]);
+  });
+
+  it("does not when there is anything else in it", () => {
+    lockedOnly();
+    writeFileSync(join(dir, "notes.txt"), "mine");
+    expect(complaint(made)).toContain(`${dir} is not empty`);
+    expect(existsSync(join(dir, "notes.txt"))).toBe(true);
+    rmSync(join(dir, "notes.txt"));
+    rmSync(join(dir, "run.lock"));
+    expect(complaint(made)).toContain(`${dir} is not empty`);
+  });
+
+  it("belongs to one process at a time", () => {
+    made();
+    writeFileSync(join(dir, "checkpoints/checkpoint-0000002.safetensors.77.tmp"), "half");
+    const lock = lockRun(dir);
+    expect(readdirSync(join(dir, "checkpoints"))).toEqual([]); // what a killed process left
+    expect(refusal(() => lockRun(dir)).code).toBe("environment");
+    lock.release();
+    lockRun(dir).release();
+  });
+
+  it("that a dead process had is taken over, and it is said", () => {
+    made();
+    writeFileSync(
+      join(dir, "run.lock"),
+      JSON.stringify({ ...thisProcess(), pid: 7, boot: "an earlier one" }),
+    );
+    const said: string[] = [];
+    lockRun(dir, (line) => said.push(line)).release();
+    expect(said).toEqual([expect.stringContaining("taken over from process 7 on ")]);
   });
 });
 

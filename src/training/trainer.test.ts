@@ -5,11 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeBatch } from "../data/batch.js";
 import type { PreparedCase } from "../data/prepare.js";
 import { wave } from "../engine/finite-differences.testing.js";
+import { memoryFigures } from "../engine/libtorch.js";
 import { scope } from "../engine/scope.js";
 import { PenumbraError } from "../errors.js";
 import { fingerprint } from "../methods/tiny-task.testing.js";
 import type { Triple } from "../volume/volume.js";
-import { loadCheckpoint, saveCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.js";
 import { type Config, resolveConfig } from "./config.js";
 import type { IterationReport } from "./iteration.js";
 import { toDevice } from "./patches.js";
@@ -219,6 +220,32 @@ describe("a loss that is not finite", () => {
     await expect(given).rejects.toThrow(
       /^supervised, iteration 20: loss term supervised not finite, and 20 steps in a row .* cases [ab], [ab]; lower/,
     );
+  });
+});
+
+describe("skipped steps", () => {
+  it("are counted over a stop, so that a run is given up where it would have been", async () => {
+    const broken = LABELED.map((prepared) => ({ ...prepared, image: prepared.image.map(() => Number.NaN) }));
+    const config = settings("method=supervised", "optimizer.skipLimit=5");
+    const checkpoints = fresh();
+    const given = { config, checkpoints, labeled: broken };
+    await expect(run({ ...given, stopAfter: 3 })).rejects.toMatchObject({ code: "interrupted" });
+    expect(loadCheckpoint(checkpoints, "cpu", () => {})?.skips).toEqual({ total: 3, inRow: 3 });
+    await expect(run(given)).rejects.toThrow(/^supervised, iteration 5: .* 5 steps in a row/);
+  });
+});
+
+describe("memory", () => {
+  it("is as much after sixty iterations as after ten", async () => {
+    const config = settings("supervised.iterations=60", "method=supervised", "checkpoint.every=20");
+    const tensors: number[] = [];
+    const onIteration = () => tensors.push(memoryFigures().tensors);
+    const save = (checkpoint: Checkpoint) => saveCheckpoint(fresh(), checkpoint, 1);
+    const given = { precision: "fp32" as const, labeled: LABELED, unlabeled: [], resume: null };
+    const state = await runStages({ ...given, config, save, onIteration });
+    for (const tensor of state.values()) tensor.dispose();
+    expect(tensors).toHaveLength(60);
+    expect(Math.max(...tensors.slice(10)), tensors.join(" ")).toBeLessThanOrEqual(tensors[9]!);
   });
 });
 
