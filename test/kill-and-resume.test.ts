@@ -12,6 +12,8 @@ import {
 } from "../torture/kills.js";
 import { makeTinyData, traceOf, trainArguments } from "../torture/tiny-run.js";
 
+/** Each test starts up to five processes; a busy machine takes its time. */
+const SLOW_MS = 400_000;
 const dir = mkdtempSync(join(tmpdir(), "penumbra-kills-"));
 const data = join(dir, "data");
 const whole = join(dir, "whole");
@@ -19,7 +21,7 @@ let life: Lifetime;
 beforeAll(async () => {
   await makeTinyData(data);
   life = await lifetimeOf(trainArguments(data, whole));
-}, 120_000);
+}, SLOW_MS);
 afterAll(() => rmSync(dir, { recursive: true }));
 
 it("runs of the whole job leave the same bits as one another", async () => {
@@ -33,26 +35,30 @@ it("runs of the whole job leave the same bits as one another", async () => {
   expect(traceOf(whole).log!.split("\n")).toHaveLength(16);
 });
 
-it.each([1, 2])(
-  "a training killed at random (seed %i) and gone on with leaves the same bits",
-  async (seed) => {
-    const out = join(dir, `killed-${seed}`);
-    const random = seeded(seed);
+it(
+  "a training killed at random, again and again, and gone on with leaves the same bits",
+  async () => {
+    const out = join(dir, "killed");
+    const random = seeded(1);
     const moments = Array.from({ length: 4 }, () => randomMoment(random, life));
     const places = await trainThroughKills(data, out, moments);
     expect(places.length).toBeGreaterThan(1);
     expect(traceOf(out), `killed ${places.join(", ")}`).toEqual(traceOf(whole));
     expect(existsSync(join(out, "run.lock"))).toBe(false);
   },
-  120_000,
+  SLOW_MS,
 );
 
-it("an evaluation killed half-way is made again from the start, with the same scores", async () => {
-  const args = ["evaluate", "--run", whole, "--data", data, "--no-uncertainty"];
-  const { calls } = await lifetimeOf(args);
-  const scores = () => readFileSync(join(whole, "evaluation-test/scores.json"), "utf8");
-  const before = scores();
-  const places = await throughKills(() => args, whole, [{ call: Math.ceil(calls / 2) }]);
-  expect(places).toEqual(["writing an evaluation"]);
-  expect(scores()).toBe(before);
-}, 120_000);
+it(
+  "an evaluation killed half-way is made again from the start, with the same scores",
+  async () => {
+    const args = ["evaluate", "--run", whole, "--data", data, "--no-uncertainty"];
+    const { calls } = await lifetimeOf(args);
+    const scores = () => readFileSync(join(whole, "evaluation-test/scores.json"), "utf8");
+    const before = scores();
+    const places = await throughKills(() => args, whole, [{ call: Math.ceil(calls / 2) }]);
+    expect(places).toEqual(["writing an evaluation"]);
+    expect(scores()).toBe(before);
+  },
+  SLOW_MS,
+);
