@@ -24,10 +24,16 @@ class MadeUpWorker extends EventEmitter {
       for (const listener of exit) listener(1);
     });
   }
-  ref(): void {}
-  unref(): void {}
+  keepsAlive = true;
+  ref(): void {
+    this.keepsAlive = true;
+  }
+  unref(): void {
+    this.keepsAlive = false;
+  }
+  /** Ends a little later; until then answers may come. */
   async terminate(): Promise<void> {
-    this.removeAllListeners();
+    await new Promise(setImmediate);
   }
 }
 
@@ -72,6 +78,15 @@ describe("a thread that makes batches", () => {
       code: "environment",
       message: expect.stringMatching(/iteration 2's batch of cases a2, b2, twice; check these cases/),
     });
+  });
+
+  it("keeps the process alive until it has ended, even when an answer comes after it was closed", async () => {
+    const { thread, started } = open([]);
+    await thread.ask(1);
+    expect(started[0]!.keepsAlive).toBe(false); // idle
+    thread.ask(2).catch(() => {});
+    await thread.close(new Error("over"));
+    expect(started[0]!.keepsAlive).toBe(true);
   });
 
   it("rejects what it owes when it is closed", async () => {

@@ -70,6 +70,7 @@ export class BatchThread {
   }
 
   #answer(worker: Worker, reply: WorkerReply): void {
+    if (worker !== this.#worker) return; // closed: its end is waited for, whatever it still sends
     const request = this.#requests.shift();
     if (this.#requests.length === 0) worker.unref(); // an idle thread doesn't keep the process alive
     if ("batch" in reply) request?.resolve(reply.batch);
