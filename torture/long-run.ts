@@ -6,9 +6,9 @@ import { trainArguments } from "./tiny-run.js";
 
 export interface LongRun {
   readonly steps: number;
-  /** Resident memory in MB after a tenth of the steps, and the largest after it. */
+  /** Largest resident memory in MB over the first quarter of the steps, and after it. */
   readonly earlyMb: number;
-  readonly largestMb: number;
+  readonly lateMb: number;
 }
 
 /** Resident memory of a process in MB, by /proc (Linux). */
@@ -20,16 +20,15 @@ async function residentMb(pid: number): Promise<number | null> {
 
 /** Trains stage 1 for many small steps and watches the process's memory. */
 export async function longRun(data: string, run: string, steps: number): Promise<LongRun> {
-  const figures = { steps, earlyMb: 0, largestMb: 0 };
+  const figures = { steps, earlyMb: 0, lateMb: 0 };
   const settings = [`stage1.iterations=${steps}`, "prototypes.iterations=1", "stage2.iterations=1"];
   let timer: NodeJS.Timeout | undefined;
   const look = async (pid: number) => {
     const log = join(run, "log.jsonl");
     const done = existsSync(log) ? (await readFile(log, "utf8")).split("\n").length - 1 : 0;
     const mb = await residentMb(pid);
-    if (mb === null || done < steps / 10) return;
-    figures.earlyMb ||= mb;
-    figures.largestMb = Math.max(figures.largestMb, mb);
+    const part = done <= steps / 4 ? "earlyMb" : "lateMb";
+    figures[part] = Math.max(figures[part], mb ?? 0);
   };
   const { code, stderr } = await runProgram(
     trainArguments(data, run, [...settings, "checkpoint.every=200"]),
