@@ -13,6 +13,7 @@ import type { Triple } from "../volume/volume.js";
 import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.js";
 import { type Config, resolveConfig } from "./config.js";
 import type { IterationReport } from "./iteration.js";
+import { METHOD_NAMES } from "./method-catalog.js";
 import { toDevice } from "./patches.js";
 import { runStages } from "./trainer.js";
 
@@ -208,6 +209,18 @@ describe("a run that was stopped", () => {
     expect(warnings).toHaveLength(3);
     expect(resumed.reports[0]).toMatchObject({ stage: "prototypes", iteration: 3, total: 9 });
     expectSame(resumed);
+  });
+});
+
+describe.each(METHOD_NAMES)("%s", (method) => {
+  it("stopped and resumed is the same run", async () => {
+    const config = settings(`method=${method}`, "supervised.iterations=6", "ssn.samples=2", "uaMt.passes=2");
+    const undisturbed = await run({ config, checkpoints: fresh() });
+    const checkpoints = fresh();
+    await expect(run({ config, checkpoints, stopAfter: 3 })).rejects.toMatchObject({ code: "interrupted" });
+    const resumed = await run({ config, checkpoints });
+    expect(resumed.reports).toEqual(undisturbed.reports.slice(3));
+    expect(resumed.final).toEqual(undisturbed.final);
   });
 });
 
