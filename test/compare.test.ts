@@ -88,7 +88,7 @@ it("shows a run that diverged, does not try it again, and counts it", async () =
   const [cell] = comparison.cells;
   expect(cell).toMatchObject({
     evaluation: null,
-    diverged: expect.stringContaining("was not finite in 20 steps"),
+    diverged: expect.stringContaining("not finite, and 20 steps in a row"),
   });
   expect(comparison.methods[0]).toMatchObject({ seeds: 1, diverged: 1, classes: [] });
   const text = (file: string) => readFileSync(join(dir, "diverged", file), "utf8");

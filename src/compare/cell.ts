@@ -1,16 +1,16 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
+import { writeJson } from "../files/whole-file.js";
 import { evaluate } from "../inference/evaluate.js";
 import type { Evaluation } from "../metrics/score.js";
 import { firstDifference } from "../training/config-difference.js";
 import { DivergedError } from "../training/diverged.js";
 import { effortOf } from "../training/effort.js";
 import type { MethodName } from "../training/method-catalog.js";
-import { hasContent, readRun } from "../training/run-directory.js";
+import { readRun } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
 import { type TrainOptions, train } from "../training/train.js";
-import { writeJson } from "../training/whole-file.js";
 import type { CellResult } from "./comparison.js";
 
 /** One method with one seed, and all that its training takes. */
@@ -61,7 +61,6 @@ async function trainCell(cell: Cell): Promise<string | null> {
         ...(onIteration && { onIteration }),
       });
     } else {
-      clearUnbegun(run);
       await train({ ...training, out: run });
     }
     return null;
@@ -70,11 +69,6 @@ async function trainCell(cell: Cell): Promise<string | null> {
     writeJson(noted, { message: error.message });
     return error.message;
   }
-}
-
-/** What a kill while the directory was made leaves: nothing of a training is in it yet. */
-function clearUnbegun(run: string): void {
-  if (hasContent(run)) rmSync(run, { recursive: true });
 }
 
 function checkSame({ run, expected, training }: Cell): void {

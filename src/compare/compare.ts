@@ -1,12 +1,13 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { badInput } from "../errors.js";
+import { hasContent, makeDirectory } from "../files/directory.js";
+import { writeJson, writeText } from "../files/whole-file.js";
 import type { Config } from "../training/config.js";
 import { METHOD_NAMES, type MethodName } from "../training/method-catalog.js";
 import { nearestName } from "../training/nearest-name.js";
-import { hasContent, makeDirectory } from "../training/run-directory.js";
-import { planTraining, type TrainOptions } from "../training/train.js";
-import { writeJson } from "../training/whole-file.js";
+import { planTraining } from "../training/run-plan.js";
+import type { TrainOptions } from "../training/train.js";
 import { type Cell, runCell } from "./cell.js";
 import type { CellResult, Comparison } from "./comparison.js";
 import { renderComparison } from "./comparison-report.js";
@@ -61,9 +62,9 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
 /** After every cell, so that hours of training can be looked at while they go on. */
 function writeComparison(out: string, comparison: Comparison, config: Config): void {
   writeJson(join(out, "comparison.json"), comparison);
-  writeFileSync(join(out, "comparison.csv"), comparisonCsv(comparison));
-  writeFileSync(join(out, "comparison.md"), comparisonMarkdown(comparison));
-  writeFileSync(join(out, "report.html"), renderComparison(comparison, config));
+  writeText(join(out, "comparison.csv"), comparisonCsv(comparison));
+  writeText(join(out, "comparison.md"), comparisonMarkdown(comparison));
+  writeText(join(out, "report.html"), renderComparison(comparison, config));
 }
 
 function checkMethods(names: readonly string[]): MethodName[] {

@@ -3,6 +3,7 @@ import { crossEntropy, oneHot } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { keep, scope } from "../engine/scope.js";
 import { call, type Tensor, zeros } from "../engine/tensor.js";
+import { NotFiniteError } from "./not-finite.js";
 
 /**
  * Running count, mean and per-channel variance of each class's features, merged batch by batch with the
@@ -27,7 +28,10 @@ export class PrototypeEstimator {
     this.count = keep(zeros([classes], { device }));
   }
 
-  /** features [N,K], labels [N] int64; in float32 always, sums over all voxels need it */
+  /**
+   * features [N,K], labels [N] int64; in float32 always, sums over all voxels need it
+   * @throws NotFiniteError, the statistics as they were, for features that would spoil them for good
+   */
   update(features: Tensor, labels: Tensor): void {
     inFloat32(() => noGrad(() => scope(() => this.#merge(features.detach(), labels))));
   }
@@ -39,6 +43,7 @@ export class PrototypeEstimator {
     const byClass = member.transpose(0, 1);
     const mean = byClass.matmul(x).div(divisor);
     const variance = classVariance(x, byClass, mean, divisor);
+    if (!mean.add(variance).isFinite().all().item()) throw new NotFiniteError("features");
     const weight = added.div(added.add(this.count).clamp(1)).unsqueeze(1);
     const difference = this.mean.sub(mean);
     const rest = weight.neg().add(1);

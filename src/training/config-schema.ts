@@ -63,6 +63,15 @@ const optimizer = z.strictObject({
   weightDecay: notNegative("L2 penalty on the parameters"),
   decayEvery: iterations("iterations after which the learning rate falls, again and again"),
   decayFactor: leaf(z.number().positive().max(1), "a number above 0, at most 1", "what it is multiplied by"),
+  clipNorm: leaf(
+    z.number().positive().nullable(),
+    "a number above 0, or null",
+    "gradients of a larger norm are scaled down to it",
+  ),
+  skipLimit: atLeast(
+    1,
+    "steps in a row skipped for a loss or gradient that is not finite, after which a run is given up",
+  ),
 });
 
 const stage1 = z.strictObject({
@@ -143,7 +152,14 @@ export const configSchema = z.strictObject({
     every: iterations("iterations between checkpoints"),
     keep: atLeast(1, "checkpoints that are kept"),
   }),
-  log: z.strictObject({ every: atLeast(1, "iterations between log entries") }),
+  log: z.strictObject({
+    every: atLeast(1, "iterations between lines of progress"),
+    spike: leaf(
+      z.number().positive().nullable(),
+      "a number above 0, or null",
+      "a loss so many median deviations above the median of the last 50 is reported",
+    ),
+  }),
   citation: leaf(z.array(z.string()), "a list of texts", "what to cite for a result of this run"),
 });
 

@@ -29,7 +29,15 @@ export const BASE_CONFIG: Config = {
     prefetch: 2,
   },
   model: { classes: 2, filters: 16, rank: 8, normalization: "batch", dropout: 0.5 },
-  optimizer: { learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4, decayEvery: 2500, decayFactor: 0.1 },
+  optimizer: {
+    learningRate: 0.01,
+    momentum: 0.9,
+    weightDecay: 1e-4,
+    decayEvery: 2500,
+    decayFactor: 0.1,
+    clipNorm: null,
+    skipLimit: 20,
+  },
   stage1: {
     iterations: 6000,
     samples: 6,
@@ -54,14 +62,19 @@ export const BASE_CONFIG: Config = {
   schedule: { scale: 1 },
   inference: { stride: [4, 18, 18], uncertaintySamples: 20 },
   checkpoint: { every: 500, keep: 2 },
-  log: { every: 10 },
+  log: { every: 10, spike: 20 },
   citation: [AUA],
 };
 
 /** What runs that were made before a key existed did, beside `BASE_CONFIG` the learning-rate steps of their own. */
 export const beforeNewKeys = (optimizer: { decayEvery?: unknown } | undefined) => {
   const { meanTeacher, uaMt, ssn, schedule } = BASE_CONFIG;
-  return { meanTeacher, uaMt, ssn, schedule, supervised: { decayEvery: optimizer?.decayEvery } };
+  return {
+    ...{ meanTeacher, uaMt, ssn, schedule },
+    supervised: { decayEvery: optimizer?.decayEvery },
+    optimizer: { clipNorm: null, skipLimit: 20 },
+    log: { spike: null },
+  };
 };
 
 /** A named starting point. */

@@ -1,8 +1,7 @@
-import { randomUUID } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
 import { gzip } from "node:zlib";
 import { badInput } from "../errors.js";
+import { writeWholeFile } from "../files/whole-file.js";
 import { geometryOfAffine, niftiAffine } from "./affine.js";
 import { type Grid, type LabelMap, type NiftiGeometry, type Volume, voxelCount } from "./volume.js";
 
@@ -63,18 +62,6 @@ function encodeHeader(grid: Grid, type: WrittenType): Buffer {
   return bytes;
 }
 
-/** Writes beside the target, then renames: a reader never sees half a file. */
-async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.part`;
-  try {
-    await writeFile(temporary, bytes, { flag: "wx" });
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw badInput(`${path}: can't be written (${(cause as Error).message})`, cause);
-  }
-}
-
 async function writeNifti(path: string, grid: Grid, data: Float32Array | Uint8Array): Promise<void> {
   if (!/\.nii(\.gz)?$/i.test(path)) throw badInput(`${path}: expected a name that ends in .nii.gz or .nii`);
   if (data.length !== voxelCount(grid.shape)) {
@@ -88,7 +75,7 @@ async function writeNifti(path: string, grid: Grid, data: Float32Array | Uint8Ar
   const header = encodeHeader(grid, data instanceof Uint8Array ? "u8" : "f32");
   const voxels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   const plain = Buffer.concat([header, voxels]);
-  await replaceFile(path, /\.gz$/i.test(path) ? await gzipAsync(plain, { level: 6 }) : plain);
+  writeWholeFile(path, [/\.gz$/i.test(path) ? await gzipAsync(plain, { level: 6 }) : plain]);
 }
 
 /**
