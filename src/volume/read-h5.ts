@@ -1,7 +1,7 @@
 import h5 from "h5wasm/node";
 import { badInput } from "../errors.js";
-import { toLabels } from "./read.js";
 import { openStored, readHead } from "./stored-file.js";
+import { toLabels } from "./stored-image.js";
 import { type LabelMap, type Triple, type Volume, voxelCount } from "./volume.js";
 
 /** One case as the semi-supervised literature passes the left atrium around. */
