@@ -1,8 +1,9 @@
 import { badInput } from "../errors.js";
 import { cornerDistanceMm } from "../volume/affine.js";
+import { type AxisOrder, toAxisOrder } from "../volume/orientation.js";
 import { readLabelMap, readVolume } from "../volume/read.js";
 import { readH5Case } from "../volume/read-h5.js";
-import type { Grid, LabelMap, Volume } from "../volume/volume.js";
+import { type Grid, isPlaced, type LabelMap, type Volume } from "../volume/volume.js";
 import type { CaseFiles } from "./dataset.js";
 import { clipTo, type Normalization, normalize, positiveRegion } from "./normalize.js";
 
@@ -15,12 +16,17 @@ export interface PrepareOptions {
   readonly windowHu?: readonly [number, number] | null;
   /** "positive": voxels whose stored intensity is over 0; "all": every voxel. */
   readonly regionMask: "positive" | "all";
+  /** Order of the axes: brought to RAS where the file says how it lies (standard), or as stored. */
+  readonly axisOrder?: AxisOrder;
 }
 
 /** A case in memory, ready for patches. Arrays are [D, H, W] on shared memory, so worker threads see the same bytes. */
 export interface PreparedCase {
   readonly id: string;
+  /** Of the arrays. */
   readonly grid: Grid;
+  /** Of the image as stored, which results are written on. */
+  readonly storedGrid: Grid;
   /** Clipped and normalized. */
   readonly image: Float32Array;
   /** Class of each voxel; null where the case is unlabeled. */
@@ -34,6 +40,12 @@ interface RawCase {
   readonly label: LabelMap | null;
 }
 
+/** Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does. */
+function inAxisOrder({ image, label }: RawCase, order: AxisOrder): RawCase {
+  const as = label && isPlaced(image.grid) && isPlaced(label.grid) ? label.grid : image.grid;
+  return { image: toAxisOrder(image, order), label: label && toAxisOrder(label, order, as) };
+}
+
 async function readCase({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
   if (!/\.(h5|hdf5)$/i.test(imagePath)) {
     return { image: await readVolume(imagePath), label: labelPath ? await readLabelMap(labelPath) : null };
@@ -43,10 +55,6 @@ async function readCase({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
     throw badInput(`${imagePath}: has no label dataset, though the case is listed as labeled`);
   return { image, label: labelPath ? label : null };
 }
-
-/** Whether the file itself says where the grid lies: a grid without codes has a made-up place. */
-const isPlaced = ({ affine, nifti }: Grid): boolean =>
-  affine !== null && (nifti === undefined || nifti.sformCode > 0 || nifti.qformCode > 0);
 
 function checkSameGrid(image: Grid, label: Grid, files: CaseFiles): void {
   if (image.shape.some((n, axis) => n !== label.shape[axis])) {
@@ -96,12 +104,13 @@ const shareBytes = (values: Uint8Array) => {
 };
 
 /**
- * Reads a case and makes it ready: clipped, normalized, with its region and checked label.
+ * Reads a case and makes it ready: in RAS order, clipped, normalized, with its region and checked label.
  * Bad input, naming the file: what the readers refuse; voxels that are not finite; a constant image; a label that
  * isn't on the image's grid (another shape, or more than a voxel apart) or holds a class outside `classes`.
  */
 export async function prepareCase(files: CaseFiles, options: PrepareOptions): Promise<PreparedCase> {
-  const { image, label } = await readCase(files);
+  const raw = await readCase(files);
+  const { image, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   checkFinite(image.data, files);
   if (label) {
     checkSameGrid(image.grid, label.grid, files);
@@ -113,6 +122,7 @@ export async function prepareCase(files: CaseFiles, options: PrepareOptions): Pr
   return {
     id: files.id,
     grid: image.grid,
+    storedGrid: raw.image.grid,
     image: shareFloats(normalized),
     label: label && shareBytes(label.data),
     region: options.regionMask === "positive" ? shareBytes(positive) : null,

@@ -4,6 +4,7 @@ import { prepareCase } from "../data/prepare.js";
 import { badInput } from "../errors.js";
 import { prepareOptions } from "../training/config.js";
 import { makeDirectory } from "../training/run-directory.js";
+import { type AxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readGrid } from "../volume/read.js";
 import { h5HasLabel } from "../volume/read-h5.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
@@ -123,23 +124,23 @@ export async function predict(options: PredictOptions): Promise<string[]> {
   );
   for (const [i, job] of jobs.entries()) {
     const files = { id: job.name, imagePath: job.imagePath, labelPath: null };
-    const { image, grid } = await prepareCase(files, prepareOptions(model.config));
+    const { image, grid, storedGrid } = await prepareCase(files, prepareOptions(model.config));
     const onWindow = progress.next(`${job.name} (${i + 1}/${jobs.length})`, sizes[i]!);
     const uncertainty = options.uncertainty ?? false;
     const result = segment(model, image, grid.shape, { precision, uncertainty, onWindow });
-    await writeResult(job, result, grid);
+    await writeResult(job, result, storedGrid, model.config.data.axisOrder);
   }
   return jobs.flatMap(outputsOf);
 }
 
-async function writeResult(job: Job, result: Segmentation, grid: Grid): Promise<void> {
+async function writeResult(job: Job, result: Segmentation, grid: Grid, order: AxisOrder): Promise<void> {
   const voxels = voxelCount(grid.shape);
   for (const [i, path] of job.probabilities.entries()) {
     const data = result.probabilities.subarray((i + 1) * voxels, (i + 2) * voxels);
-    await writeVolume(path, { grid, data });
+    await writeVolume(path, { grid, data: toStoredOrder(data, grid, order) });
   }
   if (job.uncertainty && result.uncertainty) {
-    await writeVolume(job.uncertainty, { grid, data: result.uncertainty });
+    await writeVolume(job.uncertainty, { grid, data: toStoredOrder(result.uncertainty, grid, order) });
   }
-  await writeLabelMap(job.labels, { grid, data: result.labels });
+  await writeLabelMap(job.labels, { grid, data: toStoredOrder(result.labels, grid, order) });
 }

@@ -1,5 +1,5 @@
 import { columnLengths } from "./affine.js";
-import type { Grid, LabelMap, Triple, Volume } from "./volume.js";
+import { type Grid, isPlaced, type LabelMap, type Triple, type Volume } from "./volume.js";
 
 /** How the host axes of one grid follow from another's: permuted, then reversed. */
 export interface Reorientation {
@@ -115,16 +115,38 @@ export function reorientGrid(grid: Grid, to: Reorientation): Grid {
   };
 }
 
-/** A volume or label map brought to RAS by turning and mirroring whole axes; itself where it lies so or says nothing. */
-export function toRas<T extends Volume | LabelMap>(image: T): T {
-  const to = reorientationToRas(image.grid);
+function reoriented<T extends Volume | LabelMap>(image: T, to: Reorientation | null): T {
   if (!to || isIdentity(to)) return image;
   const data = reorientVoxels(image.data as Voxels, image.grid.shape, to);
   return { grid: reorientGrid(image.grid, to), data } as unknown as T;
 }
+
+/** A volume or label map brought to RAS by turning and mirroring whole axes; itself where it lies so or says nothing. */
+export const toRas = <T extends Volume | LabelMap>(image: T): T =>
+  reoriented(image, reorientationToRas(image.grid));
 
 /** Voxels in RAS order, as `toRas` makes them of an image on `grid`, back in that grid's own order. */
 export function fromRas<T extends Voxels>(data: T, grid: Grid): T {
   const to = reorientationToRas(grid);
   return to ? reorientVoxels(data, shapeAfter(grid.shape, to), inverseOf(to)) : data;
 }
+
+/** The order of axes that networks see: brought to RAS, or as files store them. */
+export type AxisOrder = "RAS" | "stored";
+
+/**
+ * The grid whose orientation decides how voxels are brought to an axis order: itself, or null where they stay as
+ * stored. A grid that only has made-up axes (NIfTI without qform and sform) says nothing.
+ */
+const deciding = (grid: Grid, order: AxisOrder): Grid | null =>
+  order === "RAS" && isPlaced(grid) ? grid : null;
+
+/** An image in the axis order that networks see. `as`: decide by the grid of an image that it lies on. */
+export function toAxisOrder<T extends Volume | LabelMap>(image: T, order: AxisOrder, as = image.grid): T {
+  const grid = deciding(as, order);
+  return grid ? reoriented(image, reorientationToRas(grid)) : image;
+}
+
+/** Voxels in the order that networks see, back in the order of the grid that they came from. */
+export const toStoredOrder = <T extends Voxels>(data: T, grid: Grid, order: AxisOrder): T =>
+  deciding(grid, order) ? fromRas(data, grid) : data;

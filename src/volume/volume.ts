@@ -39,3 +39,7 @@ export interface LabelMap {
 
 /** Number of voxels of a [D, H, W] shape. */
 export const voxelCount = ([d, h, w]: Triple): number => d * h * w;
+
+/** Whether the file itself says where the grid lies: a NIfTI grid without codes has a made-up place. */
+export const isPlaced = ({ affine, nifti }: Grid): boolean =>
+  affine !== null && (nifti === undefined || nifti.sformCode > 0 || nifti.qformCode > 0);
