@@ -1,16 +1,11 @@
 import { badInput } from "../errors.js";
-import { openNifti } from "./nifti.js";
+import { openImage } from "./format.js";
 import { type StoredImage, toIntensities, toLabels } from "./stored-image.js";
 import type { Grid, LabelMap, Volume } from "./volume.js";
 
 /** An image thinner than this is taken only where its slices are large: 2-D images and thin stacks. */
 const MIN_EDGE_VOXELS = 4;
 const MIN_SLICE_EDGE_VOXELS = 16;
-
-/** Opens an image of any format that is read: its header is checked, no voxel is touched. Bad input as `readVolume`. */
-export async function openImage(path: string): Promise<StoredImage> {
-  return openNifti(path);
-}
 
 /** Refuses images too small to segment. */
 export function checkSize({ path, extents }: StoredImage): void {
