@@ -48,7 +48,8 @@ function inAxisOrder({ image, label }: RawCase, order: AxisOrder): RawCase {
 
 async function readCase({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
   if (!/\.(h5|hdf5)$/i.test(imagePath)) {
-    return { image: await readVolume(imagePath), label: labelPath ? await readLabelMap(labelPath) : null };
+    const image = await readVolume(imagePath);
+    return { image, label: labelPath ? await readLabelMap(labelPath, image.grid) : null };
   }
   const { image, label } = await readH5Case(imagePath);
   if (labelPath && !label)

@@ -1,8 +1,9 @@
 import h5 from "h5wasm/node";
 import { badInput } from "../errors.js";
 import { openStored, readHead } from "./stored-file.js";
-import { toLabels } from "./stored-image.js";
-import { type LabelMap, type Triple, type Volume, voxelCount } from "./volume.js";
+import { type StoredImage, type StoredType, toLabels } from "./stored-image.js";
+import { ARRAY_TYPES } from "./stored-voxels.js";
+import { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume.js";
 
 /** One case as the semi-supervised literature passes the left atrium around. */
 export interface H5Case {
@@ -50,6 +51,7 @@ export function reverseAxes<T extends Float32Array | Uint8Array>(stored: T, [d, 
 interface Stored {
   readonly shape: Triple;
   readonly values: Float32Array;
+  readonly type: StoredType;
 }
 
 function readDataset(file: InstanceType<typeof h5.File>, name: string, path: string, size: number): Stored {
@@ -70,8 +72,35 @@ function readDataset(file: InstanceType<typeof h5.File>, name: string, path: str
   if (!ArrayBuffer.isView(value)) throw badInput(`${path}: dataset ${name} holds no numbers`);
   const isBig = value instanceof BigInt64Array || value instanceof BigUint64Array;
   const numbers = isBig ? Array.from(value, Number) : (value as unknown as ArrayLike<number>);
-  return { shape, values: numbers instanceof Float32Array ? numbers : new Float32Array(numbers) };
+  const type = (Object.keys(ARRAY_TYPES) as StoredType[]).find((name) => value instanceof ARRAY_TYPES[name]);
+  return {
+    shape,
+    values: numbers instanceof Float32Array ? numbers : new Float32Array(numbers),
+    type: type ?? "f32",
+  };
 }
+
+const gridOf = ({ shape }: Stored): Grid => ({ shape, spacingMm: null, affine: null });
+
+/** Opens the `image` of an h5 case, or else its `label`. */
+export const openH5 = (path: string): Promise<StoredImage> =>
+  withH5(path, (file, size) => {
+    const name = file.keys().includes("image") ? "image" : "label";
+    const { shape, values, type } = readDataset(file, name, path, size);
+    const data = reverseAxes(values, shape);
+    return {
+      path,
+      format: "HDF5",
+      grid: gridOf({ shape, values, type }),
+      extents: [...shape].reverse(),
+      type,
+      littleEndian: true,
+      slope: 1,
+      intercept: 0,
+      odd: ["no voxel size, no position and no orientation are stored"],
+      load: async () => data,
+    };
+  });
 
 /** Whether an h5 case has a `label` dataset. Bad input as `readH5Case`. */
 export const h5HasLabel = (path: string): Promise<boolean> =>
@@ -91,7 +120,7 @@ export const readH5Case = (path: string): Promise<H5Case> =>
       );
     }
     const image = readDataset(file, "image", path, size);
-    const grid = { shape: image.shape, spacingMm: null, affine: null };
+    const grid = gridOf(image);
     const volume: Volume = { grid, data: reverseAxes(image.values, image.shape) };
     if (!names.includes("label")) return { image: volume, label: null };
     const label = readDataset(file, "label", path, size);

@@ -45,10 +45,21 @@ export async function readVolume(path: string): Promise<Volume> {
 /** Only the grid of an image, from its header. Bad input: what `readVolume` refuses before it reads voxels. */
 export const readGrid = async (path: string): Promise<Grid> => (await openVolume(path)).grid;
 
-/** Reads a label map, stored as integers or floats. As `readVolume`; also bad input: a value that is no class. */
-export async function readLabelMap(path: string): Promise<LabelMap> {
-  const image = await openImage(path);
+/**
+ * Reads a label map, stored as integers or floats, or a DICOM segmentation. `onto`: the grid of the image that it
+ * belongs to, which a segmentation's frames, stored only where something is, are laid onto. As `readVolume`; also bad
+ * input: a value that is no class, a segmentation of another image.
+ */
+export async function readLabelMap(path: string, onto: Grid | null = null): Promise<LabelMap> {
+  if (/\.(h5|hdf5)$/i.test(path)) return readH5Label(path);
+  const image = await openImage(path, onto);
   checkOneVolume(image);
   const { grid, slope, intercept, load } = image;
   return { grid, data: toLabels(await load(), path, slope, intercept) };
+}
+
+async function readH5Label(path: string): Promise<LabelMap> {
+  const { label } = await (await import("./read-h5.js")).readH5Case(path);
+  if (label) return label;
+  throw badInput(`${path}: has no label dataset`);
 }

@@ -1,7 +1,8 @@
 import { endianness } from "node:os";
 import { bytesOf, type StoredArray, type StoredType } from "./stored-image.js";
 
-const VIEWS: Record<
+/** The typed array of each stored type. */
+export const ARRAY_TYPES: Record<
   StoredType,
   new (
     buffer: ArrayBufferLike,
@@ -39,9 +40,9 @@ export function viewStored(raw: Uint8Array, type: StoredType, littleEndian: bool
   const bytes = raw.byteOffset % size === 0 ? raw : new Uint8Array(raw);
   if (littleEndian !== HOST_IS_LITTLE)
     SWAPS[size]!(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength));
-  return new VIEWS[type](bytes.buffer, bytes.byteOffset, bytes.byteLength / size);
+  return new ARRAY_TYPES[type](bytes.buffer, bytes.byteOffset, bytes.byteLength / size);
 }
 
 /** A new array of zeros. */
 export const newStored = (type: StoredType, length: number): StoredArray =>
-  new VIEWS[type](new ArrayBuffer(length * bytesOf(type)), 0, length);
+  new ARRAY_TYPES[type](new ArrayBuffer(length * bytesOf(type)), 0, length);

@@ -1,0 +1,101 @@
+import dicomParser, { type DataSet } from "dicom-parser";
+import { badInput } from "../errors.js";
+import { openStored, readRaw, type StoredFile } from "./stored-file.js";
+
+/** Headers of slices are shorter; where not, the whole file is read. */
+const FIRST_LOOK_BYTES = 1 << 16;
+const PIXEL_DATA = "x7fe00010";
+const MARK_OFFSET = 128;
+
+/** Transfer syntaxes whose pixels lie bare. */
+const NATIVE: Readonly<Record<string, { readonly littleEndian: boolean }>> = {
+  "1.2.840.10008.1.2": { littleEndian: true },
+  "1.2.840.10008.1.2.1": { littleEndian: true },
+  "1.2.840.10008.1.2.2": { littleEndian: false },
+};
+const PACKED_NAMES: Readonly<Record<string, string>> = {
+  "1.2.840.10008.1.2.1.99": "deflated",
+  "1.2.840.10008.1.2.4.50": "JPEG baseline",
+  "1.2.840.10008.1.2.4.51": "JPEG extended",
+  "1.2.840.10008.1.2.4.57": "JPEG lossless",
+  "1.2.840.10008.1.2.4.70": "JPEG lossless",
+  "1.2.840.10008.1.2.4.80": "JPEG-LS",
+  "1.2.840.10008.1.2.4.81": "JPEG-LS, near-lossless",
+  "1.2.840.10008.1.2.4.90": "JPEG 2000",
+  "1.2.840.10008.1.2.4.91": "JPEG 2000",
+  "1.2.840.10008.1.2.5": "run-length encoded",
+};
+
+/** A DICOM file's attributes and where its pixels lie. */
+export interface DicomFile {
+  readonly path: string;
+  readonly attributes: DataSet;
+  readonly littleEndian: boolean;
+  /** Null where it holds no pixels. */
+  readonly pixels: { readonly start: number; readonly length: number } | null;
+}
+
+/** Whether a file's first 132 bytes bear DICOM's mark. */
+export const isDicom = (head: Uint8Array): boolean =>
+  head.length >= MARK_OFFSET + 4 &&
+  Buffer.from(head.subarray(MARK_OFFSET, MARK_OFFSET + 4)).toString("latin1") === "DICM";
+
+const parse = (bytes: Uint8Array): DataSet => dicomParser.parseDicom(bytes, { untilTag: PIXEL_DATA });
+
+/** The library throws strings and Errors. */
+const reasonOf = (cause: unknown): string => (cause instanceof Error ? cause.message : String(cause));
+
+async function attributesOf(file: StoredFile): Promise<DataSet> {
+  const head = await readRaw(file, 0, FIRST_LOOK_BYTES);
+  if (!isDicom(head)) throw badInput(`${file.path}: not a DICOM file (no DICM behind its first 128 bytes)`);
+  try {
+    const attributes = parse(head);
+    if (attributes.elements[PIXEL_DATA] || file.size <= FIRST_LOOK_BYTES) return attributes;
+  } catch (cause) {
+    if (file.size <= FIRST_LOOK_BYTES) throw damaged(file, cause);
+  }
+  try {
+    return parse(await readRaw(file, 0, file.size));
+  } catch (cause) {
+    throw damaged(file, cause);
+  }
+}
+
+const damaged = (file: StoredFile, cause: unknown) =>
+  badInput(`${file.path}: a DICOM file that is damaged or cut short (${reasonOf(cause)})`, cause);
+
+function endiannessOf(attributes: DataSet, path: string): boolean {
+  const syntax = attributes.string("x00020010") ?? "";
+  const native = NATIVE[syntax];
+  if (native) return native.littleEndian;
+  const name = PACKED_NAMES[syntax];
+  throw badInput(
+    `${path}: its pixels are ${name ? `compressed (${name})` : `in an unknown transfer syntax (${syntax})`}; decompress it first, with dcmdjpeg or gdcmconv --raw`,
+  );
+}
+
+/** Opens a DICOM file up to its pixels. Bad input: not DICOM, damaged, cut short, compressed. */
+export async function openDicomFile(path: string): Promise<DicomFile> {
+  const file = await openStored(path);
+  const attributes = await attributesOf(file);
+  const littleEndian = endiannessOf(attributes, path);
+  const element = attributes.elements[PIXEL_DATA];
+  if (!element) return { path, attributes, littleEndian, pixels: null };
+  const { dataOffset: start, length } = element;
+  if (start + length > file.size) {
+    throw badInput(
+      `${path}: its pixels need ${start + length} bytes but the file has ${file.size}; it is cut short`,
+    );
+  }
+  return { path, attributes, littleEndian, pixels: { start, length } };
+}
+
+/** `count` numbers of a decimal-string attribute; null unless all are there. */
+export function numbersOf(attributes: DataSet, tag: string, count: number): number[] | null {
+  const values = Array.from({ length: count }, (_, i) => attributes.floatString(tag, i));
+  return values.every((value) => value !== undefined && Number.isFinite(value)) ? (values as number[]) : null;
+}
+
+/** The items of a sequence. */
+export const itemsOf = (attributes: DataSet, tag: string): DataSet[] =>
+  (attributes.elements[tag]?.items ?? []).flatMap(({ dataSet }) => dataSet ?? []);
