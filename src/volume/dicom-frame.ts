@@ -16,6 +16,8 @@ export interface PixelLayout {
 /** One slice: where it lies in the patient (LPS, mm) and its pixels in the file. */
 export interface DicomFrame {
   readonly file: DicomFile;
+  /** From 1, where the file holds several; else null. */
+  readonly number: number | null;
   readonly layout: PixelLayout;
   /** Of the first pixel's centre; null where the file has none. */
   readonly position: readonly number[] | null;
@@ -109,17 +111,19 @@ const MACROS = {
   transformation: "x00289145",
 } as const;
 
-/** Where each frame of a file lies, in stored order. `bits`: of one pixel, 1 where pixels are packed bits. */
+/** Where each frame of a file lies, in stored order. */
 export function framePlaces(file: DicomFile): Omit<DicomFrame, "layout" | "start">[] {
   const { attributes } = file;
   const shared = itemsOf(attributes, "x52009229")[0];
   const own = itemsOf(attributes, "x52009230");
-  return Array.from({ length: frameCount(file) }, (_, i) => {
+  const count = frameCount(file);
+  return Array.from({ length: count }, (_, i) => {
     const frame = new FrameAttributes(own[i], shared, attributes);
     const one = (macro: string, tag: string) => frame.numbers(macro, tag, 1)?.[0];
     const { measures, transformation } = MACROS;
     return {
       file,
+      number: count > 1 ? i + 1 : null,
       position: frame.numbers(MACROS.position, TAGS.position, 3),
       orientation: frame.numbers(MACROS.orientation, TAGS.orientation, 6),
       pixelSpacing: frame.numbers(measures, TAGS.pixelSpacing, 2),

@@ -17,6 +17,8 @@ const OPENERS = {
   metaImage: async (): Promise<Open> => (await import("./metaimage.js")).openMetaImage,
   h5: async (): Promise<Open> => (await import("./read-h5.js")).openH5,
   dicom: async (): Promise<Open> => (await import("./dicom.js")).openDicom,
+  png: async (): Promise<Open> => (await import("./picture.js")).openPng,
+  tiff: async (): Promise<Open> => (await import("./picture.js")).openTiff,
   folder: async (): Promise<Open> => (await import("./dicom-series.js")).openDicomSeries,
 } as const;
 type Kind = keyof typeof OPENERS;
@@ -30,6 +32,8 @@ function kindOf(head: Buffer, path: string): Kind {
   if (text.startsWith("\x89HDF") || /\.(h5|hdf5)$/i.test(path)) return "h5";
   if (text.startsWith("NRRD000")) return "nrrd";
   if (/\.n(rrd|hdr)$/i.test(path)) throw badInput(`${path}: not a NRRD file (it doesn't begin with NRRD000)`);
+  if (text.startsWith("\x89PNG")) return "png";
+  if (text.startsWith("II*\0") || text.startsWith("MM\0*")) return "tiff";
   if (/^\s*(ObjectType|NDims|Comment)\s*=/i.test(text) || /\.mh[ad]$/i.test(path)) return "metaImage";
   const sizes = head.length >= 4 ? [head.readInt32LE(0), head.readInt32BE(0)] : [];
   const isNifti = sizes.includes(348) || sizes.includes(540) || (head[0] === 0x1f && head[1] === 0x8b);

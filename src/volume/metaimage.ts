@@ -1,10 +1,10 @@
 import { badInput } from "../errors.js";
 import { type MetaImageFields, parseMetaImage } from "./metaimage-header.js";
-import { gridOfPlacement, LPS } from "./patient-space.js";
+import { gridOfPlacement, LPS, type Placement } from "./patient-space.js";
 import { openStored } from "./stored-file.js";
 import { checkVoxelCount, type StoredImage } from "./stored-image.js";
 import { besideHeader, readTextHeader } from "./text-header.js";
-import type { Grid, Triple } from "./volume.js";
+import type { Grid, MetaImageGeometry, Triple } from "./volume.js";
 import { loadVoxels, type VoxelData } from "./voxel-data.js";
 
 /** ElementDataFile is the last line: behind it come the voxels, or nothing. */
@@ -31,6 +31,30 @@ function extentsOf(fields: MetaImageFields): number[] {
   return rank === 2 ? [...sizes, 1] : sizes;
 }
 
+/** An image's placement from header fields of `rank` axes. */
+function placementOf(
+  matrix: readonly number[],
+  spacing: readonly number[],
+  origin: readonly number[],
+): Placement {
+  const rank = spacing.length;
+  const direction = (axis: number) =>
+    [0, 1, 2].map((row) => {
+      const unit = axis < rank && row < rank ? matrix[axis * rank + row]! : axis === row ? 1 : 0;
+      return unit === 0 ? 0 : unit * Math.abs(spacing[axis] ?? 1);
+    });
+  return { directions: [0, 1, 2].map(direction), origin: [0, 1, 2].map((row) => origin[row] ?? 0) };
+}
+
+/** The grid that a MetaImage header's position fields mean for a [D, H, W] shape. Bad input, naming the file. */
+export const metaImageGrid = (shape: Triple, geometry: MetaImageGeometry, file: string): Grid =>
+  gridOfPlacement(
+    shape,
+    placementOf(geometry.transformMatrix, geometry.elementSpacing, geometry.offset),
+    LPS,
+    file,
+  );
+
 /** Physical points are left-posterior-superior, as ITK takes them; each row of TransformMatrix is an axis's direction. */
 function gridOf(fields: MetaImageFields, rank: number, [w, h, d]: readonly number[]): Grid {
   const numbers = (count: number, ...names: string[]) => fields.numbers(count, ...names);
@@ -38,16 +62,10 @@ function gridOf(fields: MetaImageFields, rank: number, [w, h, d]: readonly numbe
   const origin = numbers(rank, "Offset", "Position", "Origin") ?? Array(rank).fill(0);
   const identity = Array.from({ length: rank * rank }, (_, i) => (i % (rank + 1) === 0 ? 1 : 0));
   const matrix = numbers(rank * rank, "TransformMatrix", "Rotation", "Orientation") ?? identity;
-  const direction = (axis: number) =>
-    [0, 1, 2].map((row) => {
-      const unit = axis < rank && row < rank ? matrix[axis * rank + row]! : axis === row ? 1 : 0;
-      return unit === 0 ? 0 : unit * Math.abs(spacing[axis] ?? 1);
-    });
-  const placement = {
-    directions: [0, 1, 2].map(direction),
-    origin: [0, 1, 2].map((row) => (origin[row] as number | undefined) ?? 0),
-  };
-  return gridOfPlacement([d, h, w] as Triple, placement, LPS, fields.file);
+  const geometry: MetaImageGeometry = { transformMatrix: matrix, offset: origin, elementSpacing: spacing };
+  const grid = metaImageGrid([d, h, w] as Triple, geometry, fields.file);
+  if (rank !== 3) return grid;
+  return { ...grid, metaImage: geometry };
 }
 
 const oddities = (fields: MetaImageFields): string[] => [

@@ -1,9 +1,10 @@
 import { badInput } from "../errors.js";
 import { LPS, RAS, type SpaceSigns } from "./patient-space.js";
 import type { StoredType } from "./stored-image.js";
+import type { NrrdSpace } from "./volume.js";
 
 /** NRRD's names of types. http://teem.sourceforge.net/nrrd/format.html */
-const TYPES: Readonly<Record<StoredType, readonly string[]>> = {
+export const NRRD_TYPES: Readonly<Record<StoredType, readonly string[]>> = {
   i8: ["signed char", "int8", "int8_t"],
   u8: ["uchar", "unsigned char", "uint8", "uint8_t"],
   i16: ["short", "short int", "signed short", "signed short int", "int16", "int16_t"],
@@ -25,14 +26,17 @@ const TYPES: Readonly<Record<StoredType, readonly string[]>> = {
 };
 
 /** World axes by name; time may follow. */
-const SPACES: Readonly<Record<string, SpaceSigns>> = {
-  "right-anterior-superior": RAS,
-  ras: RAS,
-  "left-anterior-superior": [-1, 1, 1],
-  las: [-1, 1, 1],
-  "left-posterior-superior": LPS,
-  lps: LPS,
+const SPACES: Readonly<Record<string, NrrdSpace>> = {
+  "right-anterior-superior": "RAS",
+  ras: "RAS",
+  "left-anterior-superior": "LAS",
+  las: "LAS",
+  "left-posterior-superior": "LPS",
+  lps: "LPS",
 };
+
+/** Signs of a world's axes towards right, anterior, superior. */
+export const SPACE_SIGNS: Readonly<Record<NrrdSpace, SpaceSigns>> = { RAS, LAS: [-1, 1, 1], LPS };
 
 /** A NRRD header's fields by lower-case name; key/value pairs (`:=`) are let be. */
 export type NrrdFields = ReadonlyMap<string, string>;
@@ -66,7 +70,7 @@ export function required(fields: NrrdFields, name: string, file: string): string
 
 export function typeOf(fields: NrrdFields, file: string): StoredType {
   const name = required(fields, "type", file).toLowerCase();
-  for (const [type, names] of Object.entries(TYPES)) if (names.includes(name)) return type as StoredType;
+  for (const [type, names] of Object.entries(NRRD_TYPES)) if (names.includes(name)) return type as StoredType;
   throw badInput(
     `${file}: voxels are of type ${JSON.stringify(name)}; expected integers or floats, one number a voxel`,
   );
@@ -79,8 +83,8 @@ export function isLittleEndian(fields: NrrdFields, type: StoredType, file: strin
   throw badInput(`${file}: its NRRD header says endian ${endian ?? "nothing"}; expected little or big`);
 }
 
-/** Signs of the named world, null where the file names none that says how the patient lies. */
-export function spaceSigns(fields: NrrdFields): SpaceSigns | null {
+/** The named world, null where the file names none that says how the patient lies. */
+export function spaceOf(fields: NrrdFields): NrrdSpace | null {
   const name = fields
     .get("space")
     ?.toLowerCase()

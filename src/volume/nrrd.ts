@@ -6,10 +6,11 @@ import {
   parseSizes,
   parseVectors,
   required,
-  spaceSigns,
+  SPACE_SIGNS,
+  spaceOf,
   typeOf,
 } from "./nrrd-header.js";
-import { gridOfPlacement, LPS } from "./patient-space.js";
+import { gridOfPlacement } from "./patient-space.js";
 import { openStored } from "./stored-file.js";
 import { checkVoxelCount, type StoredImage } from "./stored-image.js";
 import { besideHeader, readTextHeader } from "./text-header.js";
@@ -74,17 +75,18 @@ function gridOf(axes: readonly Axis[], fields: NrrdFields, file: string): { grid
   const directions = [x, y, z].map(({ direction }) => direction);
   if (directions.every((direction) => direction !== null)) {
     const origin = fields.has("spaceorigin") ? parseVectors(fields.get("spaceorigin")!, file)[0] : null;
-    const signs = spaceSigns(fields);
+    const space = spaceOf(fields);
     const odd = [
       ...(origin ? [] : ["no space origin is stored: the first voxel is taken to be at 0"]),
-      ...(signs
+      ...(space
         ? []
         : [
             `its space (${fields.get("space") ?? "none"}) says nothing of the patient: taken as left-posterior-superior`,
           ]),
     ];
     const placement = { directions, origin: origin ?? [0, 0, 0] };
-    return { grid: gridOfPlacement(shape, placement, signs ?? LPS, file), odd };
+    const nrrdSpace = space ?? "LPS";
+    return { grid: { ...gridOfPlacement(shape, placement, SPACE_SIGNS[nrrdSpace], file), nrrdSpace }, odd };
   }
   const spacing: Triple = [z.spacing, y.spacing, x.spacing];
   const known = spacing.every((edge) => edge > 0 && Number.isFinite(edge));

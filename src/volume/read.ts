@@ -24,7 +24,8 @@ function checkOneVolume({ path, extents }: StoredImage): void {
   );
 }
 
-async function openVolume(path: string): Promise<StoredImage> {
+/** Opens one volume that is large enough to segment; no voxel is read. Bad input: what `readVolume` refuses before that. */
+export async function openVolume(path: string): Promise<StoredImage> {
   const image = await openImage(path);
   checkOneVolume(image);
   checkSize(image);

@@ -2,7 +2,7 @@ import { endianness } from "node:os";
 import { bytesOf, type StoredArray, type StoredType } from "./stored-image.js";
 
 /** The typed array of each stored type. */
-export const ARRAY_TYPES: Record<
+const ARRAY_TYPES: Record<
   StoredType,
   new (
     buffer: ArrayBufferLike,

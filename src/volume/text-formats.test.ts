@@ -61,7 +61,7 @@ function meta(changes: Record<string, string | undefined> = {}): string {
 
 async function expectScan(path: string): Promise<void> {
   const { grid, data } = await readVolume(path);
-  expect(grid).toEqual({ shape: [6, 5, 4], spacingMm: [2.5, 2, 1.5], affine: AFFINE });
+  expect(grid).toMatchObject({ shape: [6, 5, 4], spacingMm: [2.5, 2, 1.5], affine: AFFINE });
   expect(axisCodes(grid.affine!)).toBe("PRS");
   expect([...data]).toEqual(VALUES);
 }
