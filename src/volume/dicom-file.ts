@@ -1,5 +1,5 @@
 import dicomParser, { type DataSet } from "dicom-parser";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { openStored, readRaw, type StoredFile } from "./stored-file.js";
 
 /** Headers of slices are shorter; where not, the whole file is read. */
@@ -92,8 +92,18 @@ export async function openDicomFile(path: string): Promise<DicomFile> {
 
 /** `count` numbers of a decimal-string attribute; null unless all are there. */
 export function numbersOf(attributes: DataSet, tag: string, count: number): number[] | null {
-  const values = Array.from({ length: count }, (_, i) => attributes.floatString(tag, i));
-  return values.every((value) => value !== undefined && Number.isFinite(value)) ? (values as number[]) : null;
+  const values = (attributes.string(tag) ?? "").split("\\").map(Number.parseFloat);
+  return values.length >= count && values.every(Number.isFinite) ? values.slice(0, count) : null;
+}
+
+/** Does what looks at attributes; what the library throws of damaged ones becomes bad input. */
+export function readingAttributes<T>({ path }: DicomFile, work: () => T): T {
+  try {
+    return work();
+  } catch (cause) {
+    if (cause instanceof PenumbraError) throw cause;
+    throw badInput(`${path}: a DICOM file whose header is damaged (${reasonOf(cause)})`, cause);
+  }
 }
 
 /** The items of a sequence. */

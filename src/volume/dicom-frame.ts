@@ -1,6 +1,6 @@
 import type { DataSet } from "dicom-parser";
 import { badInput } from "../errors.js";
-import { type DicomFile, itemsOf, numbersOf } from "./dicom-file.js";
+import { type DicomFile, itemsOf, numbersOf, readingAttributes } from "./dicom-file.js";
 import { bytesOf, type StoredType } from "./stored-image.js";
 
 /** How the pixels of a file are stored; alike in all frames. */
@@ -135,7 +135,9 @@ export function framePlaces(file: DicomFile): Omit<DicomFrame, "layout" | "start
 }
 
 /** The frames of an image file. Bad input: what `pixelLayout` refuses; fewer pixels than frames need. */
-export function framesOf(file: DicomFile): DicomFrame[] {
+export const framesOf = (file: DicomFile): DicomFrame[] => readingAttributes(file, () => checkedFrames(file));
+
+function checkedFrames(file: DicomFile): DicomFrame[] {
   const { path, pixels } = file;
   if (!pixels) throw badInput(`${path}: a DICOM file without pixels, expected an image`);
   const layout = pixelLayout(file);

@@ -1,6 +1,6 @@
 import type { DataSet } from "dicom-parser";
 import { badInput } from "../errors.js";
-import { type DicomFile, itemsOf } from "./dicom-file.js";
+import { type DicomFile, itemsOf, readingAttributes } from "./dicom-file.js";
 import { framePlaces } from "./dicom-frame.js";
 import { sharedAxes } from "./dicom-stack.js";
 import { cross, dot, minus } from "./directions.js";
@@ -162,7 +162,7 @@ async function loadLabels(segmentation: Segmentation, grid: Grid): Promise<Uint8
  * fractional. On the grid of the image that it belongs to where one is given, else on its own frames'.
  */
 export function openSegmentation(file: DicomFile, onto: Grid | null = null): StoredImage {
-  const segmentation = parseSegmentation(file);
+  const segmentation = readingAttributes(file, () => parseSegmentation(file));
   const grid = onto ? { ...onto } : ownGrid(segmentation);
   slicesOf(segmentation, grid);
   const names = itemsOf(file.attributes, "x00620002").map(

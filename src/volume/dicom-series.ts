@@ -1,7 +1,7 @@
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
-import { type DicomFile, isDicom, openDicomFile } from "./dicom-file.js";
+import { type DicomFile, isDicom, openDicomFile, readingAttributes } from "./dicom-file.js";
 import { type DicomFrame, framesOf } from "./dicom-frame.js";
 import { imageOfFrames } from "./dicom-image.js";
 import { openStored, readRaw } from "./stored-file.js";
@@ -12,8 +12,10 @@ const NO_IMAGES = new Set(["SEG", "RTSTRUCT", "RTPLAN", "RTDOSE", "SR", "PR", "K
 const MEDIA_DIRECTORY = "1.2.840.10008.1.3.10";
 const MARKED_BYTES = 132;
 
-const modalityOf = ({ attributes }: DicomFile): string => attributes.string("x00080060") ?? "";
-export const seriesOf = ({ attributes }: DicomFile): string => attributes.string("x0020000e") ?? "unknown";
+const textOf = (file: DicomFile, tag: string): string =>
+  readingAttributes(file, () => file.attributes.string(tag) ?? "");
+const modalityOf = (file: DicomFile): string => textOf(file, "x00080060");
+const seriesOf = (file: DicomFile): string => textOf(file, "x0020000e") || "unknown";
 
 /** The DICOM files of a folder, by name; others are passed over. Bad input: a damaged one. */
 async function dicomFiles(dir: string): Promise<DicomFile[]> {
@@ -24,7 +26,7 @@ async function dicomFiles(dir: string): Promise<DicomFile[]> {
     const path = join(dir, name);
     if (name.startsWith(".") || !isDicom(await readRaw(await openStored(path), 0, MARKED_BYTES))) continue;
     const file = await openDicomFile(path);
-    if (file.attributes.string("x00020002") !== MEDIA_DIRECTORY) files.push(file);
+    if (textOf(file, "x00020002") !== MEDIA_DIRECTORY) files.push(file);
   }
   return files;
 }
