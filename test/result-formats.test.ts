@@ -1,12 +1,15 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openDicomFrames } from "../src/volume/dicom.js";
 import { openImage } from "../src/volume/format.js";
 import { putSeries } from "../src/volume/made-up-dicom.testing.js";
 import { reorientGrid, reorientVoxels } from "../src/volume/orientation.js";
 import { readLabelMap, readVolume } from "../src/volume/read.js";
-import { writeVolume } from "../src/volume/write.js";
+import { voxelCount } from "../src/volume/volume.js";
+import { writeLabelMap, writeVolume } from "../src/volume/write.js";
+import { writeSegmentation } from "../src/volume/write-dicom-seg.js";
 import { penumbra } from "./command-line.js";
 import { madeUpSet, tinyArguments } from "./made-up-data.js";
 
@@ -117,4 +120,32 @@ it("a reoriented MetaImage copy of a NIfTI scan gives the reoriented label map",
   const [path] = await predict(at("turned.mha"), "turned");
   const labels = (await readLabelMap(at("plain/te0.nii.gz"))).data;
   expect((await readLabelMap(path!)).data).toEqual(reorientVoxels(labels, grid.shape, to));
+});
+
+it("training takes DICOM series with segmentations, and NRRD images with MetaImage labels", async () => {
+  const data = at("mixed");
+  const { grid } = await readVolume(putSeries(join(data, "scans/dicom"), { slices: 16 }));
+  const labels = Uint8Array.from({ length: voxelCount(grid.shape) }, (_, i) => (i % 5 === 0 ? 1 : 0));
+  const frames = await openDicomFrames(join(data, "scans/dicom"));
+  const classNames = ["background", "ball"];
+  await writeSegmentation(join(data, "dicom.dcm"), { kind: "BINARY", labels }, { frames, classNames }, 2.5);
+  const other = await readVolume(scan);
+  await writeVolume(join(data, "scans/other.nrrd"), other);
+  await writeLabelMap(join(data, "other.mha"), {
+    grid: other.grid,
+    data: Uint8Array.from(other.data, (v) => (v > 99 ? 1 : 0)),
+  });
+  const training = [
+    { image: "scans/dicom", label: "dicom.dcm" },
+    { image: "scans/other.nrrd", label: "other.mha" },
+  ];
+  writeFileSync(
+    join(data, "dataset.json"),
+    JSON.stringify({ labels: { 0: "background", 1: "ball" }, training }),
+  );
+  const given = ["--data", data, "--out", at("mixed-run"), "--method", "supervised", ...tinyArguments()];
+  const { code, stderr } = await penumbra("train", ...given);
+  expect(code, stderr).toBe(0);
+  const record = JSON.parse(readFileSync(at("mixed-run/run.json"), "utf8"));
+  expect(record.labeled).toEqual(["dicom", "other"]);
 });

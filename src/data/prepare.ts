@@ -113,10 +113,8 @@ export async function prepareCase(files: CaseFiles, options: PrepareOptions): Pr
   const raw = await readCase(files);
   const { image, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   checkFinite(image.data, files);
-  if (label) {
-    checkSameGrid(image.grid, label.grid, files);
-    checkClasses(label.data, options.classes, files);
-  }
+  if (raw.label) checkClasses(raw.label.data, options.classes, files); // as stored: it names a voxel
+  if (label) checkSameGrid(image.grid, label.grid, files);
   const positive = positiveRegion(image.data);
   const clipped = options.windowHu ? clipTo(image.data, options.windowHu) : image.data;
   const normalized = normalize(clipped, options.normalization, positive, files.imagePath);

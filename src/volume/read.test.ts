@@ -138,7 +138,7 @@ describe("readVolume", () => {
 
   it("refuses a missing file, a folder and a path through a file", async () => {
     await expect(readVolume(join(dir, "none.nii"))).rejects.toThrow(/none\.nii: no such file/);
-    await expect(readVolume(dir)).rejects.toThrow(/is a folder/);
+    await expect(readVolume(dir)).rejects.toThrow(/a folder without DICOM images/);
     const file = await put("plain.nii", header(), new Uint8Array(64));
     await expect(readVolume(join(file, "x.nii"))).rejects.toMatchObject({ code: "bad-input" });
   });
