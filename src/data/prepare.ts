@@ -57,13 +57,14 @@ async function readCase({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
   return { image, label: labelPath ? label : null };
 }
 
-function checkSameGrid(image: Grid, label: Grid, files: CaseFiles): void {
+/** `placed`: whether both files say where they lie. */
+function checkSameGrid(image: Grid, label: Grid, placed: boolean, files: CaseFiles): void {
   if (image.shape.some((n, axis) => n !== label.shape[axis])) {
     throw badInput(
       `${files.labelPath}: label is [${label.shape.join(", ")}] but its image ${files.imagePath} is [${image.shape.join(", ")}] (D, H, W); they must be on one grid`,
     );
   }
-  if (!isPlaced(image) || !isPlaced(label)) return;
+  if (!placed) return;
   const apart = cornerDistanceMm(image.affine!, label.affine!, image.shape);
   const voxel = Math.max(...(image.spacingMm ?? [1, 1, 1]));
   if (apart > voxel) {
@@ -113,8 +114,10 @@ export async function prepareCase(files: CaseFiles, options: PrepareOptions): Pr
   const raw = await readCase(files);
   const { image, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   checkFinite(image.data, files);
-  if (raw.label) checkClasses(raw.label.data, options.classes, files); // as stored: it names a voxel
-  if (label) checkSameGrid(image.grid, label.grid, files);
+  if (raw.label && label) {
+    checkClasses(raw.label.data, options.classes, files); // as stored: it names a voxel
+    checkSameGrid(image.grid, label.grid, isPlaced(raw.image.grid) && isPlaced(raw.label.grid), files);
+  }
   const positive = positiveRegion(image.data);
   const clipped = options.windowHu ? clipTo(image.data, options.windowHu) : image.data;
   const normalized = normalize(clipped, options.normalization, positive, files.imagePath);
