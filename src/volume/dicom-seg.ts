@@ -13,6 +13,8 @@ const SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4";
 /** How far, in voxels, a frame may lie from a slice of the grid. */
 const OFF_GRID = 0.1;
 const MAX_SEGMENT = 255;
+/** Slices for each one that holds something; more are no scan's. */
+const MOST_SPARSE = 256;
 
 export const isSegmentation = ({ attributes }: DicomFile): boolean =>
   attributes.string("x00080016") === SEGMENTATION_STORAGE;
@@ -89,6 +91,9 @@ function ownGrid({ file, frames, axes, sliceSpacing, rows, columns }: Segmentati
   const distance = Number.isFinite(step) ? step : 1;
   const first = frames[along.indexOf(places[0]!)]!.position;
   const depth = Math.round((places.at(-1)! - places[0]!) / distance) + 1;
+  if (depth > MOST_SPARSE * places.length) {
+    throw badInput(`${file.path}: ${places.length} slices on a stack of ${depth}; the header is damaged`);
+  }
   const scaled = (direction: readonly number[], mm: number) => direction.map((value) => value * mm);
   const directions = [scaled(row, spacing[1]!), scaled(column, spacing[0]!), scaled(normal, distance)];
   checkVoxelCount([columns, rows, depth], file.path);

@@ -75,7 +75,7 @@ const oddities = (fields: MetaImageFields): string[] => [
     : ["no position is stored: the first voxel is taken to be at 0"]),
 ];
 
-function whereVoxelsLie(fields: MetaImageFields, path: string, end: number) {
+async function whereVoxelsLie(fields: MetaImageFields, path: string, end: number) {
   const name = fields.required("ElementDataFile");
   if (/^LIST|%/.test(name)) {
     throw badInput(
@@ -90,7 +90,7 @@ function whereVoxelsLie(fields: MetaImageFields, path: string, end: number) {
   const isPacked = fields.isTrue("CompressedData");
   const packedBytes = Number(fields.get("CompressedDataSize") ?? Number.NaN);
   return {
-    path: isLocal ? path : besideHeader(path, name),
+    path: isLocal ? path : await besideHeader(path, name),
     encoding: isText ? ("text" as const) : isPacked ? ("packed" as const) : ("raw" as const),
     start: headerSize === -1 ? ("end" as const) : isLocal ? end : headerSize,
     ...(packedBytes > 0 && { packedBytes }),
@@ -106,8 +106,7 @@ export async function openMetaImage(path: string): Promise<StoredImage> {
   const type = fields.type();
   const littleEndian = !fields.isTrue("BinaryDataByteOrderMSB", "ElementByteOrderMSB");
   const count = extents.reduce((product, n) => product * n, 1);
-  const data: VoxelData = { ...whereVoxelsLie(fields, path, end), type, littleEndian, count };
-  if (data.path !== path) await openStored(data.path);
+  const data: VoxelData = { ...(await whereVoxelsLie(fields, path, end)), type, littleEndian, count };
   return {
     path,
     format: "MetaImage",

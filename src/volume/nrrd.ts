@@ -112,8 +112,7 @@ export async function openNrrd(path: string): Promise<StoredImage> {
   const { grid, odd } = gridOf(axes, fields, path);
   const littleEndian = isLittleEndian(fields, type, path);
   const count = extents.reduce((product, n) => product * n, 1);
-  const data: VoxelData = { ...whereVoxelsLie(fields, path, end), type, littleEndian, count };
-  if (data.path !== path) await openStored(data.path);
+  const data: VoxelData = { ...(await whereVoxelsLie(fields, path, end)), type, littleEndian, count };
   return {
     path,
     format: "NRRD",
@@ -128,7 +127,7 @@ export async function openNrrd(path: string): Promise<StoredImage> {
   };
 }
 
-function whereVoxelsLie(fields: NrrdFields, path: string, end: number) {
+async function whereVoxelsLie(fields: NrrdFields, path: string, end: number) {
   const name = required(fields, "encoding", path).toLowerCase();
   const encoding = ENCODINGS[name];
   if (!encoding) {
@@ -147,7 +146,7 @@ function whereVoxelsLie(fields: NrrdFields, path: string, end: number) {
   const skip = wholeField(fields, "byteskip", -1, path);
   const from = detached === undefined ? end : 0;
   return {
-    path: detached === undefined ? path : besideHeader(path, detached),
+    path: detached === undefined ? path : await besideHeader(path, detached),
     encoding,
     start: skip < 0 ? ("end" as const) : from,
     skip: Math.max(skip, 0),

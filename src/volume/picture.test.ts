@@ -64,6 +64,9 @@ describe("a 2-D image", () => {
     const wide = Uint16Array.from(values(COUNT, 190));
     const path = put("wide.tif", tiff(new Uint8Array(wide.buffer)));
     expect([...(await readVolume(path)).data]).toEqual([...wide]);
+    const signed = Int16Array.from(values(COUNT, 190), (value) => value - 30000);
+    const negative = await readVolume(put("signed.tif", tiff(new Uint8Array(signed.buffer), { 339: 2 })));
+    expect([...negative.data]).toEqual([...signed]);
     const floats = Float32Array.from(values(COUNT, 0.25));
     expect(
       (await readVolume(put("floats.tif", tiff(new Uint8Array(floats.buffer), { 339: 3 })))).data,

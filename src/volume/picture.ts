@@ -78,13 +78,25 @@ export async function openPng(path: string): Promise<StoredImage> {
   });
 }
 
+/** Bits and sample format: 1 unsigned, 2 signed, 3 float. */
 const TIFF_TYPES: Readonly<Record<string, StoredType>> = {
-  "8": "u8",
-  "16": "u16",
-  "32f": "f32",
-  "64f": "f64",
+  "8:1": "u8",
+  "8:2": "i8",
+  "16:1": "u16",
+  "16:2": "i16",
+  "32:3": "f32",
+  "64:3": "f64",
 };
-const FLOATS = 3;
+
+/** The library gives signed numbers as unsigned ones. */
+function asStored(
+  data: Uint8Array | Uint16Array | Float32Array | Float64Array,
+  type: StoredType,
+): StoredArray {
+  const { buffer, byteOffset, length } = data;
+  if (type === "i8") return new Int8Array(buffer, byteOffset, length);
+  return type === "i16" ? new Int16Array(buffer, byteOffset, length) : data;
+}
 
 /** Opens a gray TIFF of 8 or 16 bits or floats, one page. Bad input: color, several pages, damage. */
 export async function openTiff(path: string): Promise<StoredImage> {
@@ -98,11 +110,11 @@ export async function openTiff(path: string): Promise<StoredImage> {
     const { samplesPerPixel, bitsPerSample, sampleFormat, type: photometric } = page;
     if (samplesPerPixel !== 1 || photometric > GRAY)
       throw notGray(file, "its pixels are colors or several numbers");
-    const type = TIFF_TYPES[`${bitsPerSample}${sampleFormat === FLOATS ? "f" : ""}`];
+    const type = TIFF_TYPES[`${bitsPerSample}:${sampleFormat}`];
     if (!type) throw notGray(file, `its pixels have ${bitsPerSample} bits`);
     const header = { width: page.width, height: page.height, type };
     checkHeader(header, file);
-    return pictureImage(file, "TIFF", header, async () => decode(bytes)[0]!.data as StoredArray);
+    return pictureImage(file, "TIFF", header, async () => asStored(decode(bytes)[0]!.data, type));
   } catch (cause) {
     if (cause instanceof PenumbraError) throw cause;
     throw badInput(`${path}: a damaged TIFF file (${(cause as Error).message})`, cause);

@@ -129,7 +129,8 @@ describe("NRRD", () => {
     ],
     ["voxels in many files", { "data file": "slice%03d.raw 1 6 1" }, /lie in several files/],
     ["voxels elsewhere", { "data file": "../../etc/passwd" }, /leads out of its folder/],
-    ["voxels that are missing", { "data file": "none.raw" }, /none\.raw: no such file/],
+    ["voxels that are missing", { "data file": "none.raw" }, /should be in .*none\.raw, which is missing/],
+    ["voxels in a file with a damaged name", { "data file": "a\x01b" }, /"a\\u0001b", which is no file name/],
     ["no type", { type: undefined }, /has no type/],
   ])("refuses %s", async (name, changes, reason) => {
     const path = put(`${name}.nrrd`, nrrd(changes), little);

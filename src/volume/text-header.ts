@@ -1,3 +1,4 @@
+import { stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { badInput } from "../errors.js";
 import { readRaw, type StoredFile } from "./stored-file.js";
@@ -27,13 +28,27 @@ export async function readTextHeader(file: StoredFile, end: RegExp, openEnded: b
   throw badInput(`${file.path}: its header has no end; the file is cut short or damaged`);
 }
 
-/** The path of the data file that a header names; bad input when it isn't a plain name beside the header or below. */
-export function besideHeader(header: string, name: string): string {
+/** Longer names no file system has. */
+const MAX_NAME = 255;
+/** Control characters and bytes over ASCII's, which a damaged name is full of. */
+const PRINTABLE = /^[ -~\xa0-\xff]+$/;
+
+/**
+ * The path of the data file that a header names. Bad input: not a plain name beside the header or below, or nothing
+ * there.
+ */
+export async function besideHeader(header: string, name: string): Promise<string> {
   const parts = name.split(/[\\/]/);
+  const said = JSON.stringify(name.slice(0, MAX_NAME));
+  if (!PRINTABLE.test(name) || parts.some((part) => part.length > MAX_NAME)) {
+    throw badInput(`${header}: names its voxels ${said}, which is no file name; the header is damaged`);
+  }
   if (name.startsWith("/") || /^[a-z]:/i.test(name) || parts.includes("..")) {
     throw badInput(
-      `${header}: names its voxels ${JSON.stringify(name)}, which leads out of its folder; put ${basename(name)} beside it and name it alone`,
+      `${header}: names its voxels ${said}, which leads out of its folder; put ${basename(name)} beside it and name it alone`,
     );
   }
-  return join(dirname(header), ...parts);
+  const path = join(dirname(header), ...parts);
+  if ((await stat(path).catch(() => null))?.isFile()) return path;
+  throw badInput(`${header}: its voxels should be in ${path}, which is missing; put both in one folder`);
 }
