@@ -35,9 +35,8 @@ export const axisCodes = (affine: readonly number[]): string =>
     .map(({ world, negative }) => (negative ? NEGATIVE : POSITIVE)[world])
     .join("");
 
-/** What brings a grid to RAS: W towards the patient's right, H anterior, D superior. Null where it says no orientation. */
-export function reorientationToRas({ affine }: Grid): Reorientation | null {
-  if (!affine) return null;
+/** What brings a grid to RAS: W towards the patient's right, H anterior, D superior. */
+export function reorientationToRas(affine: readonly number[]): Reorientation {
   const columns = nearestWorldAxes(affine);
   const behind = [2, 1, 0].map((world) => columns.findIndex((column) => column.world === world));
   return {
@@ -115,36 +114,38 @@ export function reorientGrid(grid: Grid, to: Reorientation): Grid {
   };
 }
 
-function reoriented<T extends Volume | LabelMap>(image: T, to: Reorientation | null): T {
-  if (!to || isIdentity(to)) return image;
+function reoriented<T extends Volume | LabelMap>(image: T, affine: readonly number[]): T {
+  const to = reorientationToRas(affine);
+  if (isIdentity(to)) return image;
   const data = reorientVoxels(image.data as Voxels, image.grid.shape, to);
   return { grid: reorientGrid(image.grid, to), data } as unknown as T;
 }
 
 /** A volume or label map brought to RAS by turning and mirroring whole axes; itself where it lies so or says nothing. */
 export const toRas = <T extends Volume | LabelMap>(image: T): T =>
-  reoriented(image, reorientationToRas(image.grid));
+  image.grid.affine ? reoriented(image, image.grid.affine) : image;
 
 /** Voxels in RAS order, as `toRas` makes them of an image on `grid`, back in that grid's own order. */
 export function fromRas<T extends Voxels>(data: T, grid: Grid): T {
-  const to = reorientationToRas(grid);
-  return to ? reorientVoxels(data, shapeAfter(grid.shape, to), inverseOf(to)) : data;
+  if (!grid.affine) return data;
+  const to = reorientationToRas(grid.affine);
+  return reorientVoxels(data, shapeAfter(grid.shape, to), inverseOf(to));
 }
 
 /** The order of axes that networks see: brought to RAS, or as files store them. */
 export type AxisOrder = "RAS" | "stored";
 
 /**
- * The grid whose orientation decides how voxels are brought to an axis order: itself, or null where they stay as
- * stored. A grid that only has made-up axes (NIfTI without qform and sform) says nothing.
+ * The affine that decides how voxels are brought to an axis order, null where they stay as stored. A grid that only
+ * has made-up axes (NIfTI without qform and sform) says nothing.
  */
-const deciding = (grid: Grid, order: AxisOrder): Grid | null =>
-  order === "RAS" && isPlaced(grid) ? grid : null;
+const deciding = (grid: Grid, order: AxisOrder): readonly number[] | null =>
+  order === "RAS" && isPlaced(grid) ? grid.affine : null;
 
 /** An image in the axis order that networks see. `as`: decide by the grid of an image that it lies on. */
 export function toAxisOrder<T extends Volume | LabelMap>(image: T, order: AxisOrder, as = image.grid): T {
-  const grid = deciding(as, order);
-  return grid ? reoriented(image, reorientationToRas(grid)) : image;
+  const affine = deciding(as, order);
+  return affine ? reoriented(image, affine) : image;
 }
 
 /** Voxels in the order that networks see, back in the order of the grid that they came from. */
