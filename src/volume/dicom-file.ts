@@ -1,5 +1,6 @@
 import dicomParser, { type DataSet } from "dicom-parser";
 import { badInput, PenumbraError } from "../errors.js";
+import { CODECS, type DecodeFrame } from "./dicom-codecs.js";
 import { openStored, readRaw, type StoredFile } from "./stored-file.js";
 
 /** Headers of slices are shorter; where not, the whole file is read. */
@@ -13,17 +14,11 @@ const NATIVE: Readonly<Record<string, { readonly littleEndian: boolean }>> = {
   "1.2.840.10008.1.2.1": { littleEndian: true },
   "1.2.840.10008.1.2.2": { littleEndian: false },
 };
-const PACKED_NAMES: Readonly<Record<string, string>> = {
+/** Compressed ones that are not read. */
+const REFUSED_NAMES: Readonly<Record<string, string>> = {
   "1.2.840.10008.1.2.1.99": "deflated",
   "1.2.840.10008.1.2.4.50": "JPEG baseline",
   "1.2.840.10008.1.2.4.51": "JPEG extended",
-  "1.2.840.10008.1.2.4.57": "JPEG lossless",
-  "1.2.840.10008.1.2.4.70": "JPEG lossless",
-  "1.2.840.10008.1.2.4.80": "JPEG-LS",
-  "1.2.840.10008.1.2.4.81": "JPEG-LS, near-lossless",
-  "1.2.840.10008.1.2.4.90": "JPEG 2000",
-  "1.2.840.10008.1.2.4.91": "JPEG 2000",
-  "1.2.840.10008.1.2.5": "run-length encoded",
 };
 
 /** A DICOM file's attributes and where its pixels lie. */
@@ -31,8 +26,10 @@ export interface DicomFile {
   readonly path: string;
   readonly attributes: DataSet;
   readonly littleEndian: boolean;
-  /** Null where it holds no pixels. */
+  /** Null where it holds no pixels. Where they are compressed, all that follows the header. */
   readonly pixels: { readonly start: number; readonly length: number } | null;
+  /** Unpacks a frame; null where pixels lie bare. */
+  readonly decode: DecodeFrame | null;
 }
 
 /** Whether a file's first 132 bytes bear DICOM's mark. */
@@ -64,30 +61,58 @@ async function attributesOf(file: StoredFile): Promise<DataSet> {
 const damaged = (file: StoredFile, cause: unknown) =>
   badInput(`${file.path}: a DICOM file that is damaged or cut short (${reasonOf(cause)})`, cause);
 
-function endiannessOf(attributes: DataSet, path: string): boolean {
+/** How pixels lie by the transfer syntax. Bad input: a compression that isn't read. */
+function syntaxOf(attributes: DataSet, path: string): Pick<DicomFile, "littleEndian" | "decode"> {
   const syntax = attributes.string("x00020010") ?? "";
   const native = NATIVE[syntax];
-  if (native) return native.littleEndian;
-  const name = PACKED_NAMES[syntax];
+  if (native) return { ...native, decode: null };
+  const decode = CODECS[syntax];
+  if (decode) return { littleEndian: true, decode };
+  const name = REFUSED_NAMES[syntax];
   throw badInput(
     `${path}: its pixels are ${name ? `compressed (${name})` : `in an unknown transfer syntax (${syntax})`}; decompress it first, with dcmdjpeg or gdcmconv --raw`,
   );
 }
 
-/** Opens a DICOM file up to its pixels. Bad input: not DICOM, damaged, cut short, compressed. */
+/** Opens a DICOM file up to its pixels. Bad input: not DICOM, damaged, cut short, in a compression that is not read. */
 export async function openDicomFile(path: string): Promise<DicomFile> {
   const file = await openStored(path);
   const attributes = await attributesOf(file);
-  const littleEndian = endiannessOf(attributes, path);
+  const syntax = syntaxOf(attributes, path);
   const element = attributes.elements[PIXEL_DATA];
-  if (!element) return { path, attributes, littleEndian, pixels: null };
-  const { dataOffset: start, length } = element;
+  if (!element) return { path, attributes, ...syntax, pixels: null };
+  const { dataOffset: start } = element;
+  const length = syntax.decode ? file.size - start : element.length;
   if (start + length > file.size) {
     throw badInput(
       `${path}: its pixels need ${start + length} bytes but the file has ${file.size}; it is cut short`,
     );
   }
-  return { path, attributes, littleEndian, pixels: { start, length } };
+  return { path, attributes, ...syntax, pixels: { start, length } };
+}
+
+/**
+ * The compressed frames of a file, number by number from 0. Bad input: damaged, or fewer fragments than frames.
+ */
+export async function packedFrames({
+  path,
+}: DicomFile): Promise<(index: number, count: number) => Uint8Array> {
+  const file = await openStored(path);
+  const bytes = await readRaw(file, 0, file.size);
+  try {
+    const whole = dicomParser.parseDicom(bytes);
+    const element = whole.elements[PIXEL_DATA]!;
+    const fragments = element.fragments?.length ?? 0;
+    return (index, count) => {
+      if (count === 1)
+        return dicomParser.readEncapsulatedPixelDataFromFragments(whole, element, 0, fragments);
+      if (element.basicOffsetTable?.length)
+        return dicomParser.readEncapsulatedImageFrame(whole, element, index);
+      return dicomParser.readEncapsulatedPixelDataFromFragments(whole, element, index);
+    };
+  } catch (cause) {
+    throw damaged(file, cause);
+  }
 }
 
 /** `count` numbers of a decimal-string attribute; null unless all are there. */

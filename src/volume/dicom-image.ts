@@ -1,6 +1,7 @@
 import { badInput } from "../errors.js";
-import type { DicomFile } from "./dicom-file.js";
-import { type DicomFrame, framesOf, type PixelLayout } from "./dicom-frame.js";
+import type { DecodeFrame, FrameSize } from "./dicom-codecs.js";
+import { type DicomFile, packedFrames } from "./dicom-file.js";
+import { type DicomFrame, frameCount, framesOf, type PixelLayout } from "./dicom-frame.js";
 import { stackFrames } from "./dicom-stack.js";
 import { openStored, readRaw } from "./stored-file.js";
 import { bytesOf, checkVoxelCount, type Format, type StoredArray, type StoredImage } from "./stored-image.js";
@@ -34,15 +35,38 @@ function clearUnusedBits(pixels: StoredArray, { type, bitsStored }: PixelLayout)
   }
 }
 
-async function readPixels({ file, layout, start }: DicomFrame): Promise<StoredArray> {
-  const length = layout.rows * layout.columns * bytesOf(layout.type);
-  const pixels = viewStored(
-    await readRaw(await openStored(file.path), start, length),
-    layout.type,
-    layout.littleEndian,
-  );
-  clearUnusedBits(pixels, layout);
-  return pixels;
+/** Reads the pixels of frames; a file of several compressed frames is gone through once. */
+class PixelReader {
+  #path = "";
+  #packed: ((index: number, count: number) => Uint8Array) | null = null;
+
+  async read(frame: DicomFrame): Promise<StoredArray> {
+    const { file, layout, start } = frame;
+    const size = { pixels: layout.rows * layout.columns, bytesPerPixel: bytesOf(layout.type) };
+    const length = size.pixels * size.bytesPerPixel;
+    const bytes = file.decode
+      ? await this.#unpack(frame, file.decode, size)
+      : await readRaw(await openStored(file.path), start, length);
+    if (bytes.length !== length) {
+      throw badInput(`${file.path}: its pixels take ${bytes.length} bytes unpacked, expected ${length}`);
+    }
+    const pixels = viewStored(bytes, layout.type, layout.littleEndian);
+    clearUnusedBits(pixels, layout);
+    return pixels;
+  }
+
+  async #unpack({ file, number }: DicomFrame, decode: DecodeFrame, size: FrameSize): Promise<Uint8Array> {
+    if (this.#path !== file.path) {
+      this.#packed = await packedFrames(file);
+      this.#path = file.path;
+    }
+    try {
+      return await decode(this.#packed!((number ?? 1) - 1, frameCount(file)), size);
+    } catch (cause) {
+      const reason = cause instanceof Error ? cause.message : String(cause);
+      throw badInput(`${file.path}: its compressed pixels are damaged (${reason})`, cause);
+    }
+  }
 }
 
 /** All slices one after another; scaled to float32 where slices scale differently, else as stored. */
@@ -50,8 +74,9 @@ async function loadFrames(frames: readonly DicomFrame[], scaled: boolean): Promi
   const { rows, columns, type } = frames[0]!.layout;
   const size = rows * columns;
   const all = newStored(scaled ? "f32" : type, size * frames.length);
+  const reader = new PixelReader();
   for (const [i, frame] of frames.entries()) {
-    const pixels = await readPixels(frame);
+    const pixels = await reader.read(frame);
     const { slope, intercept } = frame;
     if (scaled) {
       const values = pixels as Int16Array; // 8 to 32 bits, never big integers

@@ -1,4 +1,4 @@
-import { readdir } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
 import { type DicomFile, isDicom, openDicomFile, readingAttributes } from "./dicom-file.js";
@@ -19,12 +19,11 @@ const seriesOf = (file: DicomFile): string => textOf(file, "x0020000e") || "unkn
 
 /** The DICOM files of a folder, by name; others are passed over. Bad input: a damaged one. */
 async function dicomFiles(dir: string): Promise<DicomFile[]> {
-  const entries = await readdir(dir, { withFileTypes: true });
-  const names = entries.filter((entry) => entry.isFile() || entry.isSymbolicLink()).map(({ name }) => name);
   const files: DicomFile[] = [];
-  for (const name of names.sort()) {
+  for (const name of (await readdir(dir)).sort()) {
     const path = join(dir, name);
-    if (name.startsWith(".") || !isDicom(await readRaw(await openStored(path), 0, MARKED_BYTES))) continue;
+    if (name.startsWith(".") || !(await stat(path).catch(() => null))?.isFile()) continue;
+    if (!isDicom(await readRaw(await openStored(path), 0, MARKED_BYTES))) continue;
     const file = await openDicomFile(path);
     if (textOf(file, "x00020002") !== MEDIA_DIRECTORY) files.push(file);
   }

@@ -1,6 +1,6 @@
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import type { DicomDataset } from "./dicom-encode.js";
 import { openImage } from "./format.js";
@@ -137,10 +137,10 @@ describe("a DICOM series", () => {
         "compressed",
         (bytes) =>
           Buffer.from(
-            bytes.toString("latin1").replace("1.2.840.10008.1.2.1\0", "1.2.840.10008.1.2.5\0"),
+            bytes.toString("latin1").replace("1.2.840.10008.1.2.1\0\x02", "1.2.840.10008.1.2.9\0\x02"),
             "latin1",
           ),
-        /IM003: its pixels are compressed \(run-length encoded\); decompress it first/,
+        /IM003: its pixels are in an unknown transfer syntax \(1\.2\.840\.10008\.1\.2\.9\); decompress it first/,
       ],
     ];
     for (const [name, spoil, reason] of cases) {
@@ -176,6 +176,31 @@ describe("a DICOM series", () => {
       if (error) expect(error).toMatchObject({ name: "PenumbraError", code: "bad-input" });
     }
   });
+});
+
+/** Slice 2 of the made-up series, compressed by DCMTK 3.6.7 (JPEG 2000 by GDCM 3.0). */
+const COMPRESSED = resolve(import.meta.dirname, "../../test/fixtures/dicom");
+describe("compressed pixels", () => {
+  it.each(["jpeg-lossless", "jpeg-ls", "jpeg-2000", "run-length"])(
+    "are unpacked to the last bit: %s",
+    async (name) => {
+      const { data } = await readVolume(join(COMPRESSED, `${name}.dcm`));
+      expect([...data]).toEqual(INTENSITIES.slice(2 * ROWS * COLUMNS, 3 * ROWS * COLUMNS));
+    },
+  );
+
+  it.each(["jpeg-lossless", "jpeg-ls", "jpeg-2000", "run-length"])(
+    "are refused where they are damaged: %s",
+    async (name) => {
+      const bytes = readFileSync(join(COMPRESSED, `${name}.dcm`));
+      const path = join(dir, `${name}.dcm`);
+      writeFileSync(path, bytes.subarray(0, bytes.length - 150));
+      await expect(readVolume(path)).rejects.toThrow(
+        new RegExp(`${name}\\.dcm: .*(damaged|cut short|unpacked)`),
+      );
+      await expect(readVolume(path)).rejects.toMatchObject({ code: "bad-input" });
+    },
+  );
 });
 
 describe("a DICOM file", () => {
