@@ -1,4 +1,4 @@
-// npm run bench -- step|methods|inference|losses|metrics|loader [--json]
+// npm run bench -- step|methods|inference|losses|metrics|loader|data [--json]
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { flushDenormals, setThreads } from "#dist/engine/libtorch.js";
@@ -11,6 +11,7 @@ import { benchLoader } from "./loader.js";
 import { benchLosses } from "./losses.js";
 import { benchMethods } from "./methods.js";
 import { benchMetrics } from "./metrics.js";
+import { benchReadScan } from "./read-scan.js";
 import { benchStep } from "./step.js";
 
 /** "80,112,112" -> [80, 112, 112] */
@@ -109,6 +110,10 @@ measurement("loader", "how long a trainer waits for its batches", 20)
   .option("--patch <D,H,W>", "patch size", triple, FULL)
   .option("--step-seconds <s>", "length of a step", Number, 3)
   .action(async ({ json, ...options }) => print(await benchLoader(options), json));
+
+measurement("data", "reading a CT of each format: seconds and peak memory", 3)
+  .option("--shape <D,H,W>", "volume", triple, [300, 512, 512])
+  .action(({ json, ...options }) => print(benchReadScan(options), json));
 
 setThreads(0, availableParallelism());
 flushDenormals();

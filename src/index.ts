@@ -29,6 +29,7 @@ export {
   segment,
 } from "./inference/model.js";
 export { type PredictOptions, predict } from "./inference/predict.js";
+export type { ResultFormat } from "./inference/result-files.js";
 export {
   type SlidingWindowOptions,
   slidingWindow,
@@ -78,7 +79,9 @@ export { trainStep } from "./training/step.js";
 export { type TrainOptions, train } from "./training/train.js";
 export { runStages, type TrainerOptions } from "./training/trainer.js";
 export { packageVersion } from "./version.js";
+export { type Inspection, inspect } from "./volume/inspect.js";
+export { axisCodes, toRas } from "./volume/orientation.js";
 export { readGrid, readLabelMap, readVolume } from "./volume/read.js";
 export { readH5Case } from "./volume/read-h5.js";
 export { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume/volume.js";
-export { writeLabelMap, writeVolume } from "./volume/write.js";
+export { type IntensityType, writeLabelMap, writeVolume } from "./volume/write.js";

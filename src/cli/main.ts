@@ -5,6 +5,7 @@ import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
+import { inspectCommand } from "./inspect.js";
 import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
 import { trainCommand } from "./train.js";
@@ -23,6 +24,7 @@ export function program(): Command {
     predictCommand(),
     compareCommand(),
     methodsCommand(),
+    inspectCommand(),
     demoCommand(),
     doctorCommand(),
   ]) {

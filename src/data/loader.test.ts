@@ -3,6 +3,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
+import type { Grid } from "../volume/volume.js";
 import { Loader, type LoaderOptions, makeBatch } from "./loader.js";
 import type { PreparedCase } from "./prepare.js";
 
@@ -11,9 +12,12 @@ const shared = (values: number[]) => {
   image.set(values);
   return image;
 };
+const GRID: Grid = { shape: [4, 5, 6], spacingMm: null, affine: null };
+
 const aCase = (id: string, first: number): PreparedCase => ({
   id,
-  grid: { shape: [4, 5, 6], spacingMm: null, affine: null },
+  grid: GRID,
+  storedGrid: GRID,
   image: shared(Array.from({ length: 120 }, (_, i) => first + i)),
   label: Uint8Array.from({ length: 120 }, (_, i) => i % 2),
   region: null,

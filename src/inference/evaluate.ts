@@ -19,6 +19,7 @@ import { pickShown } from "../report/shown.js";
 import { prepareOptions } from "../training/config.js";
 import type { RunRecord } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
+import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
 import { curvesOf, factsOf } from "./evaluation-report.js";
@@ -158,10 +159,11 @@ async function scoreAll({ model, precision, cases, out, progress }: Session): Pr
   const rows: CaseScore[] = [];
   const units = new Set<Evaluation["unit"]>();
   for (const [i, files] of cases.entries()) {
-    const { id, image, label, grid } = await prepare(files, model);
+    const { id, image, label, grid, storedGrid } = await prepare(files, model);
     const onWindow = progress.next(`${id} (${i + 1}/${cases.length})`, 1);
     const { labels } = segment(model, image, grid.shape, { precision, uncertainty: false, onWindow });
-    await writeLabelMap(labelPathOf(out, id), { grid, data: labels });
+    const stored = toStoredOrder(labels, storedGrid, model.config.data.axisOrder);
+    await writeLabelMap(labelPathOf(out, id), { grid: storedGrid, data: stored });
     const reference = { grid, data: label! };
     units.add(distanceUnit(reference));
     if (units.size > 1) {
@@ -183,12 +185,13 @@ async function shownCases(
 ): Promise<ReportSection["shown"]> {
   const shown: ReportSection["shown"][number][] = [];
   for (const { why, id } of pickShown(evaluation)) {
-    const { image, label, grid } = await prepare(cases.find((files) => files.id === id)!, model);
+    const { image, label, grid, storedGrid } = await prepare(cases.find((files) => files.id === id)!, model);
     const onWindow = progress.next(`uncertainty of ${id}`, WORK_WITH_UNCERTAINTY);
     const certainty = uncertainty
       ? segment(model, image, grid.shape, { precision, uncertainty, onWindow }).uncertainty
       : null;
-    const { data: prediction } = await readLabelMap(labelPathOf(out, id));
+    const written = await readLabelMap(labelPathOf(out, id));
+    const { data: prediction } = toAxisOrder(written, model.config.data.axisOrder, storedGrid);
     shown.push({ why, case: { id, image, reference: label!, prediction, uncertainty: certainty, grid } });
   }
   return shown;

@@ -43,6 +43,10 @@ const data = z.strictObject({
     "CT: clip to these Hounsfield units first",
   ),
   regionMask: oneOf(["positive", "all"], "where uncertainty is modelled: intensities above 0, or everywhere"),
+  axisOrder: oneOf(
+    ["RAS", "stored"],
+    "axes as the network sees them: brought to RAS where files say how they lie, or as stored",
+  ),
   rotate90: yesOrNo("random quarter turns in the axial plane"),
   flip: yesOrNo("random flips in the axial plane"),
   workers: atLeast(0, "threads that prepare patches; 0 prepares them in the training thread"),

@@ -23,6 +23,7 @@ export const BASE_CONFIG: Config = {
     normalization: "z-score",
     windowHu: null,
     regionMask: "all",
+    axisOrder: "RAS",
     rotate90: false,
     flip: false,
     workers: 1,

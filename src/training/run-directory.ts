@@ -149,7 +149,15 @@ export function readRun(dir: string): { config: Config; run: RunRecord } {
       `${join(dir, "run.json")}: precision is ${JSON.stringify(run.precision)}; expected "fp32" or "bf16"`,
     );
   }
-  return { run, config: parseConfig(readJson(join(dir, "config.json"), dir), join(dir, "config.json")) };
+  const path = join(dir, "config.json");
+  return { run, config: parseConfig(withLaterKeys(readJson(path, dir)), path) };
+}
+
+/** A stored configuration with the keys that came after the first runs, as those runs did it. */
+function withLaterKeys(stored: unknown): unknown {
+  const { data } = (stored ?? {}) as { data?: unknown };
+  if (typeof data !== "object" || data === null || "axisOrder" in data) return stored;
+  return { ...(stored as object), data: { ...data, axisOrder: "stored" } };
 }
 
 function readJson(path: string, dir: string): unknown {

@@ -28,7 +28,7 @@ function madeUpCase(id: string, phase: number, labeled: boolean): PreparedCase {
   });
   const image = Float32Array.from(wave(VOXELS, phase), (v, i) => label[i]! + 0.3 * v);
   const grid = { shape: SHAPE, spacingMm: null, affine: null };
-  return { id, grid, image, label: labeled ? label : null, region: null };
+  return { id, grid, storedGrid: grid, image, label: labeled ? label : null, region: null };
 }
 const LABELED = ["a", "b"].map((id, i) => madeUpCase(id, i, true));
 const UNLABELED = ["c", "d", "e"].map((id, i) => madeUpCase(id, i + 2, false));
