@@ -120,3 +120,18 @@ it.each<[string, Partial<CompareOptions>, RegExp]>([
   });
   expect(trained).toEqual([]);
 });
+
+it("takes a method's first stage from the cell that is just that stage, and ends as if it had not", async () => {
+  const change = { out: join(dir, "ladder"), seeds: 1 };
+  const whole = await again({ ...change, methods: ["aua-pseudo"], out: join(dir, "alone") });
+  expect(whole.trained).toHaveLength(6);
+  const { trained, comparison } = await again({ ...change, methods: ["aua-contrast", "aua-pseudo"] });
+  expect(trained).toEqual(
+    [1, 2, 3].flatMap((n) => `stage1 ${n}`).concat([1, 2, 3].map((n) => `stage2 ${n}`)),
+  );
+  const bytes = (folder: string) =>
+    readFileSync(join(dir, folder, "runs/aua-pseudo/seed-0/model.safetensors"));
+  expect(bytes("ladder").equals(bytes("alone"))).toBe(true);
+  expect(comparison.cells[1]!.evaluation).toEqual(whole.comparison.cells[0]!.evaluation);
+  expect(comparison.cells[1]!.minutes).toBeGreaterThan(comparison.cells[0]!.minutes);
+}, 120_000);

@@ -1,5 +1,5 @@
 import { noGrad } from "../engine/autograd.js";
-import { crossEntropy, oneHot } from "../engine/ops.js";
+import { crossEntropy, oneHot, unitLength } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { keep, scope } from "../engine/scope.js";
 import { call, type Tensor, zeros } from "../engine/tensor.js";
@@ -103,9 +103,9 @@ export function prototypeContrast(
       ? null
       : call("nonzero", "", call("ne", "Scalar", labels, ignoreClass)).reshape([-1]);
   if (taking?.shape[0] === 0) return null;
-  const f = unitRows(taking ? features.indexSelect(0, taking) : features);
+  const f = unitLength(taking ? features.indexSelect(0, taking) : features, 1);
   const target = taking ? labels.indexSelect(0, taking) : labels;
-  const [m, v] = [unitRows(mean), unitRows(variance)];
+  const [m, v] = [unitLength(mean, 1), unitLength(variance, 1)];
   const squares = f.square();
   const logits = inFloat32(() =>
     f
@@ -116,5 +116,3 @@ export function prototypeContrast(
   const spread = squares.mul(v.indexSelect(0, target)).sum([1]).mean();
   return crossEntropy(logits, target).add(spread.div(2 * temperature ** 2));
 }
-
-const unitRows = (x: Tensor): Tensor => x.div(x.norm([1], true).clamp(1e-12));

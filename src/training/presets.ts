@@ -12,6 +12,7 @@ const DECATHLON =
 /** What holds where neither preset, file nor --set says otherwise: the paper's choices for the left atrium. */
 export const BASE_CONFIG: Config = {
   method: "aua",
+  init: null,
   seed: 0,
   device: "cpu",
   precision: "auto",
@@ -55,11 +56,27 @@ export const BASE_CONFIG: Config = {
     prototypeWeight: 0.1,
     temperature: 100,
     ignoreBackground: true,
+    prototypeSpace: "features",
+    prototypeUpdates: "while-training",
   },
+  auaSharp: { temperature: 0.5, ignoreBackground: false },
   supervised: { iterations: 6000, decayEvery: 2500 },
   meanTeacher: { weight: 0.1, rampUp: 6000, emaDecay: 0.99, noise: 0.1 },
   uaMt: { passes: 8 },
   ssn: { samples: 20 },
+  bcp: { pretraining: 700, box: 2 / 3, unlabeledWeight: 0.5, emaDecay: 0.99, largestComponent: true },
+  mcNet: { weight: 4, rampUp: 6000, temperature: 0.1 },
+  densecl: {
+    iterations: 6000,
+    queue: 4096,
+    size: 128,
+    temperature: 0.2,
+    denseWeight: 0.5,
+    momentum: 0.999,
+    crop: 0.7,
+    intensity: 0.2,
+    noise: 0.1,
+  },
   schedule: { scale: 1 },
   inference: { stride: [4, 18, 18], uncertaintySamples: 20 },
   checkpoint: { every: 500, keep: 2 },
@@ -67,16 +84,27 @@ export const BASE_CONFIG: Config = {
   citation: [AUA],
 };
 
-/** What runs that were made before a key existed did, beside `BASE_CONFIG` the learning-rate steps of their own. */
-export const beforeNewKeys = (optimizer: { decayEvery?: unknown } | undefined) => {
-  const { meanTeacher, uaMt, ssn, schedule } = BASE_CONFIG;
-  return {
-    ...{ meanTeacher, uaMt, ssn, schedule },
-    supervised: { decayEvery: optimizer?.decayEvery },
-    optimizer: { clipNorm: null, skipLimit: 20 },
-    log: { spike: null },
-  };
-};
+/** Keys that the first runs lack; what those did, the base says. */
+const LATER = [
+  "init",
+  "meanTeacher",
+  "uaMt",
+  "ssn",
+  "bcp",
+  "mcNet",
+  "densecl",
+  "auaSharp",
+  "schedule",
+] as const;
+
+/** What runs that were made before a key existed did. Their methods of one stage had no learning-rate steps of their own. */
+export const beforeNewKeys = (optimizer: { decayEvery?: unknown } | undefined): Record<string, unknown> => ({
+  ...Object.fromEntries(LATER.map((key) => [key, BASE_CONFIG[key]])),
+  supervised: { decayEvery: optimizer?.decayEvery },
+  stage2: { prototypeSpace: "features", prototypeUpdates: "while-training" },
+  optimizer: { clipNorm: null, skipLimit: 20 },
+  log: { spike: null },
+});
 
 /** A named starting point. */
 export interface Preset {
@@ -107,6 +135,9 @@ const laHalf: PartialConfig = {
   stage2: { iterations: 1000 },
   supervised: { iterations: 2200, decayEvery: 1467 },
   meanTeacher: { rampUp: 2200 },
+  bcp: { pretraining: 260 },
+  mcNet: { rampUp: 2200 },
+  densecl: { iterations: 1000, queue: 1024, momentum: 0.99 },
   inference: { stride: [8, 16, 16] },
   checkpoint: { every: 100 },
 };
@@ -135,6 +166,9 @@ const hippocampus: PartialConfig = {
   stage2: { iterations: 600 },
   supervised: { iterations: 1200, decayEvery: 800 },
   meanTeacher: { rampUp: 1200 },
+  bcp: { pretraining: 140 },
+  mcNet: { rampUp: 1200 },
+  densecl: { iterations: 600, queue: 1024, momentum: 0.99 },
   inference: { stride: [8, 16, 8] },
   checkpoint: { every: 200 },
   citation: [AUA, DECATHLON],
@@ -149,6 +183,9 @@ const phantom: PartialConfig = {
   stage2: { iterations: 400 },
   supervised: { iterations: 800, decayEvery: 560 },
   meanTeacher: { rampUp: 800 },
+  bcp: { pretraining: 95 },
+  mcNet: { rampUp: 800 },
+  densecl: { iterations: 400, queue: 256, momentum: 0.95 },
   inference: { stride: [16, 16, 16], uncertaintySamples: 10 },
   checkpoint: { every: 200 },
 };

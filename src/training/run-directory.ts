@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.js";
@@ -127,6 +127,12 @@ export function createRun(dir: string, { config, dataset }: Made, engine: Engine
     throw error;
   }
   return lock;
+}
+
+/** Copies checkpoints and log from another run, so that this one goes on where that one ended. */
+export function copyProgress(from: string, to: string): void {
+  for (const path of ["log.jsonl", "checkpoints"])
+    cpSync(join(from, path), join(to, path), { recursive: true });
 }
 
 /**

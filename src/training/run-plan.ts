@@ -13,6 +13,8 @@ export interface NewRunOptions {
   /** A new run directory. */
   readonly out?: string;
   readonly method?: Config["method"];
+  /** A finished run whose weights all networks start from, as far as it trained them. */
+  readonly init?: string;
   /** Use the first so many labels only. */
   readonly labeled?: number;
   readonly preset?: string;
@@ -62,6 +64,7 @@ export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan
     ...(options.configFile && { file: readConfigFile(options.configFile) }),
     ...(options.set && { set: options.set }),
     ...(options.method && { method: options.method }),
+    ...(options.init && { init: resolve(options.init) }),
     ...(options.device && { device: options.device }),
     ...(options.precision && { precision: options.precision }),
   });
@@ -76,12 +79,13 @@ function checkTogether(config: Config, dataset: Dataset): void {
         `choose another preset or add --set model.classes=${dataset.classNames.length}`,
     );
   }
-  if (dataset.labeled.length === 0) {
+  const { labels, unlabeled } = methodEntry(config.method);
+  if (labels && dataset.labeled.length === 0) {
     throw badInput(
       `${dataset.dir} has no label for any of its ${dataset.unlabeled.length} training cases; label at least one (labelsTr, and "label" in dataset.json)`,
     );
   }
-  if (methodEntry(config.method).unlabeled && dataset.unlabeled.length === 0) {
+  if (labels && unlabeled && dataset.unlabeled.length === 0) {
     throw badInput(
       `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
     );

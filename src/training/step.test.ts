@@ -3,9 +3,9 @@ import { memoryFigures } from "../engine/libtorch.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import { fromArray, full, type Tensor } from "../engine/tensor.js";
-import { PrototypeEstimator } from "../losses/prototype-contrast.js";
 import { AuaStage1 } from "../methods/aua-stage1.js";
 import { AuaStage2 } from "../methods/aua-stage2.js";
+import { newEstimators } from "../methods/estimators.js";
 import type { Method, PatchBatch } from "../methods/method.js";
 import {
   fingerprint,
@@ -51,7 +51,7 @@ describe("memory", () => {
     [
       "stage 2",
       () => tinyStage2(),
-      () => new AuaStage2(wide(), wide(), new PrototypeEstimator(2, 8, "cpu"), stage2Options),
+      () => new AuaStage2(wide(), wide(), newEstimators(wide().options, "features"), stage2Options),
     ],
   ];
 
@@ -141,7 +141,7 @@ describe("trainStep", () => {
     scope(() => {
       const method = tinyStage2();
       const optimizer = new Sgd(method.network.parameters(), options);
-      const before = fingerprint(method.estimator.stateDict());
+      const before = fingerprint(method.estimators.get("features")!.stateDict());
       const broken = () => {
         const batch = tinyBatch();
         return { ...batch, images: batch.images.mul(Number.NaN) };
@@ -152,7 +152,7 @@ describe("trainStep", () => {
         terms: { features: Number.NaN },
         skipped: "features",
       });
-      expect(fingerprint(method.estimator.stateDict())).toEqual(before);
+      expect(fingerprint(method.estimators.get("features")!.stateDict())).toEqual(before);
       expect(trainStep(method, optimizer, tinyBatch, at(1)).skipped).toBeNull();
     });
   });

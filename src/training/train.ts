@@ -1,23 +1,29 @@
 import { join, resolve } from "node:path";
+import type { Dataset } from "../data/dataset.js";
 import { type PreparedCase, prepareCases } from "../data/prepare.js";
 import { PenumbraError } from "../errors.js";
 import type { FileLock } from "../files/file-lock.js";
+import { encoderOf } from "../methods/densecl.js";
 import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
 import { type Checkpoint, loadCheckpoint, writeState } from "./checkpoint.js";
-import { prepareOptions } from "./config.js";
+import { type Config, prepareOptions } from "./config.js";
 import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
+import { readInitialWeights, startFrom } from "./initial-weights.js";
 import type { IterationReport } from "./iteration.js";
 import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
-import { checkpointsOf, createRun, lockRun, readRun } from "./run-directory.js";
+import { checkpointsOf, copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
 import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-plan.js";
 import { RunRecorder } from "./run-recorder.js";
+import { newNetwork } from "./stages.js";
 import { runStages } from "./trainer.js";
 
 export interface TrainOptions extends NewRunOptions {
   /** A run directory to go on with, in place of `data` and `out`. */
   readonly resume?: string;
+  /** A finished run of the method's first stages (same seed, settings and data): a new run takes them from it. */
+  readonly beginWith?: string;
   readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
   readonly onIteration?: (report: IterationReport) => void;
@@ -28,6 +34,7 @@ interface Session extends RunPlan {
   readonly engine: EngineSetup;
   readonly cases: Cases;
   readonly lock: FileLock;
+  readonly initial: StateDict;
   readonly resume: Checkpoint | null;
 }
 
@@ -45,14 +52,26 @@ export const train = (options: TrainOptions): Promise<string> =>
 async function begin(options: TrainOptions): Promise<string> {
   const plan = await planNewRun(options);
   const engine = setUpEngine(plan.config, null);
+  const initial = initialWeights(plan.config);
   const cases = await readCases(plan, options);
   const lock = createRun(plan.dir, plan, engine);
   try {
-    options.onStatus?.(`training into ${plan.dir} (${engine.precision})`);
-    return await runToEnd({ ...plan, engine, cases, lock, resume: null }, options);
+    const status = options.onStatus ?? (() => {});
+    status(`training into ${plan.dir} (${engine.precision})`);
+    const resume = options.beginWith ? takenFrom(options.beginWith, plan, status) : null;
+    return await runToEnd({ ...plan, engine, initial, cases, lock, resume }, options);
   } finally {
     lock.release();
   }
+}
+
+/** The end of a run that is this one's beginning, as this one's newest checkpoint. */
+function takenFrom(run: string, { dir, config }: RunPlan, status: (line: string) => void): Checkpoint | null {
+  copyProgress(run, dir);
+  const taken = loadCheckpoint(checkpointsOf(dir), config.device, status);
+  if (taken)
+    status(`${taken.position.stage}, ${taken.position.total} iterations in all, is taken from ${run}`);
+  return taken;
 }
 
 async function goOn(dir: string, options: TrainOptions): Promise<string> {
@@ -65,6 +84,7 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
     const engine = setUpEngine(config, run);
     const difference = differenceOf(engine, run, stored.device);
     if (difference) status(difference);
+    const initial = initialWeights(config);
     const cases = await readCases(plan, options);
     const resume = loadCheckpoint(checkpointsOf(dir), config.device, status);
     status(
@@ -72,7 +92,7 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
         ? `going on in ${resume.position.stage} after ${resume.position.iteration} iterations`
         : `no checkpoint yet: training from the start (${engine.precision})`,
     );
-    return await runToEnd({ ...plan, engine, cases, lock, resume }, options);
+    return await runToEnd({ ...plan, engine, initial, cases, lock, resume }, options);
   } finally {
     lock.release();
   }
@@ -80,19 +100,35 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
 
 async function readCases({ dataset, config }: RunPlan, { onStatus, signal }: TrainOptions): Promise<Cases> {
   checkMemory(config);
-  const { labeled, unlabeled } = dataset;
+  const { labeled, unlabeled } = casesFor(config, dataset);
   onStatus?.(`reading ${labeled.length} labeled and ${unlabeled.length} unlabeled cases from ${dataset.dir}`);
   const prepare = prepareOptions(config);
   const cases = {
     labeled: await prepareCases(labeled, prepare),
-    unlabeled: await prepareCases(methodEntry(config.method).unlabeled ? unlabeled : [], prepare),
+    unlabeled: await prepareCases(unlabeled, prepare),
   };
   if (signal?.aborted) throw new PenumbraError("interrupted", "stopped before the first iteration");
   return cases;
 }
 
+/** The training cases that the method uses, and as what: without labels, all are unlabeled. */
+function casesFor({ method }: Config, { labeled, unlabeled }: Dataset) {
+  const entry = methodEntry(method);
+  if (entry.labels) return { labeled, unlabeled: entry.unlabeled ? unlabeled : [] };
+  const bare = labeled.map((files) => ({ ...files, labelPath: null }));
+  return { labeled: [], unlabeled: [...bare, ...unlabeled] };
+}
+
+/** Those that the configuration names, checked against its network. */
+function initialWeights(config: Config): StateDict {
+  if (config.init === null) return new Map();
+  const weights = readInitialWeights(config.init, config.device);
+  startFrom(newNetwork(config), weights).dispose();
+  return weights;
+}
+
 async function runToEnd(session: Session, { signal, onStatus, onIteration }: TrainOptions): Promise<string> {
-  const { dir, config, engine, cases, lock, resume } = session;
+  const { dir, config, engine, initial, cases, lock, resume } = session;
   const status = onStatus ?? (() => {});
   const recorder = new RunRecorder({ dir, config, lock, from: resume?.position ?? null, onStatus: status });
   try {
@@ -100,6 +136,7 @@ async function runToEnd(session: Session, { signal, onStatus, onIteration }: Tra
       config,
       precision: engine.precision,
       ...cases,
+      initial,
       resume,
       ...(signal && { signal }),
       onWarning: status,
@@ -109,14 +146,19 @@ async function runToEnd(session: Session, { signal, onStatus, onIteration }: Tra
       },
       save: (checkpoint) => recorder.save(checkpoint),
     });
-    writeState(join(dir, "model.safetensors"), finalModel(state));
-    for (const tensor of state.values()) tensor.dispose();
+    writeState(join(dir, "model.safetensors"), finalModel(state, config));
+    for (const tensor of [...state.values(), ...initial.values()]) tensor.dispose();
   } finally {
     recorder.close();
   }
   return dir;
 }
 
-/** What prediction needs: the network, and the stage-1 student for its trained distribution. */
-const finalModel = (state: StateDict): StateDict =>
-  new Map([...under("network", part(state, "network")), ...under("labeler", part(state, "labeler"))]);
+/** What others need: the network (of a pretraining its encoder), and the stage-1 student for its trained distribution. */
+function finalModel(state: StateDict, { method }: Config): StateDict {
+  const network = part(state, "network");
+  return new Map([
+    ...under("network", methodEntry(method).segments ? network : encoderOf(network)),
+    ...under("labeler", part(state, "labeler")),
+  ]);
+}

@@ -23,6 +23,8 @@ export interface TrainerOptions {
   readonly labeled: readonly PreparedCase[];
   readonly unlabeled: readonly PreparedCase[];
   readonly resume: Checkpoint | null;
+  /** Weights that every new network starts from, as far as they go. */
+  readonly initial?: StateDict;
   /** Keeps a checkpoint; called every so many iterations, at the end of each stage and before an interrupt. */
   readonly save: (checkpoint: Checkpoint) => void;
   readonly onIteration: (report: IterationReport) => void;
@@ -47,7 +49,7 @@ interface Leg {
 export async function runStages(given: TrainerOptions): Promise<StateDict> {
   const options = { ...given, config: scaledSchedule(given.config) };
   const { config, resume } = options;
-  const stages = stagesOf(config).filter((stage) => stage.iterations > 0);
+  const stages = stagesOf(config, options.initial).filter((stage) => stage.iterations > 0);
   const totalIterations = stages.reduce((sum, { iterations }) => sum + iterations, 0);
   let before = 0;
   let previous: StateDict = new Map();
