@@ -193,6 +193,11 @@ export const FAULTS: Readonly<Record<string, Fault>> = {
     (run) => appendFileSync(join(run, "log.jsonl"), '{"stage":"stage1","iter'),
     /going on in/,
   ),
+  "old checkpoints not removable at the end": async (site, run) => {
+    const fault = { fail: site.life.calls - 14, code: "EACCES", on: "rmSync" };
+    const ending = await runProgram(trainArguments(site.data, run), { fault });
+    return firstOf(saidOnce(ending, 3, /can't be removed.*\(EACCES\).*is whole/), await goesOn(site, run));
+  },
   "ENOSPC at a random call": errorInjected("ENOSPC"),
   "EIO at a random call": errorInjected("EIO"),
   "EROFS at a random call": errorInjected("EROFS"),

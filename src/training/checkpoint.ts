@@ -87,11 +87,14 @@ export function saveCheckpoint(directory: string, { state, ...description }: Che
   writeWholeFile(join(directory, tensors), parts);
   const manifest: Manifest = { format: 1, ...position, ...rest, tensors, sha256: sha256(parts) };
   writeJson(join(directory, `${name}.json`), manifest);
-  removeOld(directory, position.total, keep);
+  removeOldCheckpoints(directory, position.total, keep);
 }
 
-/** Those numbered above `total` are left: only damaged ones can be, and the run will write them again. */
-function removeOld(directory: string, total: number, keep: number): void {
+/**
+ * Removes checkpoints up to the one numbered `total` but the newest `keep` and the ends of stages. Those numbered above
+ * are left: only damaged ones can be, and the run will write them again.
+ */
+export function removeOldCheckpoints(directory: string, total: number, keep: number): void {
   const upToNow = [...new Set(totalsIn(directory))].filter((other) => other <= total);
   for (const old of upToNow.slice(keep)) {
     const path = join(directory, nameOf(old));

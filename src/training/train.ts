@@ -6,7 +6,7 @@ import type { FileLock } from "../files/file-lock.js";
 import { encoderOf } from "../methods/densecl.js";
 import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
-import { type Checkpoint, loadCheckpoint, writeState } from "./checkpoint.js";
+import { type Checkpoint, loadCheckpoint, removeOldCheckpoints, writeState } from "./checkpoint.js";
 import { type Config, prepareOptions } from "./config.js";
 import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
 import { readInitialWeights, startFrom } from "./initial-weights.js";
@@ -87,6 +87,8 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
     const initial = initialWeights(config);
     const cases = await readCases(plan, options);
     const resume = loadCheckpoint(checkpointsOf(dir), config.device, status);
+    // the process before may have been killed between saving this one and that
+    if (resume) removeOldCheckpoints(checkpointsOf(dir), resume.position.total, config.checkpoint.keep);
     status(
       resume
         ? `going on in ${resume.position.stage} after ${resume.position.iteration} iterations`
