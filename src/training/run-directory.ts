@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.js";
@@ -8,6 +8,7 @@ import { badInput } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
 import { FileLock } from "../files/file-lock.js";
 import { isLeftover, removeLeftovers, writeJson } from "../files/whole-file.js";
+import { writeFailure } from "../files/write-failure.js";
 import { packageVersion } from "../version.js";
 import { type Config, parseConfig } from "./config.js";
 
@@ -129,10 +130,21 @@ export function createRun(dir: string, { config, dataset }: Made, engine: Engine
   return lock;
 }
 
-/** Copies checkpoints and log from another run, so that this one goes on where that one ended. */
+/**
+ * Copies checkpoints and log from another run, so that this one goes on where that one ended. Manifests come last: what
+ * a kill half-way leaves is no checkpoint, and the run begins at the beginning.
+ * @throws PenumbraError as `writeWholeFile`
+ */
 export function copyProgress(from: string, to: string): void {
-  for (const path of ["log.jsonl", "checkpoints"])
-    cpSync(join(from, path), join(to, path), { recursive: true });
+  const names = readdirSync(checkpointsOf(from)).map((name) => join("checkpoints", name));
+  const [manifests, tensors] = [".json", ".safetensors"].map((end) => names.filter((n) => n.endsWith(end)));
+  for (const path of ["log.jsonl", ...tensors!, ...manifests!]) {
+    try {
+      copyFileSync(join(from, path), join(to, path));
+    } catch (error) {
+      throw writeFailure(join(to, path), error);
+    }
+  }
 }
 
 /**
