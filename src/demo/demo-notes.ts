@@ -1,6 +1,7 @@
 import type { MeanScore } from "../metrics/score.js";
 import type { Config } from "../training/config.js";
 import { effortOf } from "../training/effort.js";
+import { SCANNERS, type Scanner } from "./phantom.js";
 import type { RecordedDemo } from "./recorded.js";
 
 /** The configurations of the two runs and how they scored. */
@@ -13,6 +14,7 @@ export interface DemoOutcome {
 
 export { effortOf };
 
+const range = ({ noise: [low, high] }: Scanner) => `${low} to ${high}`;
 const percent = (dice: number) => `${(100 * dice).toFixed(2)} %`;
 
 function effortNote({ configs }: DemoOutcome): string {
@@ -39,6 +41,8 @@ export function demoNotes(outcome: DemoOutcome): string[] {
   return [
     `Two trainings from the same ${counts.labeled} labeled phantoms: "supervised" uses nothing else, "AUA" also sees ` +
       `${counts.unlabeled} phantoms without labels. Both are scored on ${counts.test} phantoms that neither has seen.`,
+    `The labeled phantoms come from a scanner with little noise (${range(SCANNERS.research)} where blood is about 0.8), all others, ` +
+      `the test phantoms too, from a noisier one (${range(SCANNERS.everyday)}): experts mark the good scans, everyday ones come without labels.`,
     effortNote(outcome),
     `AUA's mean Dice is ${Math.abs(gain).toFixed(2)} points ${gain >= 0 ? "above" : "below"} the baseline's. Everything follows ` +
       `from seed ${seed}; this is one run each, and the settings were chosen on phantoms of other seeds, never on these test cases.`,
