@@ -1,4 +1,5 @@
 import { InvalidArgumentError, Option } from "commander";
+import { defaultCacheDir } from "../data/cache-directory.js";
 
 /** "3" -> 3; refuses what is no whole number of at least `least`. */
 export function wholeNumber(least: number): (text: string) => number {
@@ -15,6 +16,13 @@ export const collected = (value: string, before: readonly string[] = []): string
 export const deviceOption = () => new Option("--device <device>", "cpu, cuda, cuda:N or mps");
 export const precisionOption = () =>
   new Option("--precision <precision>", "arithmetic of the network").choices(["auto", "fp32", "bf16"]);
+
+/** Where prepared cases are kept between runs. */
+export const cacheOption = () =>
+  new Option("--cache <dir>", "where prepared cases are kept for later runs").default(
+    defaultCacheDir(process.env.XDG_CACHE_HOME),
+    "$XDG_CACHE_HOME/penumbra or ~/.cache/penumbra",
+  );
 
 /** A line about what is being done; standard output is left to results. */
 export const status = (line: string): void => void process.stderr.write(`${line}\n`);

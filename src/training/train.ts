@@ -1,20 +1,29 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
+import { defaultCacheDir } from "../data/cache-directory.js";
 import { type Dataset, openDataset } from "../data/dataset.js";
-import { prepareCases } from "../data/prepare.js";
 import { checkDevice, resolvePrecision } from "../engine/device.js";
 import { flushDenormals, libtorchFacts, setThreads } from "../engine/libtorch.js";
 import { badInput } from "../errors.js";
 import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
+import type { AutoSetting } from "./auto-settings.js";
 import { loadCheckpoint, writeState } from "./checkpoint.js";
-import { type Config, prepareOptions, resolveConfig } from "./config.js";
+import { askedFor, type Config, type ConfigSources, resolveConfig } from "./config.js";
 import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import { checkNewRun, createRun, readRun } from "./run-directory.js";
 import { RunLog } from "./run-log.js";
 import { type IterationReport, runStages } from "./trainer.js";
+import {
+  checkSet,
+  deriveSettings,
+  type PreparationOptions,
+  prepareTraining,
+  surveyTraining,
+} from "./training-data.js";
+import { writeJson } from "./whole-file.js";
 
 export interface TrainOptions {
   /** The data directory; not needed with `resume`. */
@@ -32,6 +41,10 @@ export interface TrainOptions {
   readonly set?: readonly string[];
   readonly device?: string;
   readonly precision?: Config["precision"];
+  /** Folder that keeps prepared cases for this and other runs; left out: ~/.cache/penumbra. */
+  readonly cache?: string;
+  /** Go on where the checks of the data would refuse. */
+  readonly skipChecks?: boolean;
   readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
   readonly onIteration?: (report: IterationReport) => void;
@@ -41,6 +54,8 @@ interface Session {
   readonly dir: string;
   readonly config: Config;
   readonly dataset: Dataset;
+  /** Settings that follow from the data, with their reasons; empty with a preset and in a resumed run. */
+  readonly derived: readonly AutoSetting[];
 }
 
 /**
@@ -50,7 +65,8 @@ interface Session {
  */
 export async function train(options: TrainOptions): Promise<string> {
   const status = options.onStatus ?? (() => {});
-  const session = options.resume ? await resumed(options.resume) : await started(options);
+  const preparation = preparationOf(options);
+  const session = options.resume ? await resumed(options.resume) : await started(options, preparation);
   const { dir, dataset } = session;
   const config = { ...session.config, device: checkDevice(options.device ?? session.config.device) };
   setThreads(config.threads, availableParallelism());
@@ -60,13 +76,9 @@ export async function train(options: TrainOptions): Promise<string> {
   status(
     `reading ${dataset.labeled.length} labeled and ${dataset.unlabeled.length} unlabeled cases from ${dataset.dir}`,
   );
-  const prepare = prepareOptions(config);
-  const labeled = await prepareCases(dataset.labeled, prepare);
-  const unlabeled = await prepareCases(
-    methodEntry(config.method).unlabeled ? dataset.unlabeled : [],
-    prepare,
-  );
+  const { labeled, unlabeled } = await prepareTraining(config, dataset, preparation);
   if (!options.resume) createRun(dir, { config, dataset, libtorch: libtorchFacts().version, precision });
+  if (session.derived.length > 0) writeJson(join(dir, "derived.json"), session.derived);
 
   const checkpoints = join(dir, "checkpoints");
   const resume = options.resume ? loadCheckpoint(checkpoints, config.device, status) : null;
@@ -102,11 +114,11 @@ export async function train(options: TrainOptions): Promise<string> {
 const finalModel = (state: StateDict): StateDict =>
   new Map([...under("network", part(state, "network")), ...under("labeler", part(state, "labeler"))]);
 
-async function started(options: TrainOptions): Promise<Session> {
+async function started(options: TrainOptions, preparation: PreparationOptions): Promise<Session> {
   const data = dataOf(options);
   if (!options.out) throw badInput("--out is missing: name a directory for the run");
   checkNewRun(resolve(options.out));
-  return { dir: resolve(options.out), ...(await planTraining({ ...options, data })) };
+  return { dir: resolve(options.out), ...(await planTraining({ ...options, data }, preparation)) };
 }
 
 function dataOf({ data }: TrainOptions): string {
@@ -114,16 +126,26 @@ function dataOf({ data }: TrainOptions): string {
   return data;
 }
 
+/** Where a run's preparation keeps its files, and whom it tells. */
+const preparationOf = ({ cache, onStatus, signal }: TrainOptions): PreparationOptions => ({
+  cache: resolve(cache ?? defaultCacheDir()),
+  status: onStatus ?? (() => {}),
+  ...(signal && { signal }),
+});
+
 /**
- * The configuration and the data that a new run would have; nothing is written.
- * @throws PenumbraError "bad-input" where they don't fit each other.
+ * The configuration and the data that a new run would have, after a look at the data; no run is written.
+ * @throws PenumbraError "bad-input" where they don't fit each other, or where the data would make training wrong.
  */
-export async function planTraining(options: TrainOptions): Promise<Omit<Session, "dir">> {
+export async function planTraining(
+  options: TrainOptions,
+  preparation = preparationOf(options),
+): Promise<Omit<Session, "dir">> {
   const dataset = await openDataset(
     resolve(dataOf(options)),
     options.labeled === undefined ? {} : { labeled: options.labeled },
   );
-  const config = resolveConfig({
+  const sources: ConfigSources = {
     classes: dataset.classNames.length,
     ...(options.preset && { preset: options.preset }),
     ...(options.configFile && { file: readConfigFile(options.configFile) }),
@@ -131,7 +153,25 @@ export async function planTraining(options: TrainOptions): Promise<Omit<Session,
     ...(options.method && { method: options.method }),
     ...(options.device && { device: options.device }),
     ...(options.precision && { precision: options.precision }),
+  };
+  // every wrong key is refused before the scans are read; a stride of 1 fits any patch
+  const first = resolveConfig({
+    ...sources,
+    ...(!options.preset && { auto: { inference: { stride: [1, 1, 1] } } }),
   });
+  checkCases(dataset, first);
+  if (options.preset || askedFor(sources, "data.patchSize") !== undefined) checkMemory(first);
+  const fingerprint = await surveyTraining(dataset, first, preparation);
+  const derived = options.preset ? null : deriveSettings(fingerprint, first, sources);
+  const config = derived ? resolveConfig({ ...sources, auto: derived.config }) : first;
+  for (const { key, value, reason } of derived?.settings ?? [])
+    preparation.status(`derived: ${key}=${JSON.stringify(value)} (${reason})`);
+  checkSet(fingerprint, config, { status: preparation.status, onlyWarn: options.skipChecks ?? false });
+  return { config, dataset, derived: derived?.settings ?? [] };
+}
+
+/** What the data must hold for a method. */
+function checkCases(dataset: Dataset, config: Config): void {
   if (config.model.classes !== dataset.classNames.length) {
     throw badInput(
       `${dataset.dir} has ${dataset.classNames.length} classes (${dataset.classNames.join(", ")}) but the config's model.classes is ${config.model.classes}; ` +
@@ -148,7 +188,6 @@ export async function planTraining(options: TrainOptions): Promise<Omit<Session,
       `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
     );
   }
-  return { config, dataset };
 }
 
 async function resumed(dir: string): Promise<Session> {
@@ -161,7 +200,7 @@ async function resumed(dir: string): Promise<Session> {
         `${run.data}: its ${kind} cases are not those ${dir} was trained on (run.json); restore them or train again`,
       );
   }
-  return { dir: resolve(dir), config, dataset };
+  return { dir: resolve(dir), config, dataset, derived: [] };
 }
 
 function readConfigFile(path: string): unknown {

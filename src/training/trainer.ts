@@ -1,6 +1,5 @@
 import { setTimeout as turn } from "node:timers/promises";
-import { type Batch, Loader } from "../data/loader.js";
-import type { PreparedCase } from "../data/prepare.js";
+import { type Batch, Loader, type PatchSource } from "../data/loader.js";
 import type { Precision } from "../engine/precision.js";
 import { generatorState, restoreGeneratorState, seedGenerators } from "../engine/random.js";
 import { keep, scope } from "../engine/scope.js";
@@ -36,8 +35,8 @@ export interface IterationReport extends StepFigures {
 export interface TrainerOptions {
   readonly config: Config;
   readonly precision: Precision;
-  readonly labeled: readonly PreparedCase[];
-  readonly unlabeled: readonly PreparedCase[];
+  readonly labeled: readonly PatchSource[];
+  readonly unlabeled: readonly PatchSource[];
   /** Where checkpoints go. */
   readonly checkpoints: string;
   readonly resume: Checkpoint | null;
