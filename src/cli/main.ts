@@ -6,6 +6,7 @@ import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
 import { inspectCommand } from "./inspect.js";
+import { fingerprintCommand } from "./fingerprint.js";
 import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
 import { trainCommand } from "./train.js";
@@ -25,6 +26,7 @@ export function program(): Command {
     compareCommand(),
     methodsCommand(),
     inspectCommand(),
+    fingerprintCommand(),
     demoCommand(),
     doctorCommand(),
   ]) {

@@ -20,7 +20,7 @@ export const precisionOption = () =>
 /** Where prepared cases are kept between runs. */
 export const cacheOption = () =>
   new Option("--cache <dir>", "where prepared cases are kept for later runs").default(
-    defaultCacheDir(process.env.XDG_CACHE_HOME),
+    defaultCacheDir(),
     "$XDG_CACHE_HOME/penumbra or ~/.cache/penumbra",
   );
 

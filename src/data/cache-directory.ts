@@ -2,8 +2,8 @@ import { homedir } from "node:os";
 import { join } from "node:path";
 
 /**
- * Where prepared cases are kept when nobody says otherwise: ~/.cache/penumbra, or penumbra in the folder that
- * XDG_CACHE_HOME names, which the caller passes on.
+ * Where prepared cases are kept when nobody says otherwise: penumbra in the user's cache folder, which is
+ * XDG_CACHE_HOME where that is set, else ~/.cache.
  */
-export const defaultCacheDir = (xdgCacheHome?: string): string =>
-  join(xdgCacheHome || join(homedir(), ".cache"), "penumbra");
+export const defaultCacheDir = (): string =>
+  join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "penumbra");

@@ -1,5 +1,4 @@
 import type { Fingerprint, SurveyedCase } from "./fingerprint.js";
-import { medianOf } from "./fingerprint.js";
 import { classRefusal } from "./read-case.js";
 
 /** Something about a set that a person should look at. "refuse": training on it would be wrong or fail. */
@@ -109,25 +108,30 @@ function scaleOf({ image }: SurveyedCase): number {
   return percentiles[2] - percentiles[0] || max - min;
 }
 
+/**
+ * Intensities of other units: a case 1,000 times off the median, or a set whose extremes are 1,000 times apart. Harmless
+ * where every case is brought to one scale by itself.
+ */
 function oddIntensities({ cases }: Fingerprint, { scaledPerCase }: CheckOptions): Suspicion[] {
-  const scales = cases.map(scaleOf).filter((scale) => scale > 0);
-  if (scales.length < 3) return [];
-  const typical = medianOf(scales);
-  const off = (one: SurveyedCase) => {
-    const scale = scaleOf(one);
-    return scale > 0 && Math.max(scale / typical, typical / scale) >= INTENSITY_FACTOR;
-  };
-  const odd = cases.filter(off).map(idOf);
-  if (odd.length === 0) return [];
+  const scaled = cases.filter((one) => scaleOf(one) > 0).sort((a, b) => scaleOf(a) - scaleOf(b));
+  if (scaled.length < 2) return [];
+  const [least, most] = [scaled[0]!, scaled.at(-1)!];
+  const spread = scaleOf(most) / scaleOf(least);
+  if (spread < INTENSITY_FACTOR) return [];
+  const typical = scaleOf(scaled[scaled.length >> 1]!);
+  const off = (one: SurveyedCase) =>
+    Math.max(scaleOf(one) / typical, typical / scaleOf(one)) >= INTENSITY_FACTOR;
+  const odd = scaled.filter(off).map(idOf);
+  const what =
+    scaled.length > 2 && odd.length > 0
+      ? `${odd.length} images have intensities ${INTENSITY_FACTOR} times or more off the set's median (${named(odd)})`
+      : `the images' intensities spread ${Math.round(spread)}-fold, from ${idOf(least)} to ${idOf(most)}`;
   const advice = scaledPerCase
-    ? "each case is normalized by its own intensities, so training can go on"
-    : "units were mixed up: repair these images, or use a normalization per case without data.windowHu";
+    ? "a normalization of each case by its own intensities makes them alike"
+    : "with this normalization they would not be alike: repair them, or use data.normalization=z-score without data.windowHu";
+  const severity = scaledPerCase ? "warn" : "refuse";
   return [
-    {
-      severity: scaledPerCase ? "warn" : "refuse",
-      cases: odd,
-      message: `${odd.length} images have intensities ${INTENSITY_FACTOR} times or more off the set's median (${named(odd)}); ${advice}`,
-    },
+    { severity, cases: odd.length > 0 ? odd : [idOf(least), idOf(most)], message: `${what}; ${advice}` },
   ];
 }
 
