@@ -10,7 +10,7 @@ import { type PrepareOptions, prepareCase } from "./prepare.js";
 const FORM = 1;
 
 /** Options in one order and with every default written out, so that equal choices give equal text. */
-const settingsText = (options: PrepareOptions): string =>
+export const settingsText = (options: PrepareOptions): string =>
   JSON.stringify([
     options.classes,
     options.normalization,

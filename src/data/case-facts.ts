@@ -4,11 +4,12 @@ import { join } from "node:path";
 import { PenumbraError } from "../errors.js";
 import { packageVersion } from "../version.js";
 import { percentiles } from "../volume/percentiles.js";
-import type { Triple } from "../volume/volume.js";
+import type { Triple, Volume } from "../volume/volume.js";
 import { contentOf, knownContent } from "./case-cache.js";
 import { putSmallFile, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
 import { meanAndDeviation } from "./normalize.js";
+import { inAxisOrder } from "./prepare.js";
 import { checkFinite, checkSameGrid, type RawCase, readCase } from "./read-case.js";
 
 /** Intensities of some voxels. */
@@ -39,7 +40,7 @@ export interface ImageFacts {
   readonly positiveShare: number;
 }
 
-/** A case as its files are, before any preparation. */
+/** A case as its files are, axes in RAS order, before any preparation. */
 export interface CaseFacts {
   /** Null when it can't be read. */
   readonly image: ImageFacts | null;
@@ -77,7 +78,7 @@ function classesOf(label: Uint8Array): ClassFacts[] {
     .map((value) => ({ value, voxels: counts[value]!, first: first[value]! }));
 }
 
-function imageFacts({ image: { grid, data } }: RawCase): ImageFacts {
+function imageFacts({ grid, data }: Volume): ImageFacts {
   const hash = createHash("sha256").update(grid.shape.join());
   const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
   let positive = 0;
@@ -111,7 +112,7 @@ export async function surveyCase(files: CaseFiles): Promise<CaseFacts> {
   const unreadable = await refusalOf(read);
   if (unreadable !== null || raw === null)
     return { image: null, classes: null, foreground: null, problems: [unreadable ?? "can't be read"] };
-  const { image, label } = raw as RawCase;
+  const { image, label } = inAxisOrder(raw, "RAS");
   const checks = [
     () => checkFinite(image.data, files),
     () => label && checkSameGrid(image.grid, label.grid, files),
@@ -122,7 +123,7 @@ export async function surveyCase(files: CaseFiles): Promise<CaseFacts> {
       ? image.data.filter((_, i) => label.data[i] !== 0)
       : null;
   return {
-    image: imageFacts(raw),
+    image: imageFacts(image),
     classes: label && classesOf(label.data),
     foreground: inside && inside.length > 0 ? intensityOf(inside) : null,
     problems,

@@ -141,9 +141,8 @@ function checkedSpacing(grid: Grid, { spacingMm = null }: PrepareOptions, file: 
   );
 }
 
-/** Image and label as read, in one order of axes, checked; intensities clipped. */
-async function readChecked(files: CaseFiles, options: PrepareOptions) {
-  const raw = await readCase(files);
+/** Image and label in one order of axes, checked; intensities clipped. */
+function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
   const { image, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   checkFinite(image.data, files);
   if (label) {
@@ -163,8 +162,12 @@ async function readChecked(files: CaseFiles, options: PrepareOptions) {
  * isn't on the image's grid (another shape, or more than a voxel apart) or holds a class outside `classes`; no voxel
  * size where `spacingMm` asks for one.
  */
-export async function prepareCase(files: CaseFiles, options: PrepareOptions): Promise<PreparedCase> {
-  const { arrays, grid, storedGrid } = await readChecked(files, options);
+export const prepareCase = async (files: CaseFiles, options: PrepareOptions): Promise<PreparedCase> =>
+  prepareRaw(await readCase(files), files, options);
+
+/** A case that was read, made ready; `files` names it. Otherwise as `prepareCase`. */
+export function prepareRaw(raw: RawCase, files: CaseFiles, options: PrepareOptions): PreparedCase {
+  const { arrays, grid, storedGrid } = checked(raw, files, options);
   const whole = atSpacing(grid, checkedSpacing(grid, options, files.imagePath));
   const { shape } = whole.resampled;
   const all = resampled(arrays, grid, whole, options);
