@@ -17,6 +17,7 @@ const MAY: Record<string, readonly string[]> = {
   metrics: ["volume"],
   report: ["metrics", "volume"],
   training: ["methods", "models", "losses", "nn", "engine", "data", "volume"],
+  recipes: ["training", "methods", "models", "losses", "nn", "engine", "data", "volume"],
   inference: [
     "training",
     "methods",

@@ -1,10 +1,11 @@
 import { Command } from "commander";
-import { cacheOption, status, wholeNumber } from "./options.js";
+import { cacheOption, status, wholeNumber, workersOption } from "./options.js";
 
 interface FingerprintArguments {
   readonly data: string;
   readonly labeled?: number;
   readonly cache: string;
+  readonly workers: number;
   readonly json?: true;
 }
 
@@ -16,23 +17,22 @@ export function fingerprintCommand(): Command {
     .requiredOption("--data <dir>", "data directory")
     .option("--labeled <n>", "count the first n labels only, as train does", wholeNumber(1))
     .addOption(cacheOption())
+    .addOption(workersOption())
     .option("--json", "print everything as JSON instead of a table")
     .action(runFingerprint);
 }
 
-async function runFingerprint({ data, labeled, cache, json }: FingerprintArguments): Promise<void> {
-  const [{ openDataset }, { fingerprintOf }, { suspicionsOf }, { allCores }, { caseProgress }] =
-    await Promise.all([
-      import("../data/dataset.js"),
-      import("../data/fingerprint.js"),
-      import("../data/suspicions.js"),
-      import("../data/prepare-set.js"),
-      import("../training/training-data.js"),
-    ]);
+async function runFingerprint({ data, labeled, cache, workers, json }: FingerprintArguments): Promise<void> {
+  const [{ openDataset }, { fingerprintOf }, { suspicionsOf }, { caseProgress }] = await Promise.all([
+    import("../data/dataset.js"),
+    import("../data/fingerprint.js"),
+    import("../data/suspicions.js"),
+    import("../training/training-data.js"),
+  ]);
   const { toFingerprintTable } = await import("../data/fingerprint-table.js");
   const dataset = await openDataset(data, labeled === undefined ? {} : { labeled });
   const onProgress = caseProgress("looked at", status);
-  const fingerprint = await fingerprintOf(dataset, { cache, workers: allCores(1), onProgress });
+  const fingerprint = await fingerprintOf(dataset, { cache, workers, onProgress });
   const suspicions = suspicionsOf(fingerprint, { scaledPerCase: true, resampled: false });
   process.stdout.write(
     json

@@ -9,6 +9,7 @@ import { fingerprintCommand } from "./fingerprint.js";
 import { inspectCommand } from "./inspect.js";
 import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
+import { prepareCommand } from "./prepare.js";
 import { trainCommand } from "./train.js";
 
 const BUG = 1;
@@ -27,6 +28,7 @@ export function program(): Command {
     methodsCommand(),
     inspectCommand(),
     fingerprintCommand(),
+    prepareCommand(),
     demoCommand(),
     doctorCommand(),
   ]) {

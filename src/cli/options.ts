@@ -1,3 +1,4 @@
+import { availableParallelism } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
 import { defaultCacheDir } from "../data/cache-directory.js";
 
@@ -23,6 +24,12 @@ export const cacheOption = () =>
     defaultCacheDir(),
     "$XDG_CACHE_HOME/penumbra or ~/.cache/penumbra",
   );
+
+/** Cases that are read side by side. */
+export const workersOption = () =>
+  new Option("--workers <n>", "threads, each with a case; 0: one case after another")
+    .argParser(wholeNumber(0))
+    .default(availableParallelism(), "one for each core, as far as memory allows");
 
 /** A line about what is being done; standard output is left to results. */
 export const status = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -112,6 +112,7 @@ export async function surveyCase(files: CaseFiles): Promise<CaseFacts> {
   const unreadable = await refusalOf(read);
   if (unreadable !== null || raw === null)
     return { image: null, classes: null, foreground: null, problems: [unreadable ?? "can't be read"] };
+  const { label: stored } = raw as RawCase;
   const { image, label } = inAxisOrder(raw, "RAS");
   const checks = [
     () => checkFinite(image.data, files),
@@ -124,7 +125,7 @@ export async function surveyCase(files: CaseFiles): Promise<CaseFacts> {
       : null;
   return {
     image: imageFacts(image),
-    classes: label && classesOf(label.data),
+    classes: stored && classesOf(stored.data),
     foreground: inside && inside.length > 0 ? intensityOf(inside) : null,
     problems,
   };

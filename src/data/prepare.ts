@@ -143,12 +143,10 @@ function checkedSpacing(grid: Grid, { spacingMm = null }: PrepareOptions, file: 
 
 /** Image and label in one order of axes, checked; intensities clipped. */
 function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
+  if (raw.label) checkClasses(raw.label.data, options.classes, files); // counts voxels as they are stored
   const { image, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   checkFinite(image.data, files);
-  if (label) {
-    checkSameGrid(image.grid, label.grid, files);
-    checkClasses(label.data, options.classes, files);
-  }
+  if (label) checkSameGrid(image.grid, label.grid, files);
   const positive = positiveRegion(image.data);
   const window = windowOf(image.data, options);
   const clipped = window ? clipTo(image.data, window) : image.data;
