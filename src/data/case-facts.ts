@@ -10,7 +10,7 @@ import { putSmallFile, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
 import { meanAndDeviation } from "./normalize.js";
 import { inAxisOrder } from "./prepare.js";
-import { checkFinite, checkSameGrid, type RawCase, readCase } from "./read-case.js";
+import { areBothPlaced, checkFinite, checkSameGrid, type RawCase, readCase } from "./read-case.js";
 
 /** Intensities of some voxels. */
 export interface IntensityFacts {
@@ -116,7 +116,7 @@ export async function surveyCase(files: CaseFiles): Promise<CaseFacts> {
   const { image, label } = inAxisOrder(raw, "RAS");
   const checks = [
     () => checkFinite(image.data, files),
-    () => label && checkSameGrid(image.grid, label.grid, files),
+    () => label && checkSameGrid(image.grid, label.grid, areBothPlaced(raw as RawCase), files),
   ];
   const problems = (await Promise.all(checks.map(refusalOf))).filter((line) => line !== null);
   const inside =

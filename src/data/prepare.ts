@@ -9,11 +9,18 @@ import {
   resampleImage,
   resampleLabels,
 } from "../volume/resample.js";
-import { type Grid, isPlaced, type Triple } from "../volume/volume.js";
+import type { Grid, Triple } from "../volume/volume.js";
 import type { CaseFiles } from "./dataset.js";
 import { clipTo, type Normalization, normalize, positiveRegion } from "./normalize.js";
 import { atSpacing, type Placement, preparedGrid } from "./placement.js";
-import { checkClasses, checkFinite, checkSameGrid, type RawCase, readCase } from "./read-case.js";
+import {
+  areBothPlaced,
+  checkClasses,
+  checkFinite,
+  checkSameGrid,
+  type RawCase,
+  readCase,
+} from "./read-case.js";
 
 /**
  * What is kept of a case. "none": all of it; "foreground": the box around what is not air, from the image alone;
@@ -103,7 +110,7 @@ function cropBox(image: Float32Array, label: Uint8Array | null, shape: Triple, o
 
 /** Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does. */
 export function inAxisOrder({ image, label }: RawCase, order: AxisOrder): RawCase {
-  const as = label && isPlaced(image.grid) && isPlaced(label.grid) ? label.grid : image.grid;
+  const as = label && areBothPlaced({ image, label }) ? label.grid : image.grid;
   return { image: toAxisOrder(image, order), label: label && toAxisOrder(label, order, as) };
 }
 
@@ -146,7 +153,7 @@ function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
   if (raw.label) checkClasses(raw.label.data, options.classes, files); // counts voxels as they are stored
   const { image, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   checkFinite(image.data, files);
-  if (label) checkSameGrid(image.grid, label.grid, files);
+  if (label) checkSameGrid(image.grid, label.grid, areBothPlaced(raw), files);
   const positive = positiveRegion(image.data);
   const window = windowOf(image.data, options);
   const clipped = window ? clipTo(image.data, window) : image.data;

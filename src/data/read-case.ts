@@ -25,14 +25,21 @@ export async function readCase({ imagePath, labelPath }: CaseFiles): Promise<Raw
   return { image, label: labelPath ? label : null };
 }
 
-/** Bad input: a label of another shape than its image, or more than a voxel away from it. */
-export function checkSameGrid(image: Grid, label: Grid, files: CaseFiles): void {
+/** Whether image and label both say where they lie. */
+export const areBothPlaced = ({ image, label }: RawCase): boolean =>
+  label !== null && isPlaced(image.grid) && isPlaced(label.grid);
+
+/**
+ * Bad input: a label of another shape than its image, or more than a voxel away from it where both files say where they
+ * lie (`placed`).
+ */
+export function checkSameGrid(image: Grid, label: Grid, placed: boolean, files: CaseFiles): void {
   if (image.shape.some((n, axis) => n !== label.shape[axis])) {
     throw badInput(
       `${files.labelPath}: label is [${label.shape.join(", ")}] but its image ${files.imagePath} is [${image.shape.join(", ")}] (D, H, W); they must be on one grid`,
     );
   }
-  if (!isPlaced(image) || !isPlaced(label)) return;
+  if (!placed) return;
   const apart = cornerDistanceMm(image.affine!, label.affine!, image.shape);
   const voxel = Math.max(...(image.spacingMm ?? [1, 1, 1]));
   if (apart > voxel) {
