@@ -4,7 +4,8 @@ import { packageVersion } from "../version.js";
 import { openCaseFile, type StoredCase, writeCaseFile } from "./case-file.js";
 import { contentHash, rememberedHash, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
-import { type PrepareOptions, prepareCase } from "./prepare.js";
+import { type PrepareOptions, prepareRaw } from "./prepare.js";
+import { readCase } from "./read-case.js";
 
 /** Raise it when the same options make other voxels, or the file's form changes. */
 const FORM = 1;
@@ -76,7 +77,7 @@ export async function prepareIntoCache(
   const path = pathOf(await contentOf(files, cache), options, cache);
   const found = openCaseFile(path, files.id);
   if (found) return found;
-  const prepared = await prepareCase(files, options);
+  const prepared = prepareRaw(await readCase(files), files, options);
   mkdirSync(dirname(path), { recursive: true });
   writeCaseFile(path, prepared);
   const written = openCaseFile(path, files.id);

@@ -13,16 +13,25 @@ export interface PrepareSetOptions extends PoolOptions {
   readonly cache: string;
 }
 
-/** Bytes at once for each stored voxel while a case is prepared: file, image, region, copies (measured: about 14). */
-const BYTES_PER_VOXEL = 16;
+/** Bytes at once for each stored voxel while a case is prepared: packed file, image, label, region and their resampled copies. */
+const BYTES_PER_VOXEL = 20;
 /** Share of free memory that preparation may fill. */
 const MEMORY_SHARE = 0.7;
+/** Headers that are read to know how large cases are. */
+const LOOKED_AT = 8;
 
-/** As many threads as there are cores and as fit into free memory; 0 stays 0. */
+/** Voxels of the largest of a few cases, spread over the list; 0 where none says. */
+async function largestOf(cases: readonly CaseFiles[]): Promise<number> {
+  const every = Math.ceil(cases.length / LOOKED_AT);
+  const some = cases.filter((_, i) => i % every === 0);
+  const grids = await Promise.all(some.map(({ imagePath }) => readGrid(imagePath).catch(() => null)));
+  return Math.max(...grids.map((grid) => (grid ? voxelCount(grid.shape) : 0)));
+}
+
+/** As many threads as are asked for, have a case to do, and fit into free memory; 0 stays 0. */
 export async function threadsFor(cases: readonly CaseFiles[], workers: number): Promise<number> {
   if (workers === 0 || cases.length === 0) return 0;
-  const grid = await readGrid(cases[0]!.imagePath).catch(() => null);
-  const bytes = grid ? voxelCount(grid.shape) * BYTES_PER_VOXEL : 0;
+  const bytes = (await largestOf(cases)) * BYTES_PER_VOXEL;
   const fitting = bytes > 0 ? Math.floor((freemem() * MEMORY_SHARE) / bytes) : workers;
   return Math.max(1, Math.min(workers, fitting, cases.length));
 }

@@ -11,7 +11,7 @@ import {
 } from "../volume/resample.js";
 import type { Grid, Triple } from "../volume/volume.js";
 import type { CaseFiles } from "./dataset.js";
-import { clipTo, type Normalization, normalize, positiveRegion } from "./normalize.js";
+import { clipTo_, type Normalization, normalize_, positiveRegion } from "./normalize.js";
 import { atSpacing, type Placement, preparedGrid } from "./placement.js";
 import {
   areBothPlaced,
@@ -55,7 +55,7 @@ export interface PrepareOptions {
   readonly cropAtLeast?: Triple;
 }
 
-/** A case in memory, ready for patches. Arrays are [D, H, W] on shared memory, so worker threads see the same bytes. */
+/** A case in memory, ready for patches. Arrays are [D, H, W]; those of `prepareCase` lie on shared memory, so that worker threads see the same bytes. */
 export interface PreparedCase {
   readonly id: string;
   /** Of the arrays. */
@@ -156,8 +156,8 @@ function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
   if (label) checkSameGrid(image.grid, label.grid, areBothPlaced(raw), files);
   const positive = positiveRegion(image.data);
   const window = windowOf(image.data, options);
-  const clipped = window ? clipTo(image.data, window) : image.data;
-  const arrays: Arrays = { image: clipped, label: label?.data ?? null, positive };
+  if (window) clipTo_(image.data, window); // what was read belongs to nobody else
+  const arrays: Arrays = { image: image.data, label: label?.data ?? null, positive };
   return { arrays, grid: image.grid, storedGrid: raw.image.grid };
 }
 
@@ -167,10 +167,18 @@ function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
  * isn't on the image's grid (another shape, or more than a voxel apart) or holds a class outside `classes`; no voxel
  * size where `spacingMm` asks for one.
  */
-export const prepareCase = async (files: CaseFiles, options: PrepareOptions): Promise<PreparedCase> =>
-  prepareRaw(await readCase(files), files, options);
+export async function prepareCase(files: CaseFiles, options: PrepareOptions): Promise<PreparedCase> {
+  const prepared = prepareRaw(await readCase(files), files, options);
+  const { image, label, region } = prepared;
+  return {
+    ...prepared,
+    image: shareFloats(image),
+    label: label && shareBytes(label),
+    region: region && shareBytes(region),
+  };
+}
 
-/** A case that was read, made ready; `files` names it. Otherwise as `prepareCase`. */
+/** A case that was read, made ready, its image's array being used up; `files` names it. Otherwise as `prepareCase`. */
 export function prepareRaw(raw: RawCase, files: CaseFiles, options: PrepareOptions): PreparedCase {
   const { arrays, grid, storedGrid } = checked(raw, files, options);
   const whole = atSpacing(grid, checkedSpacing(grid, options, files.imagePath));
@@ -179,15 +187,15 @@ export function prepareRaw(raw: RawCase, files: CaseFiles, options: PrepareOptio
   const box = cropBox(all.image, all.label, shape, options);
   const kept = cut(all, shape, box);
   const over = options.normalizeOver === "crop" ? kept : all;
-  const normalized = normalize(over.image, options.normalization, over.positive, files.imagePath);
+  normalize_(over.image, options.normalization, over.positive, files.imagePath);
   const placement = { ...whole, box };
   return {
     id: files.id,
     grid: preparedGrid(placement),
     storedGrid,
-    image: shareFloats(over === kept ? normalized : cropped(normalized, shape, box)),
-    label: kept.label && shareBytes(kept.label),
-    region: options.regionMask === "positive" ? shareBytes(kept.positive) : null,
+    image: over === kept ? kept.image : cropped(all.image, shape, box),
+    label: kept.label,
+    region: options.regionMask === "positive" ? kept.positive : null,
     placement,
   };
 }

@@ -86,7 +86,7 @@ function duplicates({ cases }: Fingerprint): Suspicion[] {
       const both = test.length > 0 && test.length < group.length;
       const ids = group.map(idOf);
       const message = both
-        ? `${named(group.filter(({ role }) => role !== "test").map(idOf))} in training and ${named(test.map(idOf))} in test hold the same image; test scores would be too good: take one out of the set`
+        ? `${named(group.filter(({ role }) => role !== "test").map(idOf))} in training and ${named(test.map(idOf))} in test hold the same image; test scores would be too good: take one out of the set, or train with --skip-checks`
         : `${named(ids)} hold the same image; take all but one out of the set`;
       return { severity: both ? "refuse" : "warn", cases: ids, message };
     });
