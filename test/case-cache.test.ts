@@ -41,6 +41,14 @@ const bytesOf = ({ images, labels, region, ...rest }: Batch) => ({
   ),
 });
 
+function refusalOf(body: () => unknown): unknown {
+  try {
+    return body();
+  } catch (error) {
+    return error;
+  }
+}
+
 describe("a case in a file", () => {
   it("holds the bytes of the prepared case, for any safetensors reader", async () => {
     const stored = await prepareIntoCache(cases[0]!, OPTIONS, cacheAt("bytes"));
@@ -98,6 +106,12 @@ describe("a case in a file", () => {
     expect(readCaseBox(again, ["image"], whole).image!.length).toBe(18 * 20 * 22);
     await rm(again.path);
     expect(() => readCaseBox(again, ["image"], whole)).toThrow(/is gone/);
+    const gone = { labeled: [again], unlabeled: [], labeledPerBatch: 1, unlabeledPerBatch: 0 };
+    const augment = { rotate90: false, flip: false };
+    expect(refusalOf(() => makeBatch({ ...gone, patchSize: [8, 8, 8], augment, seed: 1 }, 0))).toMatchObject({
+      code: "bad-input",
+      message: expect.stringMatching(/^batch: iteration 0, case a: .* is gone/),
+    });
   });
 });
 

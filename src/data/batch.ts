@@ -1,3 +1,4 @@
+import { PenumbraError } from "../errors.js";
 import { type Box, boxShape, cropped } from "../volume/box.js";
 import { mapAxes, type Triple, voxelCount } from "../volume/volume.js";
 import {
@@ -155,9 +156,10 @@ export function makeBatch(options: BatchOptions, iteration: number): Batch {
     try {
       fill(pick, slot);
     } catch (cause) {
-      throw new Error(`batch: iteration ${iteration}, case ${pick.case.id}: ${(cause as Error).message}`, {
-        cause,
-      });
+      const message = `batch: iteration ${iteration}, case ${pick.case.id}: ${(cause as Error).message}`;
+      throw cause instanceof PenumbraError
+        ? new PenumbraError(cause.code, message, { cause })
+        : new Error(message, { cause });
     }
   });
   const caseIds = chosen.map(({ case: { id } }) => id);

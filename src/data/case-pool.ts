@@ -2,6 +2,7 @@ import { Worker } from "node:worker_threads";
 import { PenumbraError } from "../errors.js";
 import { type CaseJob, type CaseResult, doCaseJob } from "./case-job.js";
 import type { CaseAnswer } from "./case-worker.js";
+import { errorOf } from "./thread-failure.js";
 
 export interface PoolOptions {
   /** Threads that work side by side; 0: the calling thread does one job after another. */
@@ -68,8 +69,7 @@ class CaseThread {
       this.#worker.once("message", (answer: CaseAnswer) => {
         this.#reject = null;
         if ("done" in answer) return resolve(answer.done as CaseResult<J>);
-        const { message, code } = answer.failed;
-        reject(code ? new PenumbraError(code, message) : new Error(message));
+        reject(errorOf(answer.failed));
       });
       this.#worker.postMessage(job);
     });

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { type Batch, type BatchOptions, makeBatch } from "./batch.js";
+import { failureOf, type ThreadFailure } from "./thread-failure.js";
 
 /** What a worker is asked: the batch of an iteration. */
 export interface WorkerRequest {
@@ -10,7 +11,7 @@ export interface WorkerRequest {
 /** Its answer. */
 export interface WorkerReply {
   readonly number: number;
-  readonly result: { readonly batch: Batch } | { readonly error: unknown };
+  readonly result: { readonly batch: Batch } | { readonly failed: ThreadFailure };
 }
 
 const options = workerData as BatchOptions;
@@ -20,7 +21,7 @@ function answer({ number, iteration }: WorkerRequest): void {
   try {
     batch = makeBatch(options, iteration);
   } catch (error) {
-    parentPort?.postMessage({ number, result: { error } } satisfies WorkerReply);
+    parentPort?.postMessage({ number, result: { failed: failureOf(error) } } satisfies WorkerReply);
     return;
   }
   const buffers = [batch.images, batch.labels, batch.region].map(({ buffer }) => buffer as ArrayBuffer);

@@ -3,6 +3,7 @@ import { badInput } from "../errors.js";
 import { voxelCount } from "../volume/volume.js";
 import { type Batch, type BatchOptions, makeBatch, type PatchSource } from "./batch.js";
 import type { WorkerReply, WorkerRequest } from "./loader-worker.js";
+import { errorOf } from "./thread-failure.js";
 
 export type { AugmentOptions } from "./augment.js";
 export { type Batch, type BatchOptions, makeBatch, type PatchSource } from "./batch.js";
@@ -125,7 +126,7 @@ export class Loader {
       const request = this.#requests.get(number);
       this.#requests.delete(number);
       if ("batch" in result) request?.resolve(result.batch);
-      else request?.reject(result.error);
+      else request?.reject(errorOf(result.failed));
       if (this.#requests.size === 0) for (const idle of this.#workers) idle.unref();
     });
     worker.on("error", (cause) => this.#fail(new Error(`loader: a worker failed: ${cause}`, { cause })));

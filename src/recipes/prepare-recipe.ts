@@ -3,6 +3,7 @@ import { join, resolve } from "node:path";
 import type { WriteJob } from "../data/case-job.js";
 import { doCaseJobs } from "../data/case-pool.js";
 import { putSmallFile } from "../data/content-hash.js";
+import type { PrepareOptions } from "../data/prepare.js";
 import { threadsFor } from "../data/prepare-set.js";
 import { badInput } from "../errors.js";
 import { prepareOptions, resolveConfig } from "../training/config.js";
@@ -91,6 +92,29 @@ function writeDescription(out: string, set: RawSet): void {
   writeFileSync(join(out, "dataset.json"), `${JSON.stringify(description, null, 2)}\n`);
 }
 
+/** The recipe's settings with what --set changes. */
+function settingsFor({ classNames, config }: RawSet, set: readonly string[] | undefined): PrepareOptions {
+  const auto = { ...config, inference: { stride: [1, 1, 1] as [number, number, number] } }; // fits any patch
+  return prepareOptions(resolveConfig({ classes: classNames.length, auto, ...(set && { set }) }));
+}
+
+function jobsOf(
+  { members, repair, perCase }: RawSet,
+  shared: PrepareOptions,
+  out: string,
+  memory: string,
+): WriteJob[] {
+  return members.map((member) => ({
+    kind: "write",
+    files: member.files,
+    options: perCase?.(shared, member.files.id) ?? shared,
+    repair,
+    imageOut: join(out, placeOf(member, 0)),
+    labelOut: join(out, placeOf(member, 1)),
+    memory,
+  }));
+}
+
 /**
  * Makes a set in the Decathlon's layout from what its owners hand out: out/imagesTr, labelsTr, imagesTs, labelsTs,
  * dataset.json and preparation.json (recipe, settings, notes). Cases are prepared side by side; run again after a stop or
@@ -113,24 +137,8 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
     workers: options.workers,
   });
   for (const note of found.notes) status(note);
-  const config = resolveConfig({
-    classes: found.classNames.length,
-    auto: { ...found.config, inference: { stride: [1, 1, 1] } },
-    ...(options.set && { set: options.set }),
-  });
-  const shared = prepareOptions(config);
-  const jobs = found.members.map((member): WriteJob => {
-    const { files } = member;
-    return {
-      kind: "write",
-      files,
-      options: found.perCase?.(shared, files.id) ?? shared,
-      repair: found.repair,
-      imageOut: join(out, placeOf(member, 0)),
-      labelOut: join(out, placeOf(member, 1)),
-      memory,
-    };
-  });
+  const shared = settingsFor(found, options.set);
+  const jobs = jobsOf(found, shared, out, memory);
   const written = await doCaseJobs(jobs, {
     workers: await threadsFor(
       jobs.map(({ files }) => files),
