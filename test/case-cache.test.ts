@@ -143,6 +143,12 @@ describe("the cache", () => {
     expect(await findPrepared(cases[0]!, OPTIONS, cache)).toEqual(before);
   });
 
+  it("keeps one crop apart from another", async () => {
+    const cache = cacheAt("crops");
+    await prepareIntoCache(cases[0]!, { ...OPTIONS, crop: "foreground" }, cache);
+    expect(await findPrepared(cases[0]!, { ...OPTIONS, crop: "label-box" }, cache)).toBeNull();
+  });
+
   it("written-out defaults are the same settings", async () => {
     const cache = cacheAt("defaults");
     await prepareIntoCache(cases[0]!, OPTIONS, cache);
