@@ -80,6 +80,7 @@ export { type PrepareRecipeOptions, prepareRecipe, RECIPES } from "./recipes/pre
 export { type ReportOptions, type ReportSection, renderReport } from "./report/report.js";
 export { type AutoSetting, autoSettings } from "./training/auto-settings.js";
 export { type Config, describeConfigKeys, type PartialConfig, resolveConfig } from "./training/config.js";
+export type { IterationReport } from "./training/iteration.js";
 export { METHODS, type MethodEntry, type MethodName } from "./training/method-catalog.js";
 export { PRESETS, type PresetName } from "./training/presets.js";
 export { type RunRecord, readRun } from "./training/run-directory.js";
@@ -88,7 +89,7 @@ export { readSafetensors, writeSafetensors } from "./training/safetensors.js";
 export { type Stage, stagesOf } from "./training/stages.js";
 export { trainStep } from "./training/step.js";
 export { type TrainOptions, train } from "./training/train.js";
-export { type IterationReport, runStages, type TrainerOptions } from "./training/trainer.js";
+export { runStages, type TrainerOptions } from "./training/trainer.js";
 export { packageVersion } from "./version.js";
 export { type Inspection, inspect } from "./volume/inspect.js";
 export { axisCodes, toRas } from "./volume/orientation.js";

@@ -12,12 +12,13 @@ const MAY: Record<string, readonly string[]> = {
   models: ["nn", "engine"],
   losses: ["engine"],
   methods: ["models", "losses", "nn", "engine"],
-  volume: [],
+  files: [],
+  volume: ["files"],
   data: ["volume"],
   metrics: ["volume"],
   report: ["metrics", "volume"],
-  training: ["methods", "models", "losses", "nn", "engine", "data", "volume"],
-  recipes: ["training", "methods", "models", "losses", "nn", "engine", "data", "volume"],
+  recipes: ["training", "files", "methods", "models", "losses", "nn", "engine", "data", "volume"],
+  training: ["methods", "models", "losses", "nn", "engine", "data", "volume", "files"],
   inference: [
     "training",
     "methods",
@@ -27,10 +28,11 @@ const MAY: Record<string, readonly string[]> = {
     "engine",
     "data",
     "volume",
+    "files",
     "metrics",
     "report",
   ],
-  compare: ["inference", "training", "data", "metrics", "report"],
+  compare: ["inference", "training", "data", "files", "metrics", "report"],
 };
 /** The rooms that put everything together. */
 const OPEN = new Set(["cli", "demo", "index.ts"]);

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import h5 from "h5wasm/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { lockRun } from "../src/training/run-directory.js";
 import { train } from "../src/training/train.js";
 import { toRas } from "../src/volume/orientation.js";
 import { readGrid, readLabelMap, readVolume } from "../src/volume/read.js";
@@ -131,6 +132,14 @@ it("predicts the literature's h5, whose axes lie the other way round and say no 
   const labels = await readLabelMap(join(out, "te0-again.nii.gz"));
   const evaluated = await readLabelMap(join(runDir, "evaluation-test/labels/te0.nii.gz"));
   expect(labels.data).toEqual(toRas(evaluated).data);
+});
+
+it("is not trained by two processes at a time", async () => {
+  const lock = lockRun(runDir);
+  const { code, stderr } = await penumbra("train", "--resume", runDir);
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^penumbra: [^\n]*run\.lock: in use by process \d+ on [^\n]*\n$/);
+  lock.release();
 });
 
 describe("a run that was stopped", () => {

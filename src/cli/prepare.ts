@@ -82,8 +82,8 @@ async function useRecipe(options: PrepareArguments, signal: AbortSignal): Promis
 }
 
 async function fillCache(options: PrepareArguments, data: string, signal: AbortSignal): Promise<void> {
-  const [{ planTraining }, { prepareTraining }] = await Promise.all([
-    import("../training/train.js"),
+  const [{ planTraining }, { casesFor, prepareTraining }] = await Promise.all([
+    import("../training/run-plan.js"),
     import("../training/training-data.js"),
   ]);
   const { labeled, preset, set = [], cache, workers } = options;
@@ -96,7 +96,11 @@ async function fillCache(options: PrepareArguments, data: string, signal: AbortS
     signal,
     onStatus: status,
   });
-  const prepared = await prepareTraining(plan.config, plan.dataset, { cache, signal, status });
+  const prepared = await prepareTraining(plan.config, casesFor(plan.config, plan.dataset), {
+    cache,
+    signal,
+    status,
+  });
   const count = prepared.labeled.length + prepared.unlabeled.length;
   status(`prepared: ${count} training cases of ${plan.dataset.dir} in ${cache}`);
 }

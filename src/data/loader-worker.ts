@@ -4,28 +4,24 @@ import { failureOf, type ThreadFailure } from "./thread-failure.js";
 
 /** What a worker is asked: the batch of an iteration. */
 export interface WorkerRequest {
-  readonly number: number;
   readonly iteration: number;
 }
 
-/** Its answer. */
-export interface WorkerReply {
-  readonly number: number;
-  readonly result: { readonly batch: Batch } | { readonly failed: ThreadFailure };
-}
+/** Its answer; answers come in the order of the requests. */
+export type WorkerReply = { readonly batch: Batch } | { readonly failed: ThreadFailure };
 
 const options = workerData as BatchOptions;
 
-function answer({ number, iteration }: WorkerRequest): void {
+function answer({ iteration }: WorkerRequest): void {
   let batch: Batch;
   try {
     batch = makeBatch(options, iteration);
   } catch (error) {
-    parentPort?.postMessage({ number, result: { failed: failureOf(error) } } satisfies WorkerReply);
+    parentPort?.postMessage({ failed: failureOf(error) } satisfies WorkerReply);
     return;
   }
   const buffers = [batch.images, batch.labels, batch.region].map(({ buffer }) => buffer as ArrayBuffer);
-  parentPort?.postMessage({ number, result: { batch } } satisfies WorkerReply, buffers);
+  parentPort?.postMessage({ batch } satisfies WorkerReply, buffers);
 }
 
 parentPort?.on("message", answer);

@@ -1,9 +1,11 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
 import { type PreparedCase, prepareCase } from "../data/prepare.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput } from "../errors.js";
+import { hasContent, makeDirectory } from "../files/directory.js";
+import { writeJson, writeText } from "../files/whole-file.js";
 import {
   type CaseScore,
   distanceUnit,
@@ -15,7 +17,7 @@ import {
 import { type ReportSection, renderReport } from "../report/report.js";
 import { pickShown } from "../report/shown.js";
 import { prepareOptions } from "../training/config.js";
-import { hasContent, makeDirectory, type RunRecord } from "../training/run-directory.js";
+import type { RunRecord } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
 import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
@@ -93,8 +95,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const start = performance.now();
   const evaluation = await scoreAll(session);
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
-  writeFileSync(join(out, "scores.csv"), toCsv(evaluation));
-  writeFileSync(join(out, "scores.json"), `${JSON.stringify(evaluation, null, 2)}\n`);
+  writeText(join(out, "scores.csv"), toCsv(evaluation));
+  writeJson(join(out, "scores.json"), evaluation);
 
   const log = readRunLog(options.run);
   const report = renderReport({
@@ -118,7 +120,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
       },
     ],
   });
-  writeFileSync(join(out, "report.html"), report);
+  writeText(join(out, "report.html"), report);
   closeModel(model);
   status(`report: ${join(out, "report.html")}`);
   return evaluation;

@@ -1,7 +1,7 @@
 import { prepareCase } from "../data/prepare.js";
 import { badInput } from "../errors.js";
+import { makeDirectory } from "../files/directory.js";
 import { prepareOptions } from "../training/config.js";
-import { makeDirectory } from "../training/run-directory.js";
 import { openVolume } from "../volume/read.js";
 import type { IntensityType } from "../volume/write.js";
 import { type EngineOptions, openModel, segment } from "./model.js";

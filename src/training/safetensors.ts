@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { badInput } from "../errors.js";
-import { writeWholeFile } from "./whole-file.js";
+import { writeWholeFile } from "../files/whole-file.js";
 
 export type Dtype = "F32" | "F64" | "I64" | "I32" | "U8" | "BOOL";
 export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
@@ -66,18 +66,23 @@ export function readSafetensors(path: string): Safetensors {
 }
 
 /**
- * Writes a .safetensors file, whole or not at all. Wide elements first, so each tensor is aligned.
- * Throws where data don't fill their shape, and the system's error where writing fails.
+ * Writes a .safetensors file, whole or not at all. Throws where data don't fill their shape, and as `writeWholeFile`.
  */
-export function writeSafetensors(
+export const writeSafetensors = (
   path: string,
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Record<string, string> = {},
-): void {
+): void => writeWholeFile(path, encodeSafetensors(tensors, metadata));
+
+/** A .safetensors file's bytes in parts. Wide elements first, so each tensor is aligned; data are not copied. */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, HostTensor>,
+  metadata: Record<string, string>,
+): Uint8Array[] {
   const ordered = [...tensors].sort(([, a], [, b]) => DTYPES.indexOf(a.dtype) - DTYPES.indexOf(b.dtype));
   const header = encodeHeader(ordered, metadata);
   const values = ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  writeWholeFile(path, [header, ...values]);
+  return [header, ...values];
 }
 
 function openForReading(path: string): number {

@@ -1,212 +1,162 @@
-import { readFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import { defaultCacheDir } from "../data/cache-directory.js";
-import { type Dataset, openDataset } from "../data/dataset.js";
-import { checkDevice, resolvePrecision } from "../engine/device.js";
-import { flushDenormals, libtorchFacts, setThreads } from "../engine/libtorch.js";
-import { badInput } from "../errors.js";
+import type { PatchSource } from "../data/loader.js";
+import { PenumbraError } from "../errors.js";
+import type { FileLock } from "../files/file-lock.js";
+import { writeJson } from "../files/whole-file.js";
+import { encoderOf } from "../methods/densecl.js";
 import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
-import type { AutoSetting } from "./auto-settings.js";
-import { loadCheckpoint, writeState } from "./checkpoint.js";
-import { askedFor, type Config, type ConfigSources, resolveConfig } from "./config.js";
+import { type Checkpoint, loadCheckpoint, removeOldCheckpoints, writeState } from "./checkpoint.js";
+import type { Config } from "./config.js";
+import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
+import { readInitialWeights, startFrom } from "./initial-weights.js";
+import type { IterationReport } from "./iteration.js";
 import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
-import { checkNewRun, createRun, readRun } from "./run-directory.js";
-import { RunLog } from "./run-log.js";
-import { type IterationReport, runStages } from "./trainer.js";
-import {
-  checkSet,
-  deriveSettings,
-  type PreparationOptions,
-  prepareTraining,
-  surveyTraining,
-} from "./training-data.js";
-import { writeJson } from "./whole-file.js";
+import { checkpointsOf, copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
+import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-plan.js";
+import { RunRecorder } from "./run-recorder.js";
+import { newNetwork } from "./stages.js";
+import { runStages } from "./trainer.js";
+import { casesFor, preparationOf, prepareTraining } from "./training-data.js";
 
-export interface TrainOptions {
-  /** The data directory; not needed with `resume`. */
-  readonly data?: string;
-  /** A new run directory, or with `resume` the one to go on with. */
-  readonly out?: string;
+export interface TrainOptions extends NewRunOptions {
+  /** A run directory to go on with, in place of `data` and `out`. */
   readonly resume?: string;
-  readonly method?: Config["method"];
-  /** Use the first so many labels only. */
-  readonly labeled?: number;
-  readonly preset?: string;
-  /** A JSON file of config keys. */
-  readonly configFile?: string;
-  /** "stage1.iterations=100" */
-  readonly set?: readonly string[];
-  readonly device?: string;
-  readonly precision?: Config["precision"];
-  /** Folder that keeps prepared cases for this and other runs; left out: ~/.cache/penumbra. */
-  readonly cache?: string;
-  /** Go on where the checks of the data would refuse. */
-  readonly skipChecks?: boolean;
+  /** A finished run of the method's first stages (same seed, settings and data): a new run takes them from it. */
+  readonly beginWith?: string;
   readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
   readonly onIteration?: (report: IterationReport) => void;
 }
 
-interface Session {
-  readonly dir: string;
-  readonly config: Config;
-  readonly dataset: Dataset;
-  /** Settings that follow from the data, with their reasons; empty with a preset and in a resumed run. */
-  readonly derived: readonly AutoSetting[];
+/** A run that is about to be computed: its directory is this process's own. */
+interface Session extends RunPlan {
+  readonly engine: EngineSetup;
+  readonly cases: Cases;
+  readonly lock: FileLock;
+  readonly initial: StateDict;
+  readonly resume: Checkpoint | null;
 }
+
+type Cases = Record<"labeled" | "unlabeled", readonly PatchSource[]>;
 
 /**
  * Trains a run to its end: all stages of its method. Leaves config.json,
  * run.json, log.jsonl, checkpoints/ and model.safetensors in the run directory, and returns that directory.
- * @throws PenumbraError "bad-input" before anything is written, "environment", or "interrupted" after saving.
+ * @throws PenumbraError "bad-input" before anything is written, "environment" (also for a run directory in use, a full
+ *   disk, a directory that goes away), or "interrupted" after saving.
  */
-export async function train(options: TrainOptions): Promise<string> {
-  const status = options.onStatus ?? (() => {});
-  const preparation = preparationOf(options);
-  const session = options.resume ? await resumed(options.resume) : await started(options, preparation);
-  const { dir, dataset } = session;
-  const config = { ...session.config, device: checkDevice(options.device ?? session.config.device) };
-  setThreads(config.threads, availableParallelism());
-  flushDenormals();
-  const precision = resolvePrecision(config.precision, config.device);
-  checkMemory(config);
-  status(
-    `reading ${dataset.labeled.length} labeled and ${dataset.unlabeled.length} unlabeled cases from ${dataset.dir}`,
-  );
-  const { labeled, unlabeled } = await prepareTraining(config, dataset, preparation);
-  if (!options.resume) createRun(dir, { config, dataset, libtorch: libtorchFacts().version, precision });
-  if (session.derived.length > 0) writeJson(join(dir, "derived.json"), session.derived);
+export const train = (options: TrainOptions): Promise<string> =>
+  options.resume === undefined ? begin(options) : goOn(options.resume, options);
 
-  const checkpoints = join(dir, "checkpoints");
-  const resume = options.resume ? loadCheckpoint(checkpoints, config.device, status) : null;
-  status(
-    resume
-      ? `going on in ${resume.position.stage} after ${resume.position.iteration} iterations`
-      : `training into ${dir} (${precision})`,
+async function begin(options: TrainOptions): Promise<string> {
+  const plan = await planNewRun(options);
+  const engine = setUpEngine(plan.config, null);
+  const initial = initialWeights(plan.config);
+  const cases = await readCases(plan, options);
+  const lock = createRun(plan.dir, plan, engine);
+  if (plan.derived.length > 0) writeJson(join(plan.dir, "derived.json"), plan.derived);
+  try {
+    const status = options.onStatus ?? (() => {});
+    status(`training into ${plan.dir} (${engine.precision})`);
+    const resume = options.beginWith ? takenFrom(options.beginWith, plan, status) : null;
+    return await runToEnd({ ...plan, engine, initial, cases, lock, resume }, options);
+  } finally {
+    lock.release();
+  }
+}
+
+/** The end of a run that is this one's beginning, as this one's newest checkpoint. */
+function takenFrom(run: string, { dir, config }: RunPlan, status: (line: string) => void): Checkpoint | null {
+  copyProgress(run, dir);
+  const taken = loadCheckpoint(checkpointsOf(dir), config.device, status);
+  if (taken)
+    status(`${taken.position.stage}, ${taken.position.total} iterations in all, is taken from ${run}`);
+  return taken;
+}
+
+async function goOn(dir: string, options: TrainOptions): Promise<string> {
+  const status = options.onStatus ?? (() => {});
+  const { config: stored, run } = readRun(dir);
+  const lock = lockRun(dir, status);
+  try {
+    const config = { ...stored, device: options.device ?? stored.device };
+    const plan = { dir: resolve(dir), config, dataset: await datasetOf(dir, run), derived: [] };
+    const engine = setUpEngine(config, run);
+    const difference = differenceOf(engine, run, stored.device);
+    if (difference) status(difference);
+    const initial = initialWeights(config);
+    const cases = await readCases(plan, options);
+    const resume = loadCheckpoint(checkpointsOf(dir), config.device, status);
+    // the process before may have been killed between saving this one and that
+    if (resume) removeOldCheckpoints(checkpointsOf(dir), resume.position.total, config.checkpoint.keep);
+    status(
+      resume
+        ? `going on in ${resume.position.stage} after ${resume.position.iteration} iterations`
+        : `no checkpoint yet: training from the start (${engine.precision})`,
+    );
+    return await runToEnd({ ...plan, engine, initial, cases, lock, resume }, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function readCases(
+  { dataset, config }: Pick<RunPlan, "dataset" | "config">,
+  options: TrainOptions,
+): Promise<Cases> {
+  checkMemory(config);
+  const used = casesFor(config, dataset);
+  const { labeled, unlabeled } = used;
+  options.onStatus?.(
+    `reading ${labeled.length} labeled and ${unlabeled.length} unlabeled cases from ${dataset.dir}`,
   );
-  const log = new RunLog(dir, resume?.position.total ?? 0);
+  const cases = await prepareTraining(config, used, preparationOf(options));
+  if (options.signal?.aborted) throw new PenumbraError("interrupted", "stopped before the first iteration");
+  return cases;
+}
+
+/** Those that the configuration names, checked against its network. */
+function initialWeights(config: Config): StateDict {
+  if (config.init === null) return new Map();
+  const weights = readInitialWeights(config.init, config.device);
+  startFrom(newNetwork(config), weights).dispose();
+  return weights;
+}
+
+async function runToEnd(session: Session, { signal, onStatus, onIteration }: TrainOptions): Promise<string> {
+  const { dir, config, engine, initial, cases, lock, resume } = session;
+  const status = onStatus ?? (() => {});
+  const recorder = new RunRecorder({ dir, config, lock, from: resume?.position ?? null, onStatus: status });
   try {
     const state = await runStages({
       config,
-      precision,
-      labeled,
-      unlabeled,
-      checkpoints,
+      precision: engine.precision,
+      ...cases,
+      initial,
       resume,
-      ...(options.signal && { signal: options.signal }),
+      ...(signal && { signal }),
+      onWarning: status,
       onIteration: (report) => {
-        log.append(report);
-        options.onIteration?.(report);
+        recorder.iteration(report);
+        onIteration?.(report);
       },
+      save: (checkpoint) => recorder.save(checkpoint),
     });
-    writeState(join(dir, "model.safetensors"), finalModel(state));
-    for (const tensor of state.values()) tensor.dispose();
+    writeState(join(dir, "model.safetensors"), finalModel(state, config));
+    for (const tensor of [...state.values(), ...initial.values()]) tensor.dispose();
   } finally {
-    log.close();
+    recorder.close();
   }
   return dir;
 }
 
-/** What prediction needs: the network, and the stage-1 student for its trained distribution. */
-const finalModel = (state: StateDict): StateDict =>
-  new Map([...under("network", part(state, "network")), ...under("labeler", part(state, "labeler"))]);
-
-async function started(options: TrainOptions, preparation: PreparationOptions): Promise<Session> {
-  const data = dataOf(options);
-  if (!options.out) throw badInput("--out is missing: name a directory for the run");
-  checkNewRun(resolve(options.out));
-  return { dir: resolve(options.out), ...(await planTraining({ ...options, data }, preparation)) };
-}
-
-function dataOf({ data }: TrainOptions): string {
-  if (!data) throw badInput("--data is missing: name the directory with the scans");
-  return data;
-}
-
-/** Where a run's preparation keeps its files, and whom it tells. */
-const preparationOf = ({ cache, onStatus, signal }: TrainOptions): PreparationOptions => ({
-  cache: resolve(cache ?? defaultCacheDir()),
-  status: onStatus ?? (() => {}),
-  ...(signal && { signal }),
-});
-
-/**
- * The configuration and the data that a new run would have, after a look at the data; no run is written.
- * @throws PenumbraError "bad-input" where they don't fit each other, or where the data would make training wrong.
- */
-export async function planTraining(
-  options: TrainOptions,
-  preparation = preparationOf(options),
-): Promise<Omit<Session, "dir">> {
-  const dataset = await openDataset(
-    resolve(dataOf(options)),
-    options.labeled === undefined ? {} : { labeled: options.labeled },
-  );
-  const sources: ConfigSources = {
-    classes: dataset.classNames.length,
-    ...(options.preset && { preset: options.preset }),
-    ...(options.configFile && { file: readConfigFile(options.configFile) }),
-    ...(options.set && { set: options.set }),
-    ...(options.method && { method: options.method }),
-    ...(options.device && { device: options.device }),
-    ...(options.precision && { precision: options.precision }),
-  };
-  // every wrong key is refused before the scans are read; a stride of 1 fits any patch
-  const first = resolveConfig({
-    ...sources,
-    ...(!options.preset && { auto: { inference: { stride: [1, 1, 1] } } }),
-  });
-  checkCases(dataset, first);
-  if (options.preset || askedFor(sources, "data.patchSize") !== undefined) checkMemory(first);
-  const fingerprint = await surveyTraining(dataset, first, preparation);
-  const derived = options.preset ? null : deriveSettings(fingerprint, first, sources);
-  const config = derived ? resolveConfig({ ...sources, auto: derived.config }) : first;
-  for (const { key, value, reason } of derived?.settings ?? [])
-    preparation.status(`derived: ${key}=${JSON.stringify(value)} (${reason})`);
-  checkSet(fingerprint, config, { status: preparation.status, onlyWarn: options.skipChecks ?? false });
-  return { config, dataset, derived: derived?.settings ?? [] };
-}
-
-/** What the data must hold for a method. */
-function checkCases(dataset: Dataset, config: Config): void {
-  if (config.model.classes !== dataset.classNames.length) {
-    throw badInput(
-      `${dataset.dir} has ${dataset.classNames.length} classes (${dataset.classNames.join(", ")}) but the config's model.classes is ${config.model.classes}; ` +
-        `choose another preset or add --set model.classes=${dataset.classNames.length}`,
-    );
-  }
-  if (dataset.labeled.length === 0) {
-    throw badInput(
-      `${dataset.dir} has no label for any of its ${dataset.unlabeled.length} training cases; label at least one (labelsTr, and "label" in dataset.json)`,
-    );
-  }
-  if (methodEntry(config.method).unlabeled && dataset.unlabeled.length === 0) {
-    throw badInput(
-      `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
-    );
-  }
-}
-
-async function resumed(dir: string): Promise<Session> {
-  const { config, run } = readRun(dir);
-  const dataset = await openDataset(run.data, { labeled: run.labeled.length });
-  for (const kind of ["labeled", "unlabeled"] as const) {
-    const [then, now] = [run[kind].join(), dataset[kind].map(({ id }) => id).join()];
-    if (then !== now)
-      throw badInput(
-        `${run.data}: its ${kind} cases are not those ${dir} was trained on (run.json); restore them or train again`,
-      );
-  }
-  return { dir: resolve(dir), config, dataset, derived: [] };
-}
-
-function readConfigFile(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    throw badInput(`${path} can't be read as JSON: ${cause instanceof Error ? cause.message : cause}`, cause);
-  }
+/** What others need: the network (of a pretraining its encoder), and the stage-1 student for its trained distribution. */
+function finalModel(state: StateDict, { method }: Config): StateDict {
+  const network = part(state, "network");
+  return new Map([
+    ...under("network", methodEntry(method).segments ? network : encoderOf(network)),
+    ...under("labeler", part(state, "labeler")),
+  ]);
 }

@@ -1,4 +1,6 @@
 import { totalmem } from "node:os";
+import { resolve } from "node:path";
+import { defaultCacheDir } from "../data/cache-directory.js";
 import type { StoredCase } from "../data/case-file.js";
 import type { Dataset } from "../data/dataset.js";
 import { type Fingerprint, fingerprintOf } from "../data/fingerprint.js";
@@ -8,6 +10,7 @@ import { badInput } from "../errors.js";
 import { type AutoSettings, autoSettings } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, prepareOptions } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
+import type { NewRunOptions } from "./run-plan.js";
 
 /** Where prepared cases are kept, and how preparation is told of and stopped. */
 export interface PreparationOptions {
@@ -31,15 +34,32 @@ export function caseProgress(what: string, status: (line: string) => void) {
   };
 }
 
-/** The training cases in the cache's files; unlabeled ones only where the method uses them. */
+/** The training cases that the method uses, and as what: without labels, all are unlabeled. */
+export function casesFor({ method }: Config, { labeled, unlabeled }: Dataset) {
+  const entry = methodEntry(method);
+  if (entry.labels) return { labeled, unlabeled: entry.unlabeled ? unlabeled : [] };
+  const bare = labeled.map((files) => ({ ...files, labelPath: null }));
+  return { labeled: [], unlabeled: [...bare, ...unlabeled] };
+}
+
+/** Where a run's preparation keeps its files, and whom it tells. */
+export const preparationOf = ({
+  cache,
+  onStatus,
+  signal,
+}: Pick<NewRunOptions, "cache" | "onStatus" | "signal">): PreparationOptions => ({
+  cache: resolve(cache ?? defaultCacheDir()),
+  status: onStatus ?? (() => {}),
+  ...(signal && { signal }),
+});
+
+/** The cases that a method uses, in the cache's files. */
 export async function prepareTraining(
   config: Config,
-  dataset: Dataset,
+  { labeled, unlabeled }: ReturnType<typeof casesFor>,
   { cache, signal, status }: PreparationOptions,
 ): Promise<{ labeled: StoredCase[]; unlabeled: StoredCase[] }> {
-  const labeled = dataset.labeled;
-  const cases = [...labeled, ...(methodEntry(config.method).unlabeled ? dataset.unlabeled : [])];
-  const prepared = await prepareSet(cases, prepareOptions(config), {
+  const prepared = await prepareSet([...labeled, ...unlabeled], prepareOptions(config), {
     cache,
     workers: allCores(config.data.workers),
     ...(signal && { signal }),

@@ -1,9 +1,9 @@
 import type { DataSet } from "dicom-parser";
 import { badInput } from "../errors.js";
+import { writeWholeFile } from "../files/whole-file.js";
 import { packageVersion } from "../version.js";
 import { type DicomDataset, encodeFile, newUid } from "./dicom-encode.js";
 import type { DicomFrame } from "./dicom-frame.js";
-import { replaceFile } from "./replace-file.js";
 import { segmentCodes } from "./segment-codes.js";
 
 const SEGMENTATION_STORAGE = "1.2.840.10008.5.1.4.1.1.66.4";
@@ -285,5 +285,5 @@ export async function writeSegmentation(
     ...functionalGroups(frames, source.frames, spacingMm),
     ...referencedSeries(source.frames),
   };
-  await replaceFile(path, encodeFile(dataset));
+  writeWholeFile(path, [encodeFile(dataset)]);
 }

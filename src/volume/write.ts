@@ -1,7 +1,7 @@
 import { promisify } from "node:util";
 import { deflate, gzip } from "node:zlib";
 import { badInput } from "../errors.js";
-import { replaceFile } from "./replace-file.js";
+import { writeWholeFile } from "../files/whole-file.js";
 import { type Grid, type LabelMap, type Volume, voxelCount } from "./volume.js";
 import { encodeMetaImageHeader } from "./write-metaimage.js";
 import { encodeNifti } from "./write-nifti.js";
@@ -41,7 +41,7 @@ async function write(path: string, grid: Grid, voxels: WrittenVoxels): Promise<v
   }
   if (voxels.slope !== 1 && !/\.nii(\.gz)?$/i.test(path))
     throw badInput(`${path}: only NIfTI stores a slope; write float32, or a name that ends in .nii.gz`);
-  await replaceFile(path, await encode(path, grid, voxels));
+  writeWholeFile(path, [await encode(path, grid, voxels)]);
 }
 
 /**
