@@ -11,6 +11,7 @@ import { benchLoader } from "./loader.js";
 import { benchLosses } from "./losses.js";
 import { benchMethod } from "./methods.js";
 import { benchMetrics } from "./metrics.js";
+import { benchPrepareScan } from "./prepare-scan.js";
 import { benchPrototypes } from "./prototypes.js";
 import { benchReadScan } from "./read-scan.js";
 import { benchStep } from "./step.js";
@@ -128,9 +129,17 @@ measurement("loader", "how long a trainer waits for its batches", 20)
   .option("--step-seconds <s>", "length of a step", Number, 3)
   .action(async ({ json, ...options }) => print(await benchLoader(options), json));
 
-measurement("data", "reading a CT of each format: seconds and peak memory", 3)
+measurement(
+  "data",
+  "reading, preparing and resampling a CT, patches of stored ones: seconds and peak memory",
+  3,
+)
   .option("--shape <D,H,W>", "volume", triple, [300, 512, 512])
-  .action(({ json, ...options }) => print(benchReadScan(options), json));
+  .addOption(new Option("--part <part>", "what of it").choices(["all", "read", "prepare"]).default("all"))
+  .action(async ({ json, part, ...options }) => {
+    const read = part === "prepare" ? {} : benchReadScan(options);
+    print({ ...read, ...(part === "read" ? {} : await benchPrepareScan(options)) }, json);
+  });
 
 setThreads(0, availableParallelism());
 flushDenormals();

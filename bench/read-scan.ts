@@ -15,7 +15,7 @@ const SPACING_MM: Triple = [1, 0.7, 0.7];
 const CT_STORAGE = "1.2.840.10008.5.1.4.1.1.2";
 
 /** HU of a body in air with noise as a scanner's, which packs as badly. */
-function madeUpCt([depth, height, width]: Triple): Int16Array {
+export function madeUpCt([depth, height, width]: Triple): Int16Array {
   const hu = new Int16Array(depth * height * width);
   let state = 1;
   for (let i = 0; i < hu.length; i++) {
@@ -25,6 +25,11 @@ function madeUpCt([depth, height, width]: Triple): Int16Array {
     hu[i] = (inside ? 40 : -1000) + ((state >>> 24) % 41) - 20;
   }
   return hu;
+}
+
+export function madeUpGrid(shape: Triple): Grid {
+  const affine = [-SPACING_MM[2], 0, 0, 0, 0, -SPACING_MM[1], 0, 0, 0, 0, SPACING_MM[0], 0, 0, 0, 0, 1];
+  return { shape, spacingMm: SPACING_MM, affine };
 }
 
 function putSeries(dir: string, hu: Int16Array, [depth, height, width]: Triple): void {
@@ -60,8 +65,7 @@ function putSeries(dir: string, hu: Int16Array, [depth, height, width]: Triple):
 /** Writes the scan in every format; returns their paths by name. */
 function putScans(dir: string, shape: Triple): Record<string, string> {
   const hu = madeUpCt(shape);
-  const affine = [-SPACING_MM[2], 0, 0, 0, 0, -SPACING_MM[1], 0, 0, 0, 0, SPACING_MM[0], 0, 0, 0, 0, 1];
-  const grid: Grid = { shape, spacingMm: SPACING_MM, affine };
+  const grid = madeUpGrid(shape);
   const voxels: WrittenVoxels = { type: "i16", data: hu, slope: 1 };
   const at = (name: string) => join(dir, name);
   const nifti = encodeNifti(at("scan.nii"), grid, voxels);

@@ -7,9 +7,19 @@ export type { Finding } from "./cli/machine-report.js";
 export { type CompareOptions, compare } from "./compare/compare.js";
 export type { CellResult, Comparison, Difference, MethodSummary } from "./compare/comparison.js";
 export { type Batch, type BatchOptions, makeBatch } from "./data/batch.js";
+export type { StoredCase } from "./data/case-file.js";
 export { type CaseFiles, type Dataset, openDataset } from "./data/dataset.js";
+export { type Fingerprint, fingerprintOf } from "./data/fingerprint.js";
 export { Loader } from "./data/loader.js";
-export { type PreparedCase, type PrepareOptions, prepareCase, prepareCases } from "./data/prepare.js";
+export {
+  type Crop,
+  type PreparedCase,
+  type PrepareOptions,
+  prepareCase,
+  prepareCases,
+} from "./data/prepare.js";
+export { type PrepareSetOptions, prepareSet } from "./data/prepare-set.js";
+export { type CheckOptions, type Suspicion, suspicionsOf } from "./data/suspicions.js";
 export { noGrad } from "./engine/autograd.js";
 export { checkDevice, resolvePrecision } from "./engine/device.js";
 export { libtorchFacts, memoryFigures, setThreads } from "./engine/libtorch.js";
@@ -66,7 +76,9 @@ export { drawNoise, type LogitDistribution, sampleLogits } from "./models/stocha
 export { VNet } from "./models/vnet.js";
 export { Module, type StateDict } from "./nn/module.js";
 export { Sgd, type SgdOptions } from "./nn/optimizer.js";
+export { type PrepareRecipeOptions, prepareRecipe, RECIPES } from "./recipes/prepare-recipe.js";
 export { type ReportOptions, type ReportSection, renderReport } from "./report/report.js";
+export { type AutoSetting, autoSettings } from "./training/auto-settings.js";
 export { type Config, describeConfigKeys, type PartialConfig, resolveConfig } from "./training/config.js";
 export type { IterationReport } from "./training/iteration.js";
 export { METHODS, type MethodEntry, type MethodName } from "./training/method-catalog.js";
@@ -83,5 +95,11 @@ export { type Inspection, inspect } from "./volume/inspect.js";
 export { axisCodes, toRas } from "./volume/orientation.js";
 export { readGrid, readLabelMap, readVolume } from "./volume/read.js";
 export { readH5Case } from "./volume/read-h5.js";
+export {
+  type ImageInterpolation,
+  type LabelInterpolation,
+  resampleLabelMap,
+  resampleVolume,
+} from "./volume/resample.js";
 export { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume/volume.js";
 export { type IntensityType, writeLabelMap, writeVolume } from "./volume/write.js";

@@ -17,6 +17,7 @@ const MAY: Record<string, readonly string[]> = {
   data: ["volume"],
   metrics: ["volume"],
   report: ["metrics", "volume"],
+  recipes: ["training", "files", "methods", "models", "losses", "nn", "engine", "data", "volume"],
   training: ["methods", "models", "losses", "nn", "engine", "data", "volume", "files"],
   inference: [
     "training",

@@ -147,7 +147,14 @@ describe("a run that was stopped", () => {
     const stopped = join(dir, "stopped");
     const controller = new AbortController();
     const onIteration = ({ total }: { total: number }) => total === 4 && controller.abort();
-    const stopping = train({ data, out: stopped, set: TINY, signal: controller.signal, onIteration });
+    const stopping = train({
+      data,
+      out: stopped,
+      set: TINY,
+      cache: join(dir, "cache"),
+      signal: controller.signal,
+      onIteration,
+    });
     await expect(stopping).rejects.toMatchObject({ code: "interrupted" });
 
     const early = await penumbra("evaluate", "--run", stopped, "--data", data);

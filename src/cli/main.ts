@@ -5,9 +5,11 @@ import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
+import { fingerprintCommand } from "./fingerprint.js";
 import { inspectCommand } from "./inspect.js";
 import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
+import { prepareCommand } from "./prepare.js";
 import { trainCommand } from "./train.js";
 
 const BUG = 1;
@@ -25,6 +27,8 @@ export function program(): Command {
     compareCommand(),
     methodsCommand(),
     inspectCommand(),
+    fingerprintCommand(),
+    prepareCommand(),
     demoCommand(),
     doctorCommand(),
   ]) {

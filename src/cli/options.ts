@@ -1,4 +1,6 @@
+import { availableParallelism } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
+import { defaultCacheDir } from "../data/cache-directory.js";
 
 /** "3" -> 3; refuses what is no whole number of at least `least`. */
 export function wholeNumber(least: number): (text: string) => number {
@@ -15,6 +17,19 @@ export const collected = (value: string, before: readonly string[] = []): string
 export const deviceOption = () => new Option("--device <device>", "cpu, cuda, cuda:N or mps");
 export const precisionOption = () =>
   new Option("--precision <precision>", "arithmetic of the network").choices(["auto", "fp32", "bf16"]);
+
+/** Where prepared cases are kept between runs. */
+export const cacheOption = () =>
+  new Option("--cache <dir>", "where prepared cases are kept for later runs").default(
+    defaultCacheDir(),
+    "$XDG_CACHE_HOME/penumbra or ~/.cache/penumbra",
+  );
+
+/** Cases that are read side by side. */
+export const workersOption = () =>
+  new Option("--workers <n>", "threads, each with a case; 0: one case after another")
+    .argParser(wholeNumber(0))
+    .default(availableParallelism(), "one for each core, as far as memory allows");
 
 /** A line about what is being done; standard output is left to results. */
 export const status = (line: string): void => void process.stderr.write(`${line}\n`);

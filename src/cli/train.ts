@@ -1,7 +1,7 @@
 import { Command, Option } from "commander";
 import { METHOD_NAMES } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
-import { collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
+import { cacheOption, collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
 import { progressOf, stopOnSignal } from "./training-progress.js";
 
 interface TrainArguments
@@ -10,6 +10,8 @@ interface TrainArguments
   readonly config?: string;
   readonly device?: string;
   readonly precision?: TrainOptions["precision"];
+  readonly cache: string;
+  readonly skipChecks?: true;
   readonly listKeys?: true;
 }
 
@@ -29,6 +31,8 @@ export function trainCommand(): Command {
     .option("--set <key=value>", "one configuration key; may be given again", collected)
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(cacheOption())
+    .option("--skip-checks", "train although the checks of the data would refuse")
     .addOption(new Option("--resume <run>", "go on with a stopped run").conflicts(GIVEN_BY_THE_RUN))
     .option("--list-keys", "list presets and configuration keys, and stop")
     .action(runTrain);

@@ -2,6 +2,7 @@ import type { Worker } from "node:worker_threads";
 import { PenumbraError } from "../errors.js";
 import type { Batch } from "./batch.js";
 import type { WorkerReply, WorkerRequest } from "./loader-worker.js";
+import { errorOf } from "./thread-failure.js";
 
 interface Request {
   readonly iteration: number;
@@ -74,7 +75,7 @@ export class BatchThread {
     const request = this.#requests.shift();
     if (this.#requests.length === 0) worker.unref(); // an idle thread doesn't keep the process alive
     if ("batch" in reply) request?.resolve(reply.batch);
-    else request?.reject(reply.error);
+    else request?.reject(errorOf(reply.failed));
   }
 
   #died(cause: unknown): void {

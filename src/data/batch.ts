@@ -1,4 +1,6 @@
-import { type Triple, voxelCount } from "../volume/volume.js";
+import { PenumbraError } from "../errors.js";
+import { type Box, boxShape, cropped } from "../volume/box.js";
+import { mapAxes, type Triple, voxelCount } from "../volume/volume.js";
 import {
   type AugmentOptions,
   orient,
@@ -7,6 +9,7 @@ import {
   type View,
   viewOf,
 } from "./augment.js";
+import { type ArrayName, readCaseBox, type StoredCase } from "./case-file.js";
 import type { PreparedCase } from "./prepare.js";
 import { seeded } from "./random.js";
 import { caseAt, type Stream } from "./sampler.js";
@@ -28,10 +31,13 @@ export interface Batch {
   readonly patchSize: Triple;
 }
 
+/** A case to take patches from: in a file, of which only patches are read, or whole in memory. */
+export type PatchSource = StoredCase | PreparedCase;
+
 /** What a batch follows from, besides its iteration. */
 export interface BatchOptions {
-  readonly labeled: readonly PreparedCase[];
-  readonly unlabeled: readonly PreparedCase[];
+  readonly labeled: readonly PatchSource[];
+  readonly unlabeled: readonly PatchSource[];
   readonly patchSize: Triple;
   readonly labeledPerBatch: number;
   readonly unlabeledPerBatch: number;
@@ -42,42 +48,72 @@ export interface BatchOptions {
 /** Apart from the streams' numbers, so that crops and case orders never share a seed. */
 const CROP = 3;
 
-/** Where a patch lies in a view: volume voxel = patch voxel + origin; only `from`..`to` of the patch is inside. */
+/** What part of a patch lies inside a view of a volume: patch voxel = view voxel - origin. */
 interface Crop {
   readonly view: View;
   readonly origin: Triple;
   readonly patch: Triple;
 }
 
-/** Copies the inside part of a crop to `out` at `start` ([D, H, W] of the patch); padding is left as it is. */
-function copyCrop<T extends Float32Array | Uint8Array>(
+/** First patch voxel inside the view, and the one after the last, along an axis. */
+const from = ({ origin }: Crop, axis: 0 | 1 | 2): number => Math.max(0, -origin[axis]);
+const to = ({ view, origin, patch }: Crop, axis: 0 | 1 | 2): number =>
+  Math.min(patch[axis], view.shape[axis] - origin[axis]);
+
+/** The crop's inside as a box of the [D, H, W] array that the view shows. */
+function boxOf(crop: Crop, [, height, width]: Triple): Box {
+  const { view, origin } = crop;
+  const place = (corner: (axis: 0 | 1 | 2) => number): Triple => {
+    const at = mapAxes((axis) => corner(axis) * view.strides[axis]).reduce((a, b) => a + b, view.offset);
+    return [Math.floor(at / (height * width)), Math.floor(at / width) % height, at % width];
+  };
+  const first = place((axis) => from(crop, axis) + origin[axis]);
+  const last = place((axis) => to(crop, axis) - 1 + origin[axis]);
+  return {
+    start: mapAxes((axis) => Math.min(first[axis], last[axis])),
+    end: mapAxes((axis) => Math.max(first[axis], last[axis]) + 1),
+  };
+}
+
+/** Writes the view of a box's voxels into `out`, a patch from `start` on, behind `before` voxels of padding; null is all 1. */
+function paste<T extends Float32Array | Uint8Array>(
   source: T | null,
-  crop: Crop,
+  { shape, offset, strides: [sd, sh, sw] }: View,
+  before: Triple,
+  patch: Triple,
   out: T,
   start: number,
 ): void {
-  const { view, origin, patch } = crop;
-  const from = (axis: 0 | 1 | 2) => Math.max(0, -origin[axis]);
-  const to = (axis: 0 | 1 | 2) => Math.min(patch[axis], view.shape[axis] - origin[axis]);
-  const [sd, sh, sw] = view.strides;
-  for (let d = from(0); d < to(0); d++) {
-    for (let h = from(1); h < to(1); h++) {
-      const row = start + (d * patch[1] + h) * patch[2];
-      let at = view.offset + (d + origin[0]) * sd + (h + origin[1]) * sh + (from(2) + origin[2]) * sw;
-      if (!source) out.fill(1, row + from(2), row + to(2));
-      else if (sw === 1) out.set(source.subarray(at, at + to(2) - from(2)) as never, row + from(2));
-      else for (let w = from(2); w < to(2); w++, at += sw) out[row + w] = source[at]!;
+  for (let d = 0; d < shape[0]; d++) {
+    for (let h = 0; h < shape[1]; h++) {
+      const row = start + ((d + before[0]) * patch[1] + h + before[1]) * patch[2] + before[2];
+      let at = offset + d * sd + h * sh;
+      if (!source) out.fill(1, row, row + shape[2]);
+      else if (sw === 1) out.set(source.subarray(at, at + shape[2]) as never, row);
+      else for (let w = 0; w < shape[2]; w++, at += sw) out[row + w] = source[at]!;
     }
   }
 }
 
+/** The voxels of a box out of a case's arrays. */
+function boxesOf(source: PatchSource, names: readonly ArrayName[], box: Box) {
+  if ("path" in source) return readCaseBox(source, names, box);
+  const { shape } = source.grid;
+  return Object.fromEntries(
+    names.map((name) => {
+      const data = source[name];
+      return [name, data && cropped<Float32Array | Uint8Array>(data, shape, box)];
+    }),
+  );
+}
+
 interface Pick {
-  readonly case: PreparedCase;
+  readonly case: PatchSource;
   readonly stream: Stream;
 }
 
 function picks(options: BatchOptions, iteration: number): Pick[] {
-  const from = (stream: Stream, cases: readonly PreparedCase[], perBatch: number): Pick[] =>
+  const from = (stream: Stream, cases: readonly PatchSource[], perBatch: number): Pick[] =>
     Array.from({ length: perBatch }, (_, slot) => ({
       case: cases[caseAt(options.seed, stream, cases.length, perBatch, iteration, slot)]!,
       stream,
@@ -104,21 +140,30 @@ export function makeBatch(options: BatchOptions, iteration: number): Batch {
   const images = new Float32Array(chosen.length * voxels);
   const labels = new Uint8Array(labeledPerBatch * voxels);
   const region = new Uint8Array(chosen.length * voxels);
-  const fill = ({ case: prepared, stream }: Pick, slot: number) => {
+  const fill = ({ case: source, stream }: Pick, slot: number) => {
     const random = seeded(seed, CROP, iteration, slot);
-    const view = orient(viewOf(prepared.grid.shape), randomOrientation(augment, random));
+    const orientation = randomOrientation(augment, random);
+    const view = orient(viewOf(source.grid.shape), orientation);
     const crop = { view, origin: randomCropOrigin(view.shape, patchSize, random), patch: patchSize };
-    copyCrop(prepared.image, crop, images, slot * voxels);
-    copyCrop(prepared.region, crop, region, slot * voxels);
-    if (stream === "labeled") copyCrop(prepared.label, crop, labels, slot * voxels);
+    const box = boxOf(crop, source.grid.shape);
+    const names: ArrayName[] = stream === "labeled" ? ["image", "region", "label"] : ["image", "region"];
+    const found = boxesOf(source, names, box);
+    const seen = orient(viewOf(boxShape(box)), orientation);
+    const before = mapAxes((axis) => from(crop, axis));
+    const put = (name: ArrayName, out: Float32Array | Uint8Array) =>
+      paste(found[name] ?? null, seen, before, patchSize, out, slot * voxels);
+    put("image", images);
+    put("region", region);
+    if (stream === "labeled") put("label", labels);
   };
   chosen.forEach((pick, slot) => {
     try {
       fill(pick, slot);
     } catch (cause) {
-      throw new Error(`batch: iteration ${iteration}, case ${pick.case.id}: ${(cause as Error).message}`, {
-        cause,
-      });
+      const message = `batch: iteration ${iteration}, case ${pick.case.id}: ${(cause as Error).message}`;
+      throw cause instanceof PenumbraError
+        ? new PenumbraError(cause.code, message, { cause })
+        : new Error(message, { cause });
     }
   });
   const caseIds = chosen.map(({ case: { id } }) => id);

@@ -23,6 +23,8 @@ export interface ListedCase {
 export interface DatasetJson {
   readonly classNames: readonly string[];
   readonly fileEnding: string;
+  /** The first channel's name, such as "CT". */
+  readonly modality: string | null;
   readonly training: readonly ListedCase[] | null;
   readonly test: readonly ListedCase[] | null;
 }
@@ -71,9 +73,12 @@ export function parseDatasetJson(text: string, file: string): DatasetJson {
       `${file}: ${issue?.path.join(".") || "the whole"}: ${issue?.message}; expected the Decathlon's or nnU-Net's layout`,
     );
   }
-  checkOneChannel(data.channel_names ?? data.modality, file);
+  const channels = data.channel_names ?? data.modality;
+  checkOneChannel(channels, file);
+  const [modality] = Object.values(channels ?? {});
   return {
     classNames: classNamesOf(data.labels, file),
+    modality: typeof modality === "string" ? modality : null,
     fileEnding: data.file_ending ?? ".nii.gz",
     training: data.training?.map(toListed) ?? null,
     test: data.test?.map(toListed) ?? null,

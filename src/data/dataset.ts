@@ -18,6 +18,8 @@ export interface Cases {
   readonly layout: Layout;
   /** Background first. */
   readonly classNames: readonly string[];
+  /** What the images are, as the layout says it, such as "CT" or "MRI"; null where it does not. */
+  readonly modality: string | null;
   readonly training: readonly CaseFiles[];
   readonly test: readonly CaseFiles[];
 }
@@ -27,6 +29,7 @@ export interface Dataset {
   readonly dir: string;
   readonly layout: Layout;
   readonly classNames: readonly string[];
+  readonly modality: string | null;
   readonly labeled: readonly CaseFiles[];
   readonly unlabeled: readonly CaseFiles[];
   readonly test: readonly CaseFiles[];
@@ -80,6 +83,6 @@ export async function openDataset(dir: string, options: { labeled?: number } = {
   const unlabeled = cases.training
     .filter((files) => !labeled.includes(files))
     .map((files) => ({ ...files, labelPath: null }));
-  const { layout, classNames, test } = cases;
-  return { dir: root, layout, classNames, labeled, unlabeled, test };
+  const { layout, classNames, modality, test } = cases;
+  return { dir: root, layout, classNames, modality, labeled, unlabeled, test };
 }

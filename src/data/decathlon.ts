@@ -105,5 +105,6 @@ export async function readDecathlon(dir: string): Promise<Cases> {
   checkDistinct([...training, ...test]);
   if (training.length === 0)
     throw badInput(`${file}: no training image listed or in ${join(dir, "imagesTr")}`);
-  return { layout: "decathlon", classNames: json.classNames, training, test };
+  const { classNames, modality } = json;
+  return { layout: "decathlon", classNames, modality, training, test };
 }

@@ -1,5 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { type Batch, type BatchOptions, makeBatch } from "./batch.js";
+import { failureOf, type ThreadFailure } from "./thread-failure.js";
 
 /** What a worker is asked: the batch of an iteration. */
 export interface WorkerRequest {
@@ -7,7 +8,7 @@ export interface WorkerRequest {
 }
 
 /** Its answer; answers come in the order of the requests. */
-export type WorkerReply = { readonly batch: Batch } | { readonly error: unknown };
+export type WorkerReply = { readonly batch: Batch } | { readonly failed: ThreadFailure };
 
 const options = workerData as BatchOptions;
 
@@ -16,7 +17,7 @@ function answer({ iteration }: WorkerRequest): void {
   try {
     batch = makeBatch(options, iteration);
   } catch (error) {
-    parentPort?.postMessage({ error } satisfies WorkerReply);
+    parentPort?.postMessage({ failed: failureOf(error) } satisfies WorkerReply);
     return;
   }
   const buffers = [batch.images, batch.labels, batch.region].map(({ buffer }) => buffer as ArrayBuffer);

@@ -1,12 +1,11 @@
 import { Worker } from "node:worker_threads";
 import { badInput } from "../errors.js";
 import { voxelCount } from "../volume/volume.js";
-import { type Batch, type BatchOptions, caseIdsOf, makeBatch } from "./batch.js";
+import { type Batch, type BatchOptions, caseIdsOf, makeBatch, type PatchSource } from "./batch.js";
 import { BatchThread } from "./batch-thread.js";
-import type { PreparedCase } from "./prepare.js";
 
 export type { AugmentOptions } from "./augment.js";
-export { type Batch, type BatchOptions, makeBatch } from "./batch.js";
+export { type Batch, type BatchOptions, makeBatch, type PatchSource } from "./batch.js";
 
 const closedError = () => new Error("loader: closed");
 
@@ -19,14 +18,19 @@ export interface LoaderOptions extends BatchOptions {
   readonly onWarning?: (line: string) => void;
 }
 
-function checkStream(name: string, cases: readonly PreparedCase[], perBatch: number): void {
+function checkStream(name: string, cases: readonly PatchSource[], perBatch: number): void {
   if (!Number.isInteger(perBatch) || perBatch < 0)
     throw badInput(`loader: ${perBatch} ${name} patches a batch; expected 0 or more`);
   if (perBatch > 0 && cases.length === 0)
     throw badInput(`loader: ${perBatch} ${name} patches a batch but no ${name} case`);
 }
 
-function checkCase({ id, grid, image, label, region }: PreparedCase): void {
+const hasLabel = (source: PatchSource): boolean =>
+  "path" in source ? source.offsets.label !== null : source.label !== null;
+
+function checkCase(source: PatchSource): void {
+  if ("path" in source) return; // checked when it was opened
+  const { id, grid, image, label, region } = source;
   const voxels = voxelCount(grid.shape);
   const off = [image, label, region].find((data) => data !== null && data.length !== voxels);
   if (off)
@@ -39,7 +43,7 @@ function check(options: LoaderOptions): void {
   if (options.labeledPerBatch + options.unlabeledPerBatch === 0)
     throw badInput("loader: a batch of no patches; expected 1 or more");
   [...options.labeled, ...options.unlabeled].forEach(checkCase);
-  const bare = options.labeled.find(({ label }) => label === null);
+  const bare = options.labeled.find((source) => !hasLabel(source));
   if (bare) throw badInput(`loader: case ${bare.id} is listed as labeled but has no label`);
   if (!options.patchSize.every((n) => Number.isInteger(n) && n > 0)) {
     throw badInput(`loader: patch size [${options.patchSize.join(", ")}]; expected whole numbers over 0`);

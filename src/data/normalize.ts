@@ -3,9 +3,10 @@ import { badInput } from "../errors.js";
 /** "z-score": by mean and standard deviation of the whole volume; "z-score-foreground": of the voxels over 0. */
 export type Normalization = "z-score" | "z-score-foreground" | "none";
 
-/** Intensities limited to [low, high]. */
-export const clipTo = (values: Float32Array, [low, high]: readonly [number, number]): Float32Array =>
-  values.map((value) => Math.min(high, Math.max(low, value)));
+/** Limits intensities to [low, high], in place. */
+export function clipTo_(values: Float32Array, [low, high]: readonly [number, number]): void {
+  for (let i = 0; i < values.length; i++) values[i] = Math.min(high, Math.max(low, values[i]!));
+}
 
 /** 1 where the intensity is over 0. */
 export function positiveRegion(values: Float32Array): Uint8Array {
@@ -31,27 +32,27 @@ export function meanAndDeviation(
 }
 
 /**
- * (value - mean) / deviation for every voxel, new array; "none" gives the values as they are. `foreground` says
+ * Every voxel becomes (value - mean) / deviation, in place; "none" leaves the values as they are. `foreground` says
  * which voxels count for "z-score-foreground". Bad input, naming `file`: all counted voxels alike, or none.
  */
-export function normalize(
+export function normalize_(
   values: Float32Array,
   normalization: Normalization,
   foreground: Uint8Array,
   file: string,
-): Float32Array {
+): void {
   const first = values[0]!;
   if (values.every((value) => value === first)) {
     throw badInput(
       `${file}: every voxel is ${first}; an image that is constant (after clipping) shows nothing to segment`,
     );
   }
-  if (normalization === "none") return values;
+  if (normalization === "none") return;
   const { mean, deviation } = meanAndDeviation(values, normalization === "z-score" ? null : foreground);
   if (!(deviation > 0)) {
     throw badInput(
       `${file}: no two voxels over 0 differ, so z-score-foreground has no scale; use normalization "z-score"`,
     );
   }
-  return values.map((value) => (value - mean) / deviation);
+  for (let i = 0; i < values.length; i++) values[i] = (values[i]! - mean) / deviation;
 }

@@ -108,3 +108,83 @@ describe("prepareCase", () => {
     expect(told).toEqual(["1/2 x", "2/2 y"]);
   });
 });
+
+/** 12 x 16 x 20 voxels of 2 x 1 x 1 mm: air with a little noise, a body, and in it an organ (label 1). */
+function body() {
+  const shape: Triple = [12, 16, 20];
+  const image = new Float32Array(12 * 16 * 20);
+  const label = new Uint8Array(image.length);
+  for (let i = 0; i < image.length; i++) {
+    const [z, y, x] = [Math.floor(i / 320), Math.floor(i / 20) % 16, i % 20];
+    const inBody = z >= 2 && z < 11 && y >= 3 && y < 13 && x >= 4 && x < 17;
+    label[i] = z >= 5 && z < 8 && y >= 6 && y < 9 && x >= 8 && x < 12 ? 1 : 0;
+    image[i] = label[i] ? 90 : inBody ? 40 + ((i * 7) % 5) : -1000 + ((i * 13) % 20);
+  }
+  const grid: Grid = {
+    shape,
+    spacingMm: [2, 1, 1],
+    affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1],
+  };
+  return { image: [...image], label: [...label], grid };
+}
+
+describe("prepareCase, resampled and cut", () => {
+  const put_ = async (hasLabel: boolean) => {
+    const { image, label, grid: own } = body();
+    return put(image, hasLabel ? label : null, own, own);
+  };
+
+  it("resamples image, label and region to a spacing", async () => {
+    const files = await put_(true);
+    const prepared = await prepareCase(files, { ...OPTIONS, spacingMm: [1, 1, 2] });
+    expect(prepared.grid).toMatchObject({ shape: [24, 16, 10], spacingMm: [1, 1, 2] });
+    const size = 24 * 16 * 10;
+    expect([prepared.image.length, prepared.label!.length, prepared.region!.length]).toEqual([
+      size,
+      size,
+      size,
+    ]);
+    const organ = prepared.label!.reduce((sum, value) => sum + value, 0);
+    expect(organ).toBe(3 * 3 * 4); // as many mm³ / 2 as before: 36 voxels of 2 mm³ each way
+    const cubic = await prepareCase(files, { ...OPTIONS, spacingMm: [1, 1, 2], imageInterpolation: "cubic" });
+    expect(cubic.image).not.toEqual(prepared.image);
+  });
+
+  it("keeps the body only, from the image alone, and enlarges it to a patch where there is room", async () => {
+    const { grid, placement } = await prepareCase(await put_(false), { ...OPTIONS, crop: "foreground" });
+    expect(placement!.box).toEqual({ start: [2, 3, 4], end: [11, 13, 17] });
+    expect(grid.shape).toEqual([9, 10, 13]);
+    expect(grid.affine!.filter((_, i) => i % 4 === 3)).toEqual([4, 3, 4, 1]);
+    const more = {
+      ...OPTIONS,
+      crop: "foreground",
+      cropMargin: [0, 1, 2],
+      cropAtLeast: [16, 16, 16],
+    } as const;
+    const { placement: wide } = await prepareCase(await put_(false), more);
+    expect(wide!.box).toEqual({ start: [0, 0, 2], end: [12, 16, 19] });
+  });
+
+  it("cuts to the label's box where there is a label, and keeps all of a case without one", async () => {
+    const options = { ...OPTIONS, crop: "label-box", cropMargin: [1, 1, 1] } as const;
+    const { placement, label } = await prepareCase(await put_(true), options);
+    expect(placement!.box).toEqual({ start: [4, 5, 7], end: [9, 10, 13] });
+    expect(label!.reduce((sum, value) => sum + value, 0)).toBe(36);
+    expect((await prepareCase(await put_(false), options)).grid.shape).toEqual([12, 16, 20]);
+  });
+
+  it("takes mean and deviation over the volume or over what is left", async () => {
+    const files = await put_(true);
+    const options = { ...OPTIONS, normalization: "z-score", crop: "label-box" } as const;
+    const mean = (values: Float32Array) => values.reduce((sum, value) => sum + value, 0) / values.length;
+    const wide = { ...options, cropMargin: [1, 1, 1] } as const;
+    expect(mean((await prepareCase(files, { ...wide, normalizeOver: "crop" })).image)).toBeCloseTo(0, 5);
+    expect(mean((await prepareCase(files, wide)).image)).toBeGreaterThan(0.5);
+  });
+
+  it("clips to percentiles of the volume", async () => {
+    const { image } = await prepareCase(await put_(false), { ...OPTIONS, windowPercentiles: [50, 99] });
+    expect(Math.max(...image)).toBeLessThan(90);
+    expect(Math.min(...image)).toBeGreaterThan(-1000);
+  });
+});

@@ -79,6 +79,7 @@ async function trainAndScore(
     preset: "phantom",
     set: [...set, `seed=${seed}`],
     device: "cpu",
+    cache: join(out, "prepared"),
     ...(onStatus && { onStatus }),
     ...(onIteration && { onIteration }),
     ...(signal && { signal }),

@@ -24,6 +24,7 @@ import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
 import { curvesOf, factsOf } from "./evaluation-report.js";
 import { closeModel, type EngineOptions, type Model, openModel, segment } from "./model.js";
+import { onSource, sourceCase } from "./own-grid.js";
 import { WorkProgress } from "./work-progress.js";
 
 /** "test": the data's test cases; "labeled": those whose labels the run was trained with. */
@@ -159,12 +160,16 @@ async function scoreAll({ model, precision, cases, out, progress }: Session): Pr
   const rows: CaseScore[] = [];
   const units = new Set<Evaluation["unit"]>();
   for (const [i, files] of cases.entries()) {
-    const { id, image, label, grid, storedGrid } = await prepare(files, model);
+    const prepared = await prepare(files, model);
+    const { id, storedGrid, placement } = prepared;
     const onWindow = progress.next(`${id} (${i + 1}/${cases.length})`, 1);
-    const { labels } = segment(model, image, grid.shape, { precision, uncertainty: false, onWindow });
+    const options = { precision, uncertainty: false, onWindow };
+    const found = segment(model, prepared.image, prepared.grid.shape, options);
+    const { labels } = onSource(found, placement, false);
     const stored = toStoredOrder(labels, storedGrid, model.config.data.axisOrder);
     await writeLabelMap(labelPathOf(out, id), { grid: storedGrid, data: stored });
-    const reference = { grid, data: label! };
+    const { grid, reference: data } = await sourceCase(files, prepared, model.config.data.axisOrder);
+    const reference = { grid, data };
     units.add(distanceUnit(reference));
     if (units.size > 1) {
       throw badInput(
@@ -185,14 +190,17 @@ async function shownCases(
 ): Promise<ReportSection["shown"]> {
   const shown: ReportSection["shown"][number][] = [];
   for (const { why, id } of pickShown(evaluation)) {
-    const { image, label, grid, storedGrid } = await prepare(cases.find((files) => files.id === id)!, model);
+    const files = cases.find((one) => one.id === id)!;
+    const { axisOrder } = model.config.data;
+    const prepared = await prepare(files, model);
     const onWindow = progress.next(`uncertainty of ${id}`, WORK_WITH_UNCERTAINTY);
-    const certainty = uncertainty
-      ? segment(model, image, grid.shape, { precision, uncertainty, onWindow }).uncertainty
-      : null;
+    const options = { precision, uncertainty, onWindow };
+    const found = uncertainty ? segment(model, prepared.image, prepared.grid.shape, options) : null;
+    const certainty = found && onSource(found, prepared.placement, false).uncertainty;
     const written = await readLabelMap(labelPathOf(out, id));
-    const { data: prediction } = toAxisOrder(written, model.config.data.axisOrder, storedGrid);
-    shown.push({ why, case: { id, image, reference: label!, prediction, uncertainty: certainty, grid } });
+    const { data: prediction } = toAxisOrder(written, axisOrder, prepared.storedGrid);
+    const { grid, image, reference } = await sourceCase(files, prepared, axisOrder);
+    shown.push({ why, case: { id, image, reference, prediction, uncertainty: certainty, grid } });
   }
   return shown;
 }
@@ -213,6 +221,11 @@ function notesOf(
   if (both.length > 0) notes.push(`${both.length} of these cases were trained on.`);
   if (dataset.classNames.join() !== model.classNames.join()) {
     notes.push(`The data names its classes ${dataset.classNames.join(", ")}; they are scored by number.`);
+  }
+  if (model.config.data.crop === "label-box") {
+    notes.push(
+      "Each image was cut to the box around its reference label before it was segmented, as the paper does: ground truth was used.",
+    );
   }
   if (uncertainty) {
     const samples = model.config.inference.uncertaintySamples;

@@ -5,6 +5,7 @@ import { prepareOptions } from "../training/config.js";
 import { openVolume } from "../volume/read.js";
 import type { IntensityType } from "../volume/write.js";
 import { type EngineOptions, openModel, segment } from "./model.js";
+import { onSource } from "./own-grid.js";
 import { checkOutputs, pathsOf, type ResultFormat, resultFiles, writeResult } from "./result-files.js";
 import { WorkProgress } from "./work-progress.js";
 
@@ -52,10 +53,11 @@ export async function predict(options: PredictOptions): Promise<string[]> {
   );
   for (const [i, { files, voxels }] of jobs.entries()) {
     const source = { id: files.name, imagePath: files.imagePath, labelPath: null };
-    const { image, grid, storedGrid } = await prepareCase(source, prepareOptions(model.config));
+    const { image, grid, storedGrid, placement } = await prepareCase(source, prepareOptions(model.config));
     const onWindow = progress.next(`${files.name} (${i + 1}/${jobs.length})`, voxels);
     const uncertainty = options.uncertainty ?? false;
-    const result = segment(model, image, grid.shape, { precision, uncertainty, onWindow });
+    const found = segment(model, image, grid.shape, { precision, uncertainty, onWindow });
+    const result = onSource(found, placement, files.probabilities.length > 0);
     const { axisOrder: order } = model.config.data;
     await writeResult(files, result, { grid: storedGrid, order, classNames: model.classNames });
   }

@@ -1,5 +1,5 @@
+import { type Box, boundingBox, boxShape, uniteBoxes } from "../volume/box.js";
 import { type Triple, voxelCount } from "../volume/volume.js";
-import { type Box, boundingBox, boxShape, uniteBoxes } from "./box.js";
 import { distancesToMarked } from "./distance-transform.js";
 
 /** Distances between two surfaces, in the unit of the spacing that was given. */

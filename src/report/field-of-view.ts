@@ -1,4 +1,4 @@
-import type { Box } from "../metrics/box.js";
+import type { Box } from "../volume/box.js";
 import type { Grid } from "../volume/volume.js";
 
 /** Kept around the labels on each side, as a part of their extent and at least so many mm (or voxels). */

@@ -1,4 +1,4 @@
-import type { Box } from "../metrics/box.js";
+import type { Box } from "../volume/box.js";
 import type { Grid, Triple } from "../volume/volume.js";
 import { type Plane, type View, viewOf } from "./anatomy.js";
 import { fieldOfView } from "./field-of-view.js";

@@ -22,6 +22,16 @@ const oneOf = <const T extends readonly [string, ...string[]]>(values: T, meanin
 const evenSamples = (meaning: string) =>
   leaf(z.int().min(2).multipleOf(2), "an even whole number, at least 2", meaning);
 
+/** A key that earlier versions did not have: their stored configurations are read with what held then. */
+const later = <S extends z.ZodType>(schema: S, then: z.output<S>, expected: string, meaning: string) =>
+  leaf(schema.default(then as never), expected, meaning);
+
+const millimetres = z.number().positive();
+const margin = z.int().min(0);
+const percentRange = z
+  .tuple([z.number().min(0), z.number().max(100)])
+  .refine(([low, high]) => low < high)
+  .nullable();
 const networkExtent = z.int().min(16).multipleOf(16);
 const step = z.int().min(1);
 
@@ -41,6 +51,48 @@ const data = z.strictObject({
       .nullable(),
     "[low, high] with low < high, or null",
     "CT: clip to these Hounsfield units first",
+  ),
+  windowPercentiles: later(
+    percentRange,
+    null,
+    "[low, high] from 0 to 100 with low < high, or null",
+    "clip to these percentiles of each volume first",
+  ),
+  spacingMm: later(
+    z.tuple([millimetres, millimetres, millimetres]).nullable(),
+    null,
+    "[D, H, W] in mm, or null",
+    "voxel size that images are resampled to; null: as stored",
+  ),
+  imageInterpolation: later(
+    z.enum(["linear", "cubic"]),
+    "linear",
+    'one of "linear", "cubic"',
+    "how images are resampled",
+  ),
+  labelInterpolation: later(
+    z.enum(["nearest", "one-hot-linear"]),
+    "nearest",
+    'one of "nearest", "one-hot-linear"',
+    "how labels are resampled",
+  ),
+  crop: later(
+    z.enum(["none", "foreground", "label-box"]),
+    "none",
+    'one of "none", "foreground", "label-box"',
+    "what is kept: all, the box around what is not air, or the paper's box around the reference label (test cases too)",
+  ),
+  cropMargin: later(
+    z.tuple([margin, margin, margin]),
+    [0, 0, 0],
+    "[D, H, W], whole numbers, at least 0",
+    "voxels kept around that box",
+  ),
+  normalizeOver: later(
+    z.enum(["volume", "crop"]),
+    "volume",
+    'one of "volume", "crop"',
+    "voxels that mean and deviation are taken over",
   ),
   regionMask: oneOf(["positive", "all"], "where uncertainty is modelled: intensities above 0, or everywhere"),
   axisOrder: oneOf(

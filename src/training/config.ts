@@ -1,6 +1,6 @@
 import type { PrepareOptions } from "../data/prepare.js";
 import { badInput, type PenumbraError } from "../errors.js";
-import { CONFIG_KEYS, type Config, configSchema } from "./config-schema.js";
+import { CONFIG_KEYS, type Config, configSchema, type PartialConfig } from "./config-schema.js";
 import { methodEntry } from "./method-catalog.js";
 import { nearestName } from "./nearest-name.js";
 import { BASE_CONFIG, beforeNewKeys, PRESETS } from "./presets.js";
@@ -11,6 +11,8 @@ export type { Config, ConfigKey, PartialConfig } from "./config-schema.js";
 export interface ConfigSources {
   /** Classes of the data, background included; a preset or file that names another number wins. */
   readonly classes?: number;
+  /** Keys derived from the data, where no preset is named. */
+  readonly auto?: PartialConfig;
   /** A name from `PRESETS`. */
   readonly preset?: string;
   /** Content of a configuration file. */
@@ -126,6 +128,11 @@ function checkTogether(config: Config): Config {
       `config key "inference.stride": expected at most data.patchSize [${data.patchSize}], got [${inference.stride}]; windows would leave gaps`,
     );
   }
+  if (data.windowHu && data.windowPercentiles) {
+    throw badInput(
+      `config keys "data.windowHu" and "data.windowPercentiles" both clip intensities; expected one of them to be null`,
+    );
+  }
   if (model.normalization === "group" && model.filters % 16 !== 0) {
     throw badInput(
       `config key "model.filters": expected a multiple of 16 with model.normalization "group", got ${model.filters}`,
@@ -142,13 +149,20 @@ function checkTogether(config: Config): Config {
   return config;
 }
 
+/** What a configuration file or --set says of a key; undefined where neither does. */
+export function askedFor({ file, set = [] }: ConfigSources, key: string): unknown {
+  const layers = [file, ...set.map((assignment) => setLayer(assignment).values)];
+  return layers.map((values) => valueAt(values, key)).findLast((value) => value !== undefined);
+}
+
 /**
  * The complete configuration of a run: base, preset, file, --set, options with a name, in this order.
  * @throws PenumbraError "bad-input" naming the key, where it was set, what was expected and what was got.
  */
 export function resolveConfig(sources: ConfigSources = {}): Config {
-  const { classes, preset, file, set = [], ...named } = sources;
+  const { classes, auto, preset, file, set = [], ...named } = sources;
   const layers: Layer[] = [{ name: "data", values: { model: { classes } } }];
+  if (auto !== undefined) layers.push({ name: "derived from the data", values: auto });
   if (preset !== undefined) layers.push(presetLayer(preset));
   if (file !== undefined) layers.push({ name: "config file", values: file });
   layers.push(...set.map(setLayer), { name: "command line", values: named });
@@ -181,5 +195,16 @@ export function describeConfigKeys(): string {
 /** How a run prepares its cases, in training as in evaluation and prediction. */
 export const prepareOptions = ({ data, model }: Config): PrepareOptions => ({
   classes: model.classes,
-  ...data,
+  normalization: data.normalization,
+  normalizeOver: data.normalizeOver,
+  windowHu: data.windowHu,
+  windowPercentiles: data.windowPercentiles,
+  regionMask: data.regionMask,
+  axisOrder: data.axisOrder,
+  spacingMm: data.spacingMm,
+  imageInterpolation: data.imageInterpolation,
+  labelInterpolation: data.labelInterpolation,
+  crop: data.crop,
+  cropMargin: data.cropMargin,
+  cropAtLeast: data.patchSize,
 });

@@ -2,9 +2,12 @@ import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Dataset, openDataset } from "../data/dataset.js";
 import { badInput } from "../errors.js";
-import { type Config, resolveConfig } from "./config.js";
+import type { AutoSetting } from "./auto-settings.js";
+import { askedFor, type Config, type ConfigSources, resolveConfig } from "./config.js";
+import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import { checkNewRun, type RunRecord } from "./run-directory.js";
+import { checkSet, deriveSettings, preparationOf, surveyTraining } from "./training-data.js";
 
 /** What a new run is made from. */
 export interface NewRunOptions {
@@ -24,6 +27,12 @@ export interface NewRunOptions {
   readonly set?: readonly string[];
   readonly device?: string;
   readonly precision?: Config["precision"];
+  /** Folder that keeps prepared cases for this and other runs; left out: ~/.cache/penumbra. */
+  readonly cache?: string;
+  /** Go on where the checks of the data would refuse. */
+  readonly skipChecks?: boolean;
+  readonly signal?: AbortSignal;
+  readonly onStatus?: (line: string) => void;
 }
 
 /** What is trained, on what, into where. */
@@ -31,6 +40,8 @@ export interface RunPlan {
   readonly dir: string;
   readonly config: Config;
   readonly dataset: Dataset;
+  /** Settings that follow from the data, with their reasons; empty with a preset and in a resumed run. */
+  readonly derived: readonly AutoSetting[];
 }
 
 /**
@@ -50,7 +61,7 @@ function dataOf({ data }: NewRunOptions): string {
 }
 
 /**
- * The configuration and the data that a new run would have; nothing is written.
+ * The configuration and the data that a new run would have, after a look at the data; no run is written.
  * @throws PenumbraError "bad-input" where they don't fit each other.
  */
 export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan, "dir">> {
@@ -58,7 +69,7 @@ export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan
     resolve(dataOf(options)),
     options.labeled === undefined ? {} : { labeled: options.labeled },
   );
-  const config = resolveConfig({
+  const sources: ConfigSources = {
     classes: dataset.classNames.length,
     ...(options.preset && { preset: options.preset }),
     ...(options.configFile && { file: readConfigFile(options.configFile) }),
@@ -67,9 +78,28 @@ export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan
     ...(options.init && { init: resolve(options.init) }),
     ...(options.device && { device: options.device }),
     ...(options.precision && { precision: options.precision }),
+  };
+  return { dataset, ...(await settle(sources, dataset, options)) };
+}
+
+/** The configuration after a look at the data, with what was derived from them. */
+async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunOptions) {
+  const preparation = preparationOf(options);
+  // every wrong key is refused before the scans are read; a stride of 1 fits any patch
+  const first = resolveConfig({
+    ...sources,
+    ...(!sources.preset && { auto: { inference: { stride: [1, 1, 1] } } }),
   });
-  checkTogether(config, dataset);
-  return { config, dataset };
+  checkTogether(first, dataset);
+  if (sources.preset || askedFor(sources, "data.patchSize") !== undefined) checkMemory(first);
+  const fingerprint = await surveyTraining(dataset, first, preparation);
+  const auto = sources.preset ? null : deriveSettings(fingerprint, first, sources);
+  const config = auto ? resolveConfig({ ...sources, auto: auto.config }) : first;
+  const derived = auto?.settings ?? [];
+  for (const { key, value, reason } of derived)
+    preparation.status(`derived: ${key}=${JSON.stringify(value)} (${reason})`);
+  checkSet(fingerprint, config, { status: preparation.status, onlyWarn: options.skipChecks ?? false });
+  return { config, derived };
 }
 
 function checkTogether(config: Config, dataset: Dataset): void {

@@ -1,13 +1,13 @@
 import { join, resolve } from "node:path";
-import type { Dataset } from "../data/dataset.js";
-import { type PreparedCase, prepareCases } from "../data/prepare.js";
+import type { PatchSource } from "../data/loader.js";
 import { PenumbraError } from "../errors.js";
 import type { FileLock } from "../files/file-lock.js";
+import { writeJson } from "../files/whole-file.js";
 import { encoderOf } from "../methods/densecl.js";
 import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
 import { type Checkpoint, loadCheckpoint, removeOldCheckpoints, writeState } from "./checkpoint.js";
-import { type Config, prepareOptions } from "./config.js";
+import type { Config } from "./config.js";
 import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
 import { readInitialWeights, startFrom } from "./initial-weights.js";
 import type { IterationReport } from "./iteration.js";
@@ -18,6 +18,7 @@ import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-p
 import { RunRecorder } from "./run-recorder.js";
 import { newNetwork } from "./stages.js";
 import { runStages } from "./trainer.js";
+import { casesFor, preparationOf, prepareTraining } from "./training-data.js";
 
 export interface TrainOptions extends NewRunOptions {
   /** A run directory to go on with, in place of `data` and `out`. */
@@ -38,7 +39,7 @@ interface Session extends RunPlan {
   readonly resume: Checkpoint | null;
 }
 
-type Cases = Record<"labeled" | "unlabeled", readonly PreparedCase[]>;
+type Cases = Record<"labeled" | "unlabeled", readonly PatchSource[]>;
 
 /**
  * Trains a run to its end: all stages of its method. Leaves config.json,
@@ -55,6 +56,7 @@ async function begin(options: TrainOptions): Promise<string> {
   const initial = initialWeights(plan.config);
   const cases = await readCases(plan, options);
   const lock = createRun(plan.dir, plan, engine);
+  if (plan.derived.length > 0) writeJson(join(plan.dir, "derived.json"), plan.derived);
   try {
     const status = options.onStatus ?? (() => {});
     status(`training into ${plan.dir} (${engine.precision})`);
@@ -80,7 +82,7 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
   const lock = lockRun(dir, status);
   try {
     const config = { ...stored, device: options.device ?? stored.device };
-    const plan = { dir: resolve(dir), config, dataset: await datasetOf(dir, run) };
+    const plan = { dir: resolve(dir), config, dataset: await datasetOf(dir, run), derived: [] };
     const engine = setUpEngine(config, run);
     const difference = differenceOf(engine, run, stored.device);
     if (difference) status(difference);
@@ -100,25 +102,19 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
   }
 }
 
-async function readCases({ dataset, config }: RunPlan, { onStatus, signal }: TrainOptions): Promise<Cases> {
+async function readCases(
+  { dataset, config }: Pick<RunPlan, "dataset" | "config">,
+  options: TrainOptions,
+): Promise<Cases> {
   checkMemory(config);
-  const { labeled, unlabeled } = casesFor(config, dataset);
-  onStatus?.(`reading ${labeled.length} labeled and ${unlabeled.length} unlabeled cases from ${dataset.dir}`);
-  const prepare = prepareOptions(config);
-  const cases = {
-    labeled: await prepareCases(labeled, prepare),
-    unlabeled: await prepareCases(unlabeled, prepare),
-  };
-  if (signal?.aborted) throw new PenumbraError("interrupted", "stopped before the first iteration");
+  const used = casesFor(config, dataset);
+  const { labeled, unlabeled } = used;
+  options.onStatus?.(
+    `reading ${labeled.length} labeled and ${unlabeled.length} unlabeled cases from ${dataset.dir}`,
+  );
+  const cases = await prepareTraining(config, used, preparationOf(options));
+  if (options.signal?.aborted) throw new PenumbraError("interrupted", "stopped before the first iteration");
   return cases;
-}
-
-/** The training cases that the method uses, and as what: without labels, all are unlabeled. */
-function casesFor({ method }: Config, { labeled, unlabeled }: Dataset) {
-  const entry = methodEntry(method);
-  if (entry.labels) return { labeled, unlabeled: entry.unlabeled ? unlabeled : [] };
-  const bare = labeled.map((files) => ({ ...files, labelPath: null }));
-  return { labeled: [], unlabeled: [...bare, ...unlabeled] };
 }
 
 /** Those that the configuration names, checked against its network. */

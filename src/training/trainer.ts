@@ -1,6 +1,5 @@
 import { setTimeout as turn } from "node:timers/promises";
-import { Loader } from "../data/loader.js";
-import type { PreparedCase } from "../data/prepare.js";
+import { Loader, type PatchSource } from "../data/loader.js";
 import type { Precision } from "../engine/precision.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
@@ -20,8 +19,8 @@ import { TrainingState } from "./training-state.js";
 export interface TrainerOptions {
   readonly config: Config;
   readonly precision: Precision;
-  readonly labeled: readonly PreparedCase[];
-  readonly unlabeled: readonly PreparedCase[];
+  readonly labeled: readonly PatchSource[];
+  readonly unlabeled: readonly PatchSource[];
   readonly resume: Checkpoint | null;
   /** Weights that every new network starts from, as far as they go. */
   readonly initial?: StateDict;

@@ -58,3 +58,6 @@ export const voxelCount = ([d, h, w]: Triple): number => d * h * w;
 /** Whether the file itself says where the grid lies: a NIfTI grid without codes has a made-up place. */
 export const isPlaced = ({ affine, nifti }: Grid): boolean =>
   affine !== null && (nifti === undefined || nifti.sformCode > 0 || nifti.qformCode > 0);
+
+/** A triple from what is said of each axis. */
+export const mapAxes = (value: (axis: 0 | 1 | 2) => number): Triple => [value(0), value(1), value(2)];

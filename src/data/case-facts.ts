@@ -1,0 +1,161 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { PenumbraError } from "../errors.js";
+import { packageVersion } from "../version.js";
+import { percentiles } from "../volume/percentiles.js";
+import type { Triple, Volume } from "../volume/volume.js";
+import { contentOf, knownContent } from "./case-cache.js";
+import { putSmallFile, sha256 } from "./content-hash.js";
+import type { CaseFiles } from "./dataset.js";
+import { meanAndDeviation } from "./normalize.js";
+import { inAxisOrder } from "./prepare.js";
+import { areBothPlaced, checkFinite, checkSameGrid, type RawCase, readCase } from "./read-case.js";
+
+/** Intensities of some voxels. */
+export interface IntensityFacts {
+  readonly min: number;
+  readonly max: number;
+  readonly mean: number;
+  readonly deviation: number;
+  /** The 0.5th, 50th and 99.5th percentile. */
+  readonly percentiles: readonly [number, number, number];
+}
+
+/** A class of a label map: its number, its voxels, and the first of them. */
+export interface ClassFacts {
+  readonly value: number;
+  readonly voxels: number;
+  readonly first: number;
+}
+
+/** What is known of a case's image. */
+export interface ImageFacts {
+  readonly shape: Triple;
+  readonly spacingMm: Triple | null;
+  /** Of shape and intensities, so that the same image in another file has the same. */
+  readonly hash: string;
+  readonly intensity: IntensityFacts;
+  /** Share of the voxels over 0. */
+  readonly positiveShare: number;
+}
+
+/** A case as its files are, axes in RAS order, before any preparation. */
+export interface CaseFacts {
+  /** Null when it can't be read. */
+  readonly image: ImageFacts | null;
+  /** Classes that occur, background included; null where there is no label or it can't be read. */
+  readonly classes: readonly ClassFacts[] | null;
+  /** Intensities of the voxels that are no background; null where there are none. */
+  readonly foreground: IntensityFacts | null;
+  /** What preparation would refuse, one line each. */
+  readonly problems: readonly string[];
+}
+
+/** Raise it when facts gain a field or change their meaning. */
+const FORM = 1;
+const PERCENTS = [0.5, 50, 99.5] as const;
+
+function intensityOf(values: Float32Array): IntensityFacts {
+  let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < values.length; i++) {
+    if (values[i]! < min) min = values[i]!;
+    if (values[i]! > max) max = values[i]!;
+  }
+  const [low, middle, high] = percentiles(values, PERCENTS) as [number, number, number];
+  return { min, max, ...meanAndDeviation(values, null), percentiles: [low, middle, high] };
+}
+
+function classesOf(label: Uint8Array): ClassFacts[] {
+  const counts = new Float64Array(256);
+  const first = new Float64Array(256).fill(-1);
+  for (let i = 0; i < label.length; i++) {
+    const value = label[i]!;
+    if (counts[value]!++ === 0) first[value] = i;
+  }
+  return [...counts.keys()]
+    .filter((value) => counts[value]! > 0)
+    .map((value) => ({ value, voxels: counts[value]!, first: first[value]! }));
+}
+
+function imageFacts({ grid, data }: Volume): ImageFacts {
+  const hash = createHash("sha256").update(grid.shape.join());
+  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  let positive = 0;
+  for (let i = 0; i < data.length; i++) if (data[i]! > 0) positive++;
+  return {
+    shape: grid.shape,
+    spacingMm: grid.spacingMm,
+    hash: hash.update(bytes).digest("hex"),
+    intensity: intensityOf(data),
+    positiveShare: positive / data.length,
+  };
+}
+
+/** The line of a refusal; null where nothing is refused. Bugs are thrown on. */
+async function refusalOf(check: () => unknown): Promise<string | null> {
+  try {
+    await check();
+    return null;
+  } catch (error) {
+    if (error instanceof PenumbraError && error.code === "bad-input") return error.message;
+    throw error;
+  }
+}
+
+/** Reads a case and says what it holds. A case that can't be read is a fact too, and no error. */
+export async function surveyCase(files: CaseFiles): Promise<CaseFacts> {
+  let raw: RawCase | null = null;
+  const read = async () => {
+    raw = await readCase(files);
+  };
+  const unreadable = await refusalOf(read);
+  if (unreadable !== null || raw === null)
+    return { image: null, classes: null, foreground: null, problems: [unreadable ?? "can't be read"] };
+  const { label: stored } = raw as RawCase;
+  const { image, label } = inAxisOrder(raw, "RAS");
+  const checks = [
+    () => checkFinite(image.data, files),
+    () => label && checkSameGrid(image.grid, label.grid, areBothPlaced(raw as RawCase), files),
+  ];
+  const problems = (await Promise.all(checks.map(refusalOf))).filter((line) => line !== null);
+  const inside =
+    label && label.data.length === image.data.length
+      ? image.data.filter((_, i) => label.data[i] !== 0)
+      : null;
+  return {
+    image: imageFacts(image),
+    classes: stored && classesOf(stored.data),
+    foreground: inside && inside.length > 0 ? intensityOf(inside) : null,
+    problems,
+  };
+}
+
+function factsPath({ imagePath, labelPath }: CaseFiles, content: string, cache: string): string {
+  const key = sha256([FORM, packageVersion(), content, imagePath, labelPath].join("\n"));
+  return join(cache, "facts", key.slice(0, 2), `${key}.json`);
+}
+
+function readFacts(path: string): CaseFacts | null {
+  try {
+    return JSON.parse(readFileSync(path, "utf8")) as CaseFacts;
+  } catch {
+    return null;
+  }
+}
+
+/** Facts that were found before; null where they were not, or the files have changed since. */
+export async function findFacts(files: CaseFiles, cache: string): Promise<CaseFacts | null> {
+  const content = await knownContent(files, cache);
+  return content === null ? null : readFacts(factsPath(files, content, cache));
+}
+
+/** Surveys a case, keeping its facts in the cache. Bad input: a file that can't be opened, a cache that can't be written. */
+export async function surveyIntoCache(files: CaseFiles, cache: string): Promise<CaseFacts> {
+  const path = factsPath(files, await contentOf(files, cache), cache);
+  const known = readFacts(path);
+  if (known) return known;
+  const facts = await surveyCase(files);
+  putSmallFile(path, `${JSON.stringify(facts)}\n`);
+  return facts;
+}

@@ -1,0 +1,103 @@
+import { createHash, randomUUID } from "node:crypto";
+import { createReadStream, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { readdir, readFile, stat } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { badInput } from "../errors.js";
+
+export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** "a.nii.gz" -> "a", so that both halves of a pair and data beside a header share it. */
+const stemOf = (name: string): string => name.replace(/\.(gz|zst)$/i, "").replace(/\.[^.]+$/, "");
+
+/** Endings of headers whose voxels lie in another file. */
+const DETACHED = /\.(hdr|img|mhd|nhdr)(\.gz)?$/i;
+
+/** The data file that a MetaImage or NRRD header names, if it is one name. */
+async function namedData(path: string): Promise<string[]> {
+  if (!/\.(mhd|nhdr)$/i.test(path)) return [];
+  const text = (await readFile(path)).subarray(0, 1 << 16).toString("latin1");
+  const name = /^(?:ElementDataFile\s*=|data ?file:)\s*(\S.*?)\s*$/im.exec(text)?.[1];
+  return name && !/^(LOCAL|LIST)/.test(name) ? [join(dirname(path), name)] : [];
+}
+
+/** Every file that an image's path stands for: a directory's files, a header's data, or the file itself. */
+async function filesBehind(path: string): Promise<string[]> {
+  const found = await stat(path).catch((cause: Error) => {
+    throw badInput(`${path}: can't be opened (${cause.message})`, cause);
+  });
+  if (found.isDirectory()) {
+    const entries = await readdir(path, { withFileTypes: true, recursive: true });
+    return entries.flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : [])).sort();
+  }
+  if (!DETACHED.test(path)) return [path];
+  const stem = stemOf(basename(path));
+  const siblings = (await readdir(dirname(path))).filter((name) => stemOf(name) === stem).sort();
+  return [...new Set([...siblings.map((name) => join(dirname(path), name)), ...(await namedData(path))])];
+}
+
+/** What changes when a file does, without reading it. */
+function stampOf(path: string): string {
+  const { size, mtimeNs, ctimeNs, ino } = statSync(path, { bigint: true });
+  return [path, size, mtimeNs, ctimeNs, ino].join("\n");
+}
+
+async function digestOf(path: string): Promise<string> {
+  const hash = createHash("sha256");
+  for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
+  return hash.digest("hex");
+}
+
+/** Writes a small file whole or not at all. */
+export function putSmallFile(path: string, text: string): void {
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${randomUUID()}.part`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, path);
+}
+
+/** Remembered digests of files: null where a file was never read, or was touched since. */
+function remember(memory: string) {
+  const placeOf = (stamp: string) => join(memory, sha256(stamp).slice(0, 32));
+  return {
+    recall(file: string): string | null {
+      try {
+        const text = readFileSync(placeOf(stampOf(file)), "utf8");
+        return /^[0-9a-f]{64}$/.test(text) ? text : null;
+      } catch {
+        return null;
+      }
+    },
+    /** `stamp` is the file's before it was read: one that changed meanwhile is not remembered. */
+    keep(file: string, stamp: string, digest: string): void {
+      if (stampOf(file) === stamp) putSmallFile(placeOf(stamp), digest);
+    },
+  };
+}
+
+const together = (digests: readonly string[]): string =>
+  digests.length === 1 ? digests[0]! : sha256(digests.join());
+
+/**
+ * SHA-256 of everything that an image's or label's path stands for (a file, a header with its data, a directory).
+ * `memory` is a folder in which digests are remembered by the file's path, size, times and inode, so that a file that was
+ * not touched is not read again. Bad input: a path that can't be opened.
+ */
+export async function contentHash(path: string, memory: string): Promise<string> {
+  const { recall, keep } = remember(memory);
+  const digests: string[] = [];
+  for (const file of await filesBehind(path)) {
+    const stamp = stampOf(file);
+    const known = recall(file);
+    const digest = known ?? (await digestOf(file));
+    if (!known) keep(file, stamp, digest);
+    digests.push(digest);
+  }
+  return together(digests);
+}
+
+/** The hash where it is known without reading the files; else null. Bad input as `contentHash`. */
+export async function rememberedHash(path: string, memory: string): Promise<string | null> {
+  const { recall } = remember(memory);
+  const digests = (await filesBehind(path)).map(recall);
+  return digests.every((digest) => digest !== null) ? together(digests) : null;
+}

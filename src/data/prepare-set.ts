@@ -1,0 +1,59 @@
+import { availableParallelism, freemem } from "node:os";
+import { readGrid } from "../volume/read.js";
+import { voxelCount } from "../volume/volume.js";
+import { findPrepared } from "./case-cache.js";
+import type { StoredCase } from "./case-file.js";
+import type { PrepareJob } from "./case-job.js";
+import { doCaseJobs, type PoolOptions } from "./case-pool.js";
+import type { CaseFiles } from "./dataset.js";
+import type { PrepareOptions } from "./prepare.js";
+
+export interface PrepareSetOptions extends PoolOptions {
+  /** Folder of the cache. */
+  readonly cache: string;
+}
+
+/** Bytes at once for each stored voxel while a case is prepared: packed file, image, label, region and their resampled copies. */
+const BYTES_PER_VOXEL = 20;
+/** Share of free memory that preparation may fill. */
+const MEMORY_SHARE = 0.7;
+/** Headers that are read to know how large cases are. */
+const LOOKED_AT = 8;
+
+/** Voxels of the largest of a few cases, spread over the list; 0 where none says. */
+async function largestOf(cases: readonly CaseFiles[]): Promise<number> {
+  const every = Math.ceil(cases.length / LOOKED_AT);
+  const some = cases.filter((_, i) => i % every === 0);
+  const grids = await Promise.all(some.map(({ imagePath }) => readGrid(imagePath).catch(() => null)));
+  return Math.max(...grids.map((grid) => (grid ? voxelCount(grid.shape) : 0)));
+}
+
+/** As many threads as are asked for, have a case to do, and fit into free memory; 0 stays 0. */
+export async function threadsFor(cases: readonly CaseFiles[], workers: number): Promise<number> {
+  if (workers === 0 || cases.length === 0) return 0;
+  const bytes = (await largestOf(cases)) * BYTES_PER_VOXEL;
+  const fitting = bytes > 0 ? Math.floor((freemem() * MEMORY_SHARE) / bytes) : workers;
+  return Math.max(1, Math.min(workers, fitting, cases.length));
+}
+
+/** Threads where the configuration asks for some: one for each core. */
+export const allCores = (workers: number): number => (workers === 0 ? 0 : availableParallelism());
+
+/**
+ * The cases of a set in files of the cache: those that are there are found, the others are prepared side by side. The
+ * order is the cases'. Progress counts the cases that had to be prepared.
+ * @throws PenumbraError as `prepareIntoCache`; "interrupted" by `signal`: what is done stays in the cache.
+ */
+export async function prepareSet(
+  cases: readonly CaseFiles[],
+  options: PrepareOptions,
+  { cache, workers, ...pool }: PrepareSetOptions,
+): Promise<StoredCase[]> {
+  const found: (StoredCase | null)[] = [];
+  for (const files of cases) found.push(await findPrepared(files, options, cache));
+  const missing = cases.filter((_, i) => found[i] === null);
+  const jobs = missing.map((files): PrepareJob => ({ kind: "prepare", files, options, cache }));
+  const prepared = await doCaseJobs(jobs, { ...pool, workers: await threadsFor(missing, workers) });
+  let next = 0;
+  return found.map((stored) => stored ?? prepared[next++]!);
+}

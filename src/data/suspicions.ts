@@ -1,0 +1,167 @@
+import type { Fingerprint, SurveyedCase } from "./fingerprint.js";
+import { classRefusal } from "./read-case.js";
+
+/** Something about a set that a person should look at. "refuse": training on it would be wrong or fail. */
+export interface Suspicion {
+  readonly severity: "refuse" | "warn";
+  readonly cases: readonly string[];
+  /** One line: what, and what to do. */
+  readonly message: string;
+}
+
+/** What the checks need to know of how cases are prepared. */
+export interface CheckOptions {
+  /** Whether each case is brought to one scale by its own intensities, so that another scale does no harm. */
+  readonly scaledPerCase: boolean;
+  /** Whether all cases are resampled to one spacing. */
+  readonly resampled: boolean;
+}
+
+const INTENSITY_FACTOR = 1000;
+const SPACING_FACTOR = 1.5;
+const NAMES_SHOWN = 5;
+
+const idOf = ({ files }: SurveyedCase) => files.id;
+const named = (ids: readonly string[]): string => {
+  const more = ids.length - NAMES_SHOWN;
+  return ids.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+};
+
+/** What preparation would refuse: in a training case that ends the run, in a test case its evaluation. */
+function damaged({ cases, classNames }: Fingerprint): Suspicion[] {
+  return cases.flatMap((one) => {
+    const unknown = one.classes?.find(({ value }) => value >= classNames.length);
+    const lines = unknown
+      ? [...one.problems, classRefusal(one.files, unknown.value, unknown.first, classNames.length)]
+      : one.problems;
+    return lines.map(
+      (message): Suspicion => ({
+        severity: one.role === "test" ? "warn" : "refuse",
+        cases: [idOf(one)],
+        message,
+      }),
+    );
+  });
+}
+
+function constant({ cases }: Fingerprint): Suspicion[] {
+  const flat = cases.filter(({ image }) => image && image.intensity.min === image.intensity.max);
+  return flat.map(
+    (one): Suspicion => ({
+      severity: one.role === "test" ? "warn" : "refuse",
+      cases: [idOf(one)],
+      message: `${one.files.imagePath}: every voxel is ${one.image!.intensity.min}; take it out of the set`,
+    }),
+  );
+}
+
+function emptyLabels({ cases }: Fingerprint): Suspicion[] {
+  const empty = cases.filter(({ classes }) => classes?.every(({ value }) => value === 0)).map(idOf);
+  if (empty.length === 0) return [];
+  const message = `${empty.length} labels hold background only (${named(empty)}); check that they are meant to`;
+  return [{ severity: "warn", cases: empty, message }];
+}
+
+function unseenClasses({ cases, classNames }: Fingerprint): Suspicion[] {
+  const labeled = cases.filter(({ role, classes }) => role === "labeled" && classes);
+  if (labeled.length === 0) return [];
+  const seen = new Set(labeled.flatMap(({ classes }) => classes!.map(({ value }) => value)));
+  const unseen = classNames.filter((_, value) => value > 0 && !seen.has(value));
+  return unseen.map(
+    (name): Suspicion => ({
+      severity: "warn",
+      cases: [],
+      message: `no labeled training case holds the class ${name}: it can't be learned`,
+    }),
+  );
+}
+
+/** The same image twice: in training and test, scores would be too good. */
+function duplicates({ cases }: Fingerprint): Suspicion[] {
+  const groups = groupedByHash(cases);
+  return [...groups.values()]
+    .filter((group) => group.length > 1)
+    .map((group): Suspicion => {
+      const test = group.filter(({ role }) => role === "test");
+      const both = test.length > 0 && test.length < group.length;
+      const ids = group.map(idOf);
+      const message = both
+        ? `${named(group.filter(({ role }) => role !== "test").map(idOf))} in training and ${named(test.map(idOf))} in test hold the same image; test scores would be too good: take one out of the set, or train with --skip-checks`
+        : `${named(ids)} hold the same image; take all but one out of the set`;
+      return { severity: both ? "refuse" : "warn", cases: ids, message };
+    });
+}
+
+function groupedByHash(cases: readonly SurveyedCase[]): Map<string, SurveyedCase[]> {
+  const groups = new Map<string, SurveyedCase[]>();
+  for (const one of cases) {
+    if (!one.image) continue;
+    groups.set(one.image.hash, [...(groups.get(one.image.hash) ?? []), one]);
+  }
+  return groups;
+}
+
+/** Range between the outer percentiles, or the whole range where most voxels are alike. */
+function scaleOf({ image }: SurveyedCase): number {
+  if (!image) return 0;
+  const { percentiles, min, max } = image.intensity;
+  return percentiles[2] - percentiles[0] || max - min;
+}
+
+/**
+ * Intensities of other units: a case 1,000 times off the median, or a set whose extremes are 1,000 times apart. Harmless
+ * where every case is brought to one scale by itself.
+ */
+function oddIntensities({ cases }: Fingerprint, { scaledPerCase }: CheckOptions): Suspicion[] {
+  const scaled = cases.filter((one) => scaleOf(one) > 0).sort((a, b) => scaleOf(a) - scaleOf(b));
+  if (scaled.length < 2) return [];
+  const [least, most] = [scaled[0]!, scaled.at(-1)!];
+  const spread = scaleOf(most) / scaleOf(least);
+  if (spread < INTENSITY_FACTOR) return [];
+  const typical = scaleOf(scaled[scaled.length >> 1]!);
+  const off = (one: SurveyedCase) =>
+    Math.max(scaleOf(one) / typical, typical / scaleOf(one)) >= INTENSITY_FACTOR;
+  const odd = scaled.filter(off).map(idOf);
+  const what =
+    scaled.length > 2 && odd.length > 0
+      ? `${odd.length} images have intensities ${INTENSITY_FACTOR} times or more off the set's median (${named(odd)})`
+      : `the images' intensities spread ${Math.round(spread)}-fold, from ${idOf(least)} to ${idOf(most)}`;
+  const advice = scaledPerCase
+    ? "a normalization of each case by its own intensities makes them alike"
+    : "with this normalization they would not be alike: repair them, or use data.normalization=z-score without data.windowHu";
+  const severity = scaledPerCase ? "warn" : "refuse";
+  return [
+    { severity, cases: odd.length > 0 ? odd : [idOf(least), idOf(most)], message: `${what}; ${advice}` },
+  ];
+}
+
+function oddSpacings(fingerprint: Fingerprint, { resampled }: CheckOptions): Suspicion[] {
+  const { cases, spacingMm } = fingerprint;
+  const training = cases.filter(({ role, image }) => role !== "test" && image);
+  const without = training.filter(({ image }) => image!.spacingMm === null).map(idOf);
+  const found: Suspicion[] = [];
+  if (without.length > 0 && spacingMm) {
+    const message = `${without.length} images store no voxel size, unlike the others (${named(without)}); repair their headers`;
+    found.push({ severity: "warn", cases: without, message });
+  }
+  if (!spacingMm || resampled) return found;
+  const factor = Math.max(...spacingMm.max.map((max, axis) => max / spacingMm.min[axis]!));
+  if (factor < SPACING_FACTOR) return found;
+  const message = `voxel sizes differ up to ${factor.toFixed(1)}-fold between cases; set data.spacingMm, for example [${spacingMm.median.join(",")}]`;
+  return [...found, { severity: "warn", cases: [], message }];
+}
+
+/** All that is odd about a set, the worst first. */
+export function suspicionsOf(fingerprint: Fingerprint, options: CheckOptions): Suspicion[] {
+  const found = [
+    ...damaged(fingerprint),
+    ...constant(fingerprint),
+    ...duplicates(fingerprint),
+    ...oddIntensities(fingerprint, options),
+    ...emptyLabels(fingerprint),
+    ...unseenClasses(fingerprint),
+    ...oddSpacings(fingerprint, options),
+  ];
+  const rank = ({ severity }: Suspicion) => (severity === "refuse" ? 0 : 1);
+  return found.sort((a, b) => rank(a) - rank(b));
+}

@@ -1,0 +1,155 @@
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { WriteJob } from "../data/case-job.js";
+import { doCaseJobs } from "../data/case-pool.js";
+import { putSmallFile } from "../data/content-hash.js";
+import type { PrepareOptions } from "../data/prepare.js";
+import { threadsFor } from "../data/prepare-set.js";
+import { badInput } from "../errors.js";
+import { hasContent } from "../files/directory.js";
+import { prepareOptions, resolveConfig } from "../training/config.js";
+import { nearestName } from "../training/nearest-name.js";
+import { colon, decathlon } from "./decathlon.js";
+import { leftAtrium } from "./left-atrium.js";
+import { pancreas } from "./pancreas.js";
+import type { RawMember, RawSet, Recipe } from "./recipe.js";
+
+/** All recipes by the name that --recipe takes. */
+export const RECIPES: Readonly<Record<string, Recipe>> = { la: leftAtrium, pancreas, colon, decathlon };
+
+export interface PrepareRecipeOptions {
+  readonly recipe: string;
+  /** What the data's owners hand out. */
+  readonly raw: string;
+  /** A new directory, or one that the same recipe left unfinished. */
+  readonly out: string;
+  /** A file with the ids of the test cases, one a line, instead of the recipe's own split. */
+  readonly testList?: string;
+  /** "data.spacingMm=[1,1,1]" */
+  readonly set?: readonly string[];
+  readonly workers: number;
+  readonly signal?: AbortSignal;
+  readonly onStatus?: (line: string) => void;
+  readonly onProgress?: (done: number, total: number, id: string) => void;
+}
+
+const FOLDERS = { training: ["imagesTr", "labelsTr"], test: ["imagesTs", "labelsTs"] } as const;
+const MARKER = "preparation.json";
+
+function recipeOf(name: string): Recipe {
+  const recipe = Object.hasOwn(RECIPES, name) ? RECIPES[name] : undefined;
+  if (recipe) return recipe;
+  const names = Object.keys(RECIPES);
+  throw badInput(
+    `unknown recipe "${name}"; did you mean "${nearestName(name, names)}"? recipes: ${names.join(", ")}`,
+  );
+}
+
+/** Only a new directory is written into, or one that the same recipe began. */
+function claim(out: string, recipe: string): void {
+  const marker = join(out, MARKER);
+  if (hasContent(out)) {
+    const begun = existsSync(marker) ? (JSON.parse(readFileSync(marker, "utf8")) as { recipe?: string }) : {};
+    if (begun.recipe !== recipe)
+      throw badInput(
+        `${out} is not empty and was not begun by recipe ${recipe}; name a new directory with --out`,
+      );
+  }
+  mkdirSync(out, { recursive: true });
+  putSmallFile(marker, `${JSON.stringify({ recipe, finished: false })}\n`);
+}
+
+function readIds(path: string): string[] {
+  try {
+    return readFileSync(path, "utf8")
+      .split(/\r?\n/)
+      .map((line) => line.trim())
+      .filter((line) => line !== "");
+  } catch (cause) {
+    throw badInput(
+      `${path}: can't be read (${(cause as Error).message}); expected case names, one a line`,
+      cause,
+    );
+  }
+}
+
+const placeOf = ({ part, files }: RawMember, kind: 0 | 1) => `${FOLDERS[part][kind]}/${files.id}.nii.gz`;
+
+/** dataset.json in the Decathlon's layout; written last, so that a set that has it is whole. */
+function writeDescription(out: string, set: RawSet): void {
+  const members = (part: RawMember["part"]) => set.members.filter((member) => member.part === part);
+  const description = {
+    name: set.name,
+    reference: set.reference,
+    modality: { 0: set.modality },
+    labels: Object.fromEntries(set.classNames.map((name, i) => [i, name])),
+    training: members("training").map((member) => ({
+      image: placeOf(member, 0),
+      ...(member.files.labelPath && { label: placeOf(member, 1) }),
+    })),
+    test: members("test").map((member) => placeOf(member, 0)),
+  };
+  writeFileSync(join(out, "dataset.json"), `${JSON.stringify(description, null, 2)}\n`);
+}
+
+/** The recipe's settings with what --set changes. */
+function settingsFor({ classNames, config }: RawSet, set: readonly string[] | undefined): PrepareOptions {
+  const auto = { ...config, inference: { stride: [1, 1, 1] as [number, number, number] } }; // fits any patch
+  return prepareOptions(resolveConfig({ classes: classNames.length, auto, ...(set && { set }) }));
+}
+
+function jobsOf(
+  { members, repair, perCase }: RawSet,
+  shared: PrepareOptions,
+  out: string,
+  memory: string,
+): WriteJob[] {
+  return members.map((member) => ({
+    kind: "write",
+    files: member.files,
+    options: perCase?.(shared, member.files.id) ?? shared,
+    repair,
+    imageOut: join(out, placeOf(member, 0)),
+    labelOut: join(out, placeOf(member, 1)),
+    memory,
+  }));
+}
+
+/**
+ * Makes a set in the Decathlon's layout from what its owners hand out: out/imagesTr, labelsTr, imagesTs, labelsTs,
+ * dataset.json and preparation.json (recipe, settings, notes). Cases are prepared side by side; run again after a stop or
+ * a change of settings, only what is missing or different is made. Returns the number of cases that were made.
+ * @throws PenumbraError "bad-input": an unknown recipe, raw data not in their layout, an `out` with other content;
+ *   "interrupted" by `signal`.
+ */
+export async function prepareRecipe(options: PrepareRecipeOptions): Promise<number> {
+  const status = options.onStatus ?? (() => {});
+  const recipe = recipeOf(options.recipe);
+  const out = resolve(options.out);
+  const testIds = options.testList ? readIds(options.testList) : null;
+  claim(out, options.recipe);
+  const memory = join(out, ".prepared");
+  const scratch = join(memory, "unpacked");
+  const found = await recipe.find(resolve(options.raw), {
+    testIds,
+    scratch,
+    cache: memory,
+    workers: options.workers,
+  });
+  for (const note of found.notes) status(note);
+  const shared = settingsFor(found, options.set);
+  const jobs = jobsOf(found, shared, out, memory);
+  const written = await doCaseJobs(jobs, {
+    workers: await threadsFor(
+      jobs.map(({ files }) => files),
+      options.workers,
+    ),
+    ...(options.signal && { signal: options.signal }),
+    ...(options.onProgress && { onProgress: options.onProgress }),
+  });
+  writeDescription(out, found);
+  const record = { recipe: options.recipe, finished: true, preparation: shared, notes: found.notes };
+  putSmallFile(join(out, MARKER), `${JSON.stringify(record, null, 2)}\n`);
+  rmSync(scratch, { recursive: true, force: true });
+  return written.filter(Boolean).length;
+}

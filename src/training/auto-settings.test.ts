@@ -1,0 +1,125 @@
+import { describe, expect, it } from "vitest";
+import type { Fingerprint, SurveyedCase } from "../data/fingerprint.js";
+import type { Triple } from "../volume/volume.js";
+import { autoSettings } from "./auto-settings.js";
+
+interface MadeUp {
+  readonly shape?: Triple;
+  readonly spacing?: Triple | null;
+  readonly positiveShare?: number;
+  readonly foreground?: [number, number, number];
+}
+const intensity = (percentiles: [number, number, number]) => ({
+  min: -1000,
+  max: 1000,
+  mean: 0,
+  deviation: 1,
+  percentiles,
+});
+const madeUp = ({
+  shape = [100, 200, 200],
+  spacing = [1, 1, 1],
+  positiveShare = 1,
+  foreground = [-50, 40, 120],
+}: MadeUp): SurveyedCase => ({
+  role: "labeled",
+  files: { id: "x", imagePath: "x.nii", labelPath: "y.nii" },
+  image: { shape, spacingMm: spacing, hash: "", intensity: intensity([0, 1, 2]), positiveShare },
+  classes: [],
+  foreground: intensity(foreground),
+  problems: [],
+});
+const setOf = (cases: MadeUp[], modality: string | null = "MRI"): Fingerprint => {
+  const spacings = cases.map(({ spacing = [1, 1, 1] }) => spacing).filter((s): s is Triple => s !== null);
+  const along = (pick: (values: number[]) => number) =>
+    [0, 1, 2].map((axis) => pick(spacings.map((s) => s[axis]!))) as unknown as Triple;
+  const median = (values: number[]) => [...values].sort((a, b) => a - b)[(values.length - 1) >> 1]!;
+  return {
+    dir: "set",
+    layout: "decathlon",
+    classNames: ["background", "organ"],
+    modality,
+    cases: cases.map(madeUp),
+    shape: null,
+    spacingMm:
+      spacings.length === 0
+        ? null
+        : { min: along((v) => Math.min(...v)), median: along(median), max: along((v) => Math.max(...v)) },
+  };
+};
+const CPU = { device: "cpu", stepBytes: 8e9 };
+const derive = (cases: MadeUp[], modality?: string | null, limits = CPU) => {
+  const { config, settings } = autoSettings(setOf(cases, modality), limits);
+  return {
+    ...config.data,
+    stride: config.inference?.stride,
+    reasons: settings.map(({ reason }) => reason).join("\n"),
+  };
+};
+
+describe("autoSettings", () => {
+  it("small volumes: one patch is about the whole image, more of them a batch", () => {
+    const { patchSize, stride, spacingMm, labeledPerBatch, unlabeledPerBatch } = derive([
+      { shape: [36, 50, 35] },
+    ]);
+    expect([patchSize, stride]).toEqual([
+      [32, 48, 32],
+      [16, 24, 16],
+    ]);
+    expect([spacingMm, labeledPerBatch, unlabeledPerBatch]).toEqual([null, 4, 4]);
+  });
+
+  it("large ones: within voxels and memory, multiples of 16, about as long in mm along every axis", () => {
+    const { patchSize, reasons } = derive([{ shape: [120, 512, 512], spacing: [3, 0.8, 0.8] }], "CT");
+    const [d, h, w] = patchSize!;
+    expect(d * h * w).toBeLessThanOrEqual(96 ** 3);
+    expect(d * h * w).toBeGreaterThan(0.6 * 96 ** 3);
+    for (const n of [d, h, w]) expect(n % 16).toBe(0);
+    expect(h).toBe(w);
+    expect((3 * d) / (0.8 * h)).toBeGreaterThan(0.6);
+    expect((3 * d) / (0.8 * h)).toBeLessThan(1.7);
+    expect(reasons).toContain("the median image has 120 x 512 x 512 voxels");
+    const little = derive([{ shape: [120, 512, 512] }], "CT", { device: "cpu", stepBytes: 1e9 }).patchSize!;
+    expect(little[0] * little[1] * little[2] * 4 * 16 * 100).toBeLessThanOrEqual(1e9);
+    expect(little[0] * little[1] * little[2]).toBeGreaterThan(16 ** 3);
+  });
+
+  it("a GPU gets a larger patch", () => {
+    const limits = { device: "cuda", stepBytes: 40e9 };
+    expect(derive([{ shape: [300, 300, 300] }], "MRI", limits).patchSize).toEqual([128, 128, 128]);
+  });
+
+  it("a patch that was asked for stays, and the stride follows it", () => {
+    const { config } = autoSettings(setOf([{}]), { ...CPU, patchSize: [16, 32, 64] });
+    expect(config.data?.patchSize).toBeUndefined();
+    expect(config.inference?.stride).toEqual([8, 16, 32]);
+  });
+
+  it("other voxel sizes: their median, but along coarse slices the fine scans' size", () => {
+    const isotropic: Triple[] = [
+      [1, 1, 1],
+      [1.2, 1, 1],
+      [2, 1.5, 1.5],
+    ];
+    expect(derive(isotropic.map((spacing) => ({ spacing }))).spacingMm).toEqual([1.2, 1, 1]);
+    const slices = [2, 4, 5, 5, 5, 5, 5, 5, 5, 6].map((d): MadeUp => ({ spacing: [d, 0.7, 0.7] }));
+    expect(derive(slices).spacingMm).toEqual([4, 0.7, 0.7]);
+    expect(derive([{ spacing: null }, {}]).spacingMm).toBeNull();
+  });
+
+  it("CT is clipped to what the labels hold; MRI is not, and knows its air", () => {
+    const ct = derive(
+      [{ foreground: [-50.5, 40, 120.2] }, { foreground: [-70, 40, 110] }, { foreground: [-20, 4, 300] }],
+      "CT",
+    );
+    expect([ct.windowHu, ct.normalization]).toEqual([[-51, 121], "z-score"]);
+    const mri = derive([{}], "MRI");
+    expect([mri.windowHu, mri.normalization, mri.regionMask]).toEqual([undefined, "z-score", undefined]);
+    const air = derive([{ positiveShare: 0.4 }], "T1");
+    expect([air.normalization, air.regionMask]).toEqual(["z-score-foreground", "positive"]);
+  });
+
+  it("knows CT by its intensities where the set does not say", () => {
+    expect(derive([{}], null).windowHu).toEqual([-50, 120]);
+  });
+});

@@ -1,0 +1,123 @@
+import { totalmem } from "node:os";
+import { resolve } from "node:path";
+import { defaultCacheDir } from "../data/cache-directory.js";
+import type { StoredCase } from "../data/case-file.js";
+import type { Dataset } from "../data/dataset.js";
+import { type Fingerprint, fingerprintOf } from "../data/fingerprint.js";
+import { allCores, prepareSet } from "../data/prepare-set.js";
+import { suspicionsOf } from "../data/suspicions.js";
+import { badInput } from "../errors.js";
+import { type AutoSettings, autoSettings } from "./auto-settings.js";
+import { askedFor, type Config, type ConfigSources, prepareOptions } from "./config.js";
+import { methodEntry } from "./method-catalog.js";
+import type { NewRunOptions } from "./run-plan.js";
+
+/** Where prepared cases are kept, and how preparation is told of and stopped. */
+export interface PreparationOptions {
+  readonly cache: string;
+  readonly signal?: AbortSignal;
+  readonly status: (line: string) => void;
+}
+
+const LINE_EVERY_MS = 2000;
+
+/** Says how far a long pass over cases is, every few seconds, with the time left. */
+export function caseProgress(what: string, status: (line: string) => void) {
+  const start = performance.now();
+  let said = start;
+  return (done: number, total: number): void => {
+    const now = performance.now();
+    if (now - said < LINE_EVERY_MS) return;
+    said = now;
+    const left = (((now - start) / done) * (total - done)) / 1000;
+    status(`${what} ${done}/${total} cases, about ${Math.ceil(left)} s left`);
+  };
+}
+
+/** The training cases that the method uses, and as what: without labels, all are unlabeled. */
+export function casesFor({ method }: Config, { labeled, unlabeled }: Dataset) {
+  const entry = methodEntry(method);
+  if (entry.labels) return { labeled, unlabeled: entry.unlabeled ? unlabeled : [] };
+  const bare = labeled.map((files) => ({ ...files, labelPath: null }));
+  return { labeled: [], unlabeled: [...bare, ...unlabeled] };
+}
+
+/** Where a run's preparation keeps its files, and whom it tells. */
+export const preparationOf = ({
+  cache,
+  onStatus,
+  signal,
+}: Pick<NewRunOptions, "cache" | "onStatus" | "signal">): PreparationOptions => ({
+  cache: resolve(cache ?? defaultCacheDir()),
+  status: onStatus ?? (() => {}),
+  ...(signal && { signal }),
+});
+
+/** The cases that a method uses, in the cache's files. */
+export async function prepareTraining(
+  config: Config,
+  { labeled, unlabeled }: ReturnType<typeof casesFor>,
+  { cache, signal, status }: PreparationOptions,
+): Promise<{ labeled: StoredCase[]; unlabeled: StoredCase[] }> {
+  const prepared = await prepareSet([...labeled, ...unlabeled], prepareOptions(config), {
+    cache,
+    workers: allCores(config.data.workers),
+    ...(signal && { signal }),
+    onProgress: caseProgress("prepared", status),
+  });
+  return { labeled: prepared.slice(0, labeled.length), unlabeled: prepared.slice(labeled.length) };
+}
+
+/**
+ * Says what is odd about a set; refuses what would make training on it wrong or fail.
+ * @throws PenumbraError "bad-input" with the first such line, unless `onlyWarn`.
+ */
+export function checkSet(
+  fingerprint: Fingerprint,
+  { data }: Config,
+  { status, onlyWarn }: { status: (line: string) => void; onlyWarn: boolean },
+): void {
+  const suspicions = suspicionsOf(fingerprint, {
+    scaledPerCase: data.normalization !== "none" && data.windowHu === null,
+    resampled: data.spacingMm !== null,
+  });
+  const refused = suspicions.filter(({ severity }) => severity === "refuse");
+  if (refused.length > 0 && !onlyWarn) {
+    const more = refused.length - 1;
+    const others = more > 0 ? `; ${more} more: penumbra fingerprint --data ${fingerprint.dir}` : "";
+    throw badInput(`${refused[0]!.message}${others}`);
+  }
+  for (const { message } of suspicions) status(`check: ${message}`);
+}
+
+/** The fingerprint of a training's data, test cases included. */
+export const surveyTraining = (
+  dataset: Dataset,
+  config: Config,
+  { cache, signal, status }: PreparationOptions,
+): Promise<Fingerprint> =>
+  fingerprintOf(dataset, {
+    cache,
+    workers: allCores(config.data.workers),
+    ...(signal && { signal }),
+    onProgress: caseProgress("looked at", status),
+  });
+
+/** Share of the machine's memory that a derived patch may need for a step; the same patch whatever else runs. */
+const MEMORY_SHARE = 0.5;
+/** What is counted on where the memory of a device is not known. */
+const GPU_STEP_BYTES = 10e9;
+
+/** What follows from the data where no preset is named; a patch size that was asked for is kept. */
+export function deriveSettings(
+  fingerprint: Fingerprint,
+  config: Config,
+  sources: ConfigSources,
+): AutoSettings {
+  const { device } = config;
+  return autoSettings(fingerprint, {
+    device,
+    stepBytes: device === "cpu" ? totalmem() * MEMORY_SHARE : GPU_STEP_BYTES,
+    ...(askedFor(sources, "data.patchSize") !== undefined && { patchSize: config.data.patchSize }),
+  });
+}

@@ -1,0 +1,74 @@
+import { mapAxes, type Triple } from "./volume.js";
+
+/** Voxels from `start` up to, not including, `end`, along [D, H, W]. */
+export interface Box {
+  readonly start: Triple;
+  readonly end: Triple;
+}
+
+/** Smallest box that holds every voxel of the class in [D, H, W]; null where there is none. */
+export function boundingBox(
+  labels: Uint8Array,
+  classIndex: number,
+  [depth, height, width]: Triple,
+): Box | null {
+  let [d0, h0, w0] = [depth, height, width];
+  let [d1, h1, w1] = [-1, -1, -1];
+  for (let d = 0, row = 0; d < depth; d++) {
+    for (let h = 0; h < height; h++, row += width) {
+      const line = labels.subarray(row, row + width);
+      const first = line.indexOf(classIndex);
+      if (first < 0) continue;
+      const last = line.lastIndexOf(classIndex);
+      if (d < d0) d0 = d;
+      d1 = d;
+      if (h < h0) h0 = h;
+      if (h > h1) h1 = h;
+      if (first < w0) w0 = first;
+      if (last > w1) w1 = last;
+    }
+  }
+  return d1 < 0 ? null : { start: [d0, h0, w0], end: [d1 + 1, h1 + 1, w1 + 1] };
+}
+
+/** Smallest box that holds both. */
+export const uniteBoxes = (a: Box, b: Box): Box => ({
+  start: mapAxes((axis) => Math.min(a.start[axis], b.start[axis])),
+  end: mapAxes((axis) => Math.max(a.end[axis], b.end[axis])),
+});
+
+/** Voxels of the box along [D, H, W]. */
+export const boxShape = ({ start, end }: Box): Triple => mapAxes((axis) => end[axis] - start[axis]);
+
+/** The box of a whole [D, H, W] shape. */
+export const wholeBox = (shape: Triple): Box => ({ start: [0, 0, 0], end: shape });
+
+/**
+ * The box made larger: by `margin` voxels on each side, then evenly to at least `least`, but never beyond `shape`.
+ * Where the volume ends on one side, the other gets the rest.
+ */
+export function enlargedBox({ start, end }: Box, margin: Triple, least: Triple, shape: Triple): Box {
+  const sides = [0, 1, 2].map((axis): [number, number] => {
+    const [from, to] = [start[axis]! - margin[axis]!, end[axis]! + margin[axis]!];
+    const missing = Math.max(0, least[axis]! - (to - from));
+    const low = from - Math.floor(missing / 2);
+    const high = to + Math.ceil(missing / 2);
+    const [spareLow, spareHigh] =
+      missing > 0 ? [Math.max(0, high - shape[axis]!), Math.max(0, -low)] : [0, 0];
+    return [Math.max(0, low - spareLow), Math.min(shape[axis]!, high + spareHigh)];
+  });
+  return { start: mapAxes((axis) => sides[axis]![0]), end: mapAxes((axis) => sides[axis]![1]) };
+}
+
+/** The voxels of a box out of [D, H, W]; the array itself where the box is the whole of it. */
+export function cropped<T extends Float32Array | Uint8Array>(data: T, shape: Triple, box: Box): T {
+  const [depth, height, width] = boxShape(box);
+  if (depth * height * width === data.length) return data;
+  const out = new (data.constructor as new (length: number) => T)(depth * height * width);
+  for (let d = 0, at = 0; d < depth; d++)
+    for (let h = 0; h < height; h++, at += width) {
+      const row = ((d + box.start[0]) * shape[1] + h + box.start[1]) * shape[2] + box.start[2];
+      out.set(data.subarray(row, row + width) as never, at);
+    }
+  return out;
+}

@@ -1,0 +1,148 @@
+import { cpSync, writeFileSync } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { openDataset } from "../src/data/dataset.js";
+import { fingerprintOf } from "../src/data/fingerprint.js";
+import { toFingerprintTable } from "../src/data/fingerprint-table.js";
+import { suspicionsOf } from "../src/data/suspicions.js";
+import { writeVolume } from "../src/volume/write.js";
+import { ball, GRID, madeUpSet, putImage, putLabel } from "./made-up-data.js";
+
+let dir = "";
+beforeAll(async () => {
+  dir = await mkdtemp(join(tmpdir(), "penumbra-fingerprint-"));
+});
+afterAll(() => rm(dir, { recursive: true }));
+
+let number = 0;
+/** A set of its own with something done to it, looked at. */
+async function lookAt(change: (set: string) => unknown = () => {}) {
+  const set = join(dir, `set${number++}`);
+  await madeUpSet(set);
+  await change(set);
+  const dataset = await openDataset(set);
+  return fingerprintOf(dataset, { cache: join(dir, "cache"), workers: 0 });
+}
+const oddOf = async (change: (set: string) => unknown, scaledPerCase = true) =>
+  suspicionsOf(await lookAt(change), { scaledPerCase, resampled: false });
+
+describe("a fingerprint", () => {
+  it("holds what the files hold", async () => {
+    const { cases, shape, spacingMm, modality, classNames } = await lookAt();
+    expect(cases.map(({ files, role }) => `${files.id} ${role}`)).toEqual([
+      "tr0 labeled",
+      "tr1 labeled",
+      "tr2 unlabeled",
+      "tr3 unlabeled",
+      "te0 test",
+      "te1 test",
+    ]);
+    expect([modality, classNames]).toEqual(["MRI", ["background", "left ball"]]);
+    expect(shape).toEqual({ min: [18, 20, 22], median: [18, 20, 22], max: [18, 20, 22] });
+    expect(spacingMm!.median).toEqual([2, 1, 1.5]);
+    const { image, label } = ball(0);
+    const inside = image.filter((_, i) => label[i] === 1);
+    const first = cases[0]!;
+    expect(first.image!.intensity.max).toBe(Math.max(...image));
+    expect(first.foreground!.mean).toBeCloseTo(inside.reduce((a, b) => a + b, 0) / inside.length, 4);
+    expect(first.classes!.map(({ value, voxels }) => [value, voxels])).toEqual([
+      [0, image.length - inside.length],
+      [1, inside.length],
+    ]);
+    expect(cases[2]!.classes).toBeNull();
+  });
+
+  it("of a sound set has nothing odd, and a table with a line for each case", async () => {
+    const fingerprint = await lookAt();
+    expect(suspicionsOf(fingerprint, { scaledPerCase: true, resampled: false })).toEqual([]);
+    const table = toFingerprintTable(fingerprint, []);
+    expect(table).toMatch(/^case +role +shape x,y,z +mm x,y,z/);
+    expect(table).toMatch(/^tr0 +labeled +22x20x18 +1\.500x1x2 /m);
+    expect(table).toContain("2 labeled, 2 unlabeled, 2 test cases; modality MRI");
+    expect(table).toContain("nothing odd");
+  });
+});
+
+describe("what is odd", () => {
+  it("a test image that is a training image under another name", async () => {
+    const odd = await oddOf((set) =>
+      cpSync(join(set, "imagesTr/tr2.nii.gz"), join(set, "imagesTs/te0.nii.gz")),
+    );
+    expect(odd).toMatchObject([{ severity: "refuse", cases: ["tr2", "te0"] }]);
+    expect(odd[0]!.message).toMatch(/tr2 in training and te0 in test hold the same image/);
+  });
+
+  it("two training images alike, though stored in other ways", async () => {
+    const odd = await oddOf(async (set) => {
+      await writeVolume(join(set, "imagesTr/tr3.nii"), { grid: GRID, data: ball(2).image });
+      cpSync(join(set, "imagesTr/tr3.nii"), join(set, "imagesTr/tr3.nii.gz"));
+    });
+    expect(odd).toMatchObject([{ severity: "warn", cases: ["tr2", "tr3"] }]);
+  });
+
+  it("a label of another shape, one elsewhere, and an unknown class: refused, all of them", async () => {
+    const odd = await oddOf(async (set) => {
+      await putLabel(set, "labelsTr/tr0.nii.gz", new Uint8Array(64), { ...GRID, shape: [4, 4, 4] });
+      const wrong = ball(1).label.map((value) => 3 * value);
+      const moved = { ...GRID, affine: GRID.affine!.map((value, i) => (i === 7 ? value + 50 : value)) };
+      await putLabel(set, "labelsTr/tr1.nii.gz", wrong, moved);
+    });
+    expect(odd.map(({ severity, cases }) => `${severity} ${cases}`).slice(0, 3)).toEqual([
+      "refuse tr0",
+      "refuse tr1",
+      "refuse tr1",
+    ]);
+    expect(odd.map(({ message }) => message).join("\n")).toMatch(
+      /label is \[4, 4, 4\].*\n.*50\.00 mm.*\n.*class 3/,
+    );
+  });
+
+  it("a damaged file: refused in training, said of a test case", async () => {
+    const damage = (part: string) => (set: string) => writeFileSync(join(set, part), "no image");
+    expect(await oddOf(damage("imagesTr/tr3.nii.gz"))).toMatchObject([
+      { severity: "refuse", cases: ["tr3"] },
+    ]);
+    expect(await oddOf(damage("imagesTs/te1.nii.gz"))).toMatchObject([{ severity: "warn", cases: ["te1"] }]);
+  });
+
+  it("an empty label, and a class that nobody shows", async () => {
+    const odd = await oddOf(async (set) => {
+      for (const id of ["tr0", "tr1"])
+        await putLabel(set, `labelsTr/${id}.nii.gz`, new Uint8Array(18 * 20 * 22));
+    });
+    expect(odd.map(({ severity }) => severity)).toEqual(["warn", "warn"]);
+    expect(odd.map(({ message }) => message).join("\n")).toMatch(
+      /2 labels hold background only \(tr0, tr1\).*\n.*class left ball/,
+    );
+  });
+
+  it.each([
+    [true, "warn"],
+    [false, "refuse"],
+  ])("an image 2,000 times brighter; scaled by itself: %s", async (scaledPerCase, severity) => {
+    const brighter = async (set: string) => {
+      const data = ball(3).image.map((value) => 2000 * value);
+      await writeVolume(join(set, "imagesTr/tr3.nii.gz"), { grid: GRID, data });
+    };
+    const [odd, ...more] = await oddOf(brighter, scaledPerCase);
+    expect(more).toEqual([]);
+    expect(odd).toMatchObject({
+      severity,
+      cases: ["tr3"],
+      message: expect.stringMatching(/1000 times or more/),
+    });
+  });
+
+  it("voxel sizes that differ, unless all are resampled", async () => {
+    const fingerprint = await lookAt((set) =>
+      putImage(set, "imagesTr/tr3.nii.gz", 3, { ...GRID, spacingMm: [4, 1, 1.5], affine: null }),
+    );
+    const odd = (resampled: boolean) => suspicionsOf(fingerprint, { scaledPerCase: true, resampled });
+    expect(odd(false)).toMatchObject([
+      { severity: "warn", message: expect.stringMatching(/2\.0-fold.*\[2,1,1\.5\]/) },
+    ]);
+    expect(odd(true)).toEqual([]);
+  });
+});
