@@ -12,10 +12,13 @@ import { type PhantomSet, writePhantomDataset } from "./phantom-dataset.js";
 /** Few labels, more scans without, and test cases that no training sees. */
 export const DEMO_SET: Omit<PhantomSet, "seed"> = {
   labeled: 4,
-  unlabeled: 24,
+  unlabeled: 32,
   test: 12,
   shape: [32, 48, 48],
 };
+
+/** The baseline's batches hold as many labeled patches as AUA's, and it takes as many steps as both of AUA's stages. */
+export const BASELINE = ["data.unlabeledPerBatch=0"];
 
 export interface DemoOptions {
   /** Directory of the demo; an earlier demo's is replaced. Left out: runs/demo. */
@@ -77,7 +80,7 @@ async function trainAndScore(
     out: join(out, method),
     method,
     preset: "phantom",
-    set: [...set, `seed=${seed}`],
+    set: [...(method === "supervised" ? BASELINE : []), ...set, `seed=${seed}`],
     device: "cpu",
     cache: join(out, "prepared"),
     ...(onStatus && { onStatus }),
