@@ -81,3 +81,5 @@ export { readGrid, readLabelMap, readVolume } from "./volume/read.js";
 export { readH5Case } from "./volume/read-h5.js";
 export { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume/volume.js";
 export { writeLabelMap, writeVolume } from "./volume/write.js";
+export { type ExportOptions, exportWeights } from "./weights/export-weights.js";
+export { type ImportOptions, type ImportReport, importWeights } from "./weights/import-weights.js";

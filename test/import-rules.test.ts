@@ -16,7 +16,9 @@ const MAY: Record<string, readonly string[]> = {
   data: ["volume"],
   metrics: ["volume"],
   report: ["metrics", "volume"],
-  training: ["methods", "models", "losses", "nn", "engine", "data", "volume"],
+  files: [],
+  training: ["methods", "models", "losses", "nn", "engine", "data", "volume", "files"],
+  weights: ["training", "models", "nn", "engine", "files"],
   inference: [
     "training",
     "methods",

@@ -5,6 +5,8 @@ import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
+import { exportCommand } from "./export.js";
+import { importCommand } from "./import.js";
 import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
 import { trainCommand } from "./train.js";
@@ -23,6 +25,8 @@ export function program(): Command {
     predictCommand(),
     compareCommand(),
     methodsCommand(),
+    importCommand(),
+    exportCommand(),
     demoCommand(),
     doctorCommand(),
   ]) {

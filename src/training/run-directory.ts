@@ -11,6 +11,18 @@ import { writeJson } from "./whole-file.js";
 /** The form of run directories that this version reads and writes. */
 const FORMAT = 1;
 
+/** Where the weights of a run came from that were not trained here. */
+export interface ImportRecord {
+  /** The file's name, without its folder. */
+  readonly file: string;
+  readonly sha256: string;
+  /** "PyTorch", "PyTorch before 1.6" or "safetensors". */
+  readonly form: string;
+  /** Names that the file lacked, and those it had beside them. */
+  readonly missing: readonly string[];
+  readonly leftOver: readonly string[];
+}
+
 /** What a run was made from, beside its config: `run.json`. */
 export interface RunRecord {
   readonly format: number;
@@ -24,6 +36,8 @@ export interface RunRecord {
   readonly labeled: readonly string[];
   readonly unlabeled: readonly string[];
   readonly test: readonly string[];
+  /** Set when the weights were imported; `data` is "" then and there are no cases. */
+  readonly imported?: ImportRecord;
 }
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
@@ -69,16 +83,20 @@ export function checkNewRun(dir: string): void {
 
 export interface NewRun {
   readonly config: Config;
-  readonly dataset: Dataset;
+  readonly dataset: Pick<Dataset, "dir" | "classNames" | "labeled" | "unlabeled" | "test">;
   readonly libtorch: string;
   readonly precision: string;
+  readonly imported?: ImportRecord;
 }
 
 /**
  * Makes a run directory with config.json and run.json.
  * @throws PenumbraError "bad-input" when the directory is there and not empty; nothing in it is touched.
  */
-export function createRun(dir: string, { config, dataset, libtorch, precision }: NewRun): RunRecord {
+export function createRun(
+  dir: string,
+  { config, dataset, libtorch, precision, imported }: NewRun,
+): RunRecord {
   checkNewRun(dir);
   makeDirectory(join(dir, "checkpoints"));
   const ids = (cases: Dataset["test"]) => cases.map(({ id }) => id);
@@ -94,6 +112,7 @@ export function createRun(dir: string, { config, dataset, libtorch, precision }:
     labeled: ids(dataset.labeled),
     unlabeled: ids(dataset.unlabeled),
     test: ids(dataset.test),
+    ...(imported && { imported }),
   };
   writeJson(join(dir, "config.json"), config);
   writeJson(join(dir, "run.json"), record);

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
 import { type Dataset, openDataset } from "../data/dataset.js";
@@ -10,6 +9,7 @@ import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
 import { loadCheckpoint, writeState } from "./checkpoint.js";
 import { type Config, prepareOptions, resolveConfig } from "./config.js";
+import { readConfigFile } from "./config-file.js";
 import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import { checkNewRun, createRun, readRun } from "./run-directory.js";
@@ -153,6 +153,8 @@ export async function planTraining(options: TrainOptions): Promise<Omit<Session,
 
 async function resumed(dir: string): Promise<Session> {
   const { config, run } = readRun(dir);
+  if (run.imported)
+    throw badInput(`${dir} holds weights imported from ${run.imported.file}; there is no training to resume`);
   const dataset = await openDataset(run.data, { labeled: run.labeled.length });
   for (const kind of ["labeled", "unlabeled"] as const) {
     const [then, now] = [run[kind].join(), dataset[kind].map(({ id }) => id).join()];
@@ -162,12 +164,4 @@ async function resumed(dir: string): Promise<Session> {
       );
   }
   return { dir: resolve(dir), config, dataset };
-}
-
-function readConfigFile(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    throw badInput(`${path} can't be read as JSON: ${cause instanceof Error ? cause.message : cause}`, cause);
-  }
 }
