@@ -16,5 +16,8 @@ export const deviceOption = () => new Option("--device <device>", "cpu, cuda, cu
 export const precisionOption = () =>
   new Option("--precision <precision>", "arithmetic of the network").choices(["auto", "fp32", "bf16"]);
 
+export const linksOption = () =>
+  new Option("--allow-links", "follow symbolic links that lead out of the data directory");
+
 /** A line about what is being done; standard output is left to results. */
 export const status = (line: string): void => void process.stderr.write(`${line}\n`);

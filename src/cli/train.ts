@@ -1,11 +1,11 @@
 import { Command, Option } from "commander";
 import { METHOD_NAMES } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
-import { collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
+import { collected, deviceOption, linksOption, precisionOption, status, wholeNumber } from "./options.js";
 import { progressOf, stopOnSignal } from "./training-progress.js";
 
 interface TrainArguments
-  extends Pick<TrainOptions, "data" | "out" | "method" | "labeled" | "preset" | "set"> {
+  extends Pick<TrainOptions, "data" | "out" | "method" | "labeled" | "preset" | "set" | "allowLinks"> {
   readonly resume?: string;
   readonly config?: string;
   readonly device?: string;
@@ -28,6 +28,7 @@ export function trainCommand(): Command {
     .option("--set <key=value>", "one configuration key; may be given again", collected)
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(linksOption())
     .addOption(new Option("--resume <run>", "go on with a stopped run").conflicts(GIVEN_BY_THE_RUN))
     .option("--list-keys", "list presets and configuration keys, and stop")
     .action(runTrain);

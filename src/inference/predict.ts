@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { checkCaseName } from "../data/inside.js";
 import { prepareCase } from "../data/prepare.js";
 import { badInput } from "../errors.js";
 import { prepareOptions } from "../training/config.js";
@@ -63,7 +64,7 @@ function planJobs({ images, out, probabilities, uncertainty }: PredictOptions, c
   return images.map((imagePath): Job => {
     if (!IMAGE_ENDING.test(imagePath))
       throw badInput(`${imagePath}: not a scan by its name; expected .nii, .nii.gz, .hdr, .img or .h5`);
-    const name = outputName(imagePath);
+    const name = checkCaseName(outputName(imagePath), imagePath);
     return {
       name,
       imagePath,

@@ -32,6 +32,8 @@ export interface TrainOptions {
   readonly set?: readonly string[];
   readonly device?: string;
   readonly precision?: Config["precision"];
+  /** Follow symbolic links that lead out of the data directory. */
+  readonly allowLinks?: boolean;
   readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
   readonly onIteration?: (report: IterationReport) => void;
@@ -50,7 +52,7 @@ interface Session {
  */
 export async function train(options: TrainOptions): Promise<string> {
   const status = options.onStatus ?? (() => {});
-  const session = options.resume ? await resumed(options.resume) : await started(options);
+  const session = options.resume ? await resumed(options.resume, options) : await started(options);
   const { dir, dataset } = session;
   const config = { ...session.config, device: checkDevice(options.device ?? session.config.device) };
   setThreads(config.threads, availableParallelism());
@@ -119,10 +121,8 @@ function dataOf({ data }: TrainOptions): string {
  * @throws PenumbraError "bad-input" where they don't fit each other.
  */
 export async function planTraining(options: TrainOptions): Promise<Omit<Session, "dir">> {
-  const dataset = await openDataset(
-    resolve(dataOf(options)),
-    options.labeled === undefined ? {} : { labeled: options.labeled },
-  );
+  const { labeled, allowLinks } = options;
+  const dataset = await openDataset(resolve(dataOf(options)), { labeled, allowLinks });
   const config = resolveConfig({
     classes: dataset.classNames.length,
     ...(options.preset && { preset: options.preset }),
@@ -151,11 +151,11 @@ export async function planTraining(options: TrainOptions): Promise<Omit<Session,
   return { config, dataset };
 }
 
-async function resumed(dir: string): Promise<Session> {
+async function resumed(dir: string, { allowLinks }: TrainOptions): Promise<Session> {
   const { config, run } = readRun(dir);
   if (run.imported)
     throw badInput(`${dir} holds weights imported from ${run.imported.file}; there is no training to resume`);
-  const dataset = await openDataset(run.data, { labeled: run.labeled.length });
+  const dataset = await openDataset(run.data, { labeled: run.labeled.length, allowLinks });
   for (const kind of ["labeled", "unlabeled"] as const) {
     const [then, now] = [run[kind].join(), dataset[kind].map(({ id }) => id).join()];
     if (then !== now)

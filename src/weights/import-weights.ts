@@ -70,7 +70,8 @@ function configFor(
     ...(options.config !== undefined && { file: options.config }),
   };
   const set = options.set ?? [];
-  const method = kind === "aua" ? "aua" : "supervised";
+  const trained = options.stage === 1 ? "aua-contrast" : "aua"; // the first uses the network's own distribution
+  const method = kind === "aua" ? trained : "supervised";
   const told = resolveConfig({ classes, ...asked, set });
   if (told.model.classes !== classes) {
     throw badInput(
@@ -138,10 +139,7 @@ function writeRun(
   const dataset = { dir: "", classNames, labeled: [], unlabeled: [], test: [] };
   const libtorch = libtorchFacts().version;
   createRun(options.out, { config, dataset, libtorch, precision: "unknown", imported });
-  const parts = options.stage === 1 ? ["network", "labeler"] : ["network"];
-  const named = parts.flatMap((part) =>
-    [...state].map(([name, tensor]): [string, HostTensor] => [`${part}.${name}`, tensor]),
-  );
+  const named = [...state].map(([name, tensor]): [string, HostTensor] => [`network.${name}`, tensor]);
   writeSafetensors(join(options.out, "model.safetensors"), new Map(named), { format: "pt" });
 }
 
