@@ -6,8 +6,7 @@ const here = (path) => fileURLToPath(new URL(`../${path}`, import.meta.url));
 
 /** What packages say in files of their own instead of an SPDX name. */
 const EXPLAINED = {
-  h5wasm:
-    "NIST's notice (free use), with HDF5 (BSD-3-Clause), zlib (Zlib) and others as its LICENSE.txt lists them",
+  h5wasm: "NIST's notice (free use), with HDF5 (BSD-style) as its LICENSE.txt says",
 };
 
 const nameOf = (path) => path.slice(path.lastIndexOf("node_modules/") + "node_modules/".length);
