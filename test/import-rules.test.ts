@@ -13,7 +13,7 @@ const MAY: Record<string, readonly string[]> = {
   losses: ["engine"],
   methods: ["models", "losses", "nn", "engine"],
   volume: [],
-  data: ["volume"],
+  data: ["volume", "files"],
   metrics: ["volume"],
   report: ["metrics", "volume"],
   files: [],

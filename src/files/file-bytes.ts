@@ -1,8 +1,11 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { badInput } from "../errors.js";
 
 /** Below the 2 GiB that one read call may carry. */
 const CHUNK_BYTES = 1 << 30;
+
+/** For reading; a pipe does not make the program wait for somebody to write into it. */
+const READ_FLAGS = constants.O_RDONLY | constants.O_NONBLOCK;
 
 /** A file's bytes, read where they are asked for. Nothing is allocated for bytes that the file does not have. */
 export class FileBytes {
@@ -15,7 +18,7 @@ export class FileBytes {
     wanted: string,
   ) {
     try {
-      this.#file = openSync(path, "r");
+      this.#file = openSync(path, READ_FLAGS);
     } catch (cause) {
       throw badInput(`can't open ${path}: ${(cause as Error).message}; give the path of ${wanted}`, cause);
     }

@@ -1,9 +1,10 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
+import { readTextFile } from "../files/text-file.js";
 import { packageVersion } from "../version.js";
 import { type Config, parseConfig } from "./config.js";
 import { writeJson } from "./whole-file.js";
@@ -141,8 +142,9 @@ function readJson(path: string, dir: string): unknown {
   if (!existsSync(path))
     throw badInput(`${dir} is no run directory: it has no ${path.slice(dir.length + 1)}`);
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(readTextFile(path, "a run's record"));
   } catch (cause) {
+    if (cause instanceof PenumbraError) throw cause;
     throw badInput(`${path} is not valid JSON; restore it or train again`, cause);
   }
 }

@@ -1,6 +1,7 @@
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
+import { readTextFile } from "../files/text-file.js";
 import type { IterationReport } from "./trainer.js";
 import { writeWholeFile } from "./whole-file.js";
 
@@ -92,7 +93,7 @@ function parseLine(line: string): LogEntry {
 export function readRunLog(dir: string): LogEntry[] {
   const path = join(dir, LOG_NAME);
   if (!existsSync(path)) return [];
-  const lines = readFileSync(path, "utf8").split("\n");
+  const lines = readTextFile(path, "a run's log").split("\n");
   lines.pop(); // "" after the last newline, or a line cut short
   return lines.map((line, index) => {
     try {
