@@ -27,9 +27,11 @@ export async function benchLoader({
       into.set(values);
       return into;
     };
+    const grid = { shape, spacingMm: null, affine: null };
     return {
       id: `phantom ${i}`,
-      grid: { shape, spacingMm: null, affine: null },
+      grid,
+      storedGrid: grid,
       image: shared(image, new Float32Array(new SharedArrayBuffer(image.byteLength))),
       label: shared(label, new Uint8Array(new SharedArrayBuffer(label.byteLength))),
       region: null,

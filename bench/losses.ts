@@ -1,11 +1,11 @@
 import { libtorchFacts, memoryFigures, resetPeakMemory, trimMemory } from "#dist/engine/libtorch.js";
+import { unitLength } from "#dist/engine/ops.js";
 import { seedGenerators } from "#dist/engine/random.js";
 import { scope } from "#dist/engine/scope.js";
 import { fromArray, randn, type Tensor } from "#dist/engine/tensor.js";
 import { supervisedContrast } from "#dist/losses/boundary-contrast.js";
 import { energyDistance } from "#dist/losses/energy-distance.js";
 import { monteCarloLikelihoodLoss } from "#dist/losses/monte-carlo-likelihood.js";
-import { unitLength } from "#dist/models/projection-head.js";
 import { drawNoise, logitDistribution, sampleLogits } from "#dist/models/stochastic-head.js";
 import type { Triple } from "#dist/volume/volume.js";
 import { medians } from "./measure.js";

@@ -1,4 +1,4 @@
-// npm run bench -- step|methods|inference|losses|metrics|loader [--json]
+// npm run bench -- step|methods|prototypes|inference|losses|metrics|loader|data [--json]
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { flushDenormals, setThreads } from "#dist/engine/libtorch.js";
@@ -9,9 +9,13 @@ import { benchGrowth } from "./growth.js";
 import { benchInference } from "./inference.js";
 import { benchLoader } from "./loader.js";
 import { benchLosses } from "./losses.js";
-import { benchMethods } from "./methods.js";
+import { benchMethod } from "./methods.js";
 import { benchMetrics } from "./metrics.js";
+import { benchPrototypes } from "./prototypes.js";
+import { benchReadScan } from "./read-scan.js";
 import { benchStep } from "./step.js";
+
+const numbers = (text: string) => text.split(",").map(Number);
 
 /** "80,112,112" -> [80, 112, 112] */
 function triple(text: string): Triple {
@@ -66,14 +70,18 @@ measurement("step", "a training step of AUA beside the bare network's work", 5)
     print(benchStep({ config: resolveConfig({ file }), stage: Number(stage) as 1 | 2, ...options }), json);
   });
 
-measurement("methods", "a step of every stage of every method over the supervised baseline's", 5)
+measurement(
+  "methods",
+  "processor seconds of a step of every stage of every method, over the supervised baseline's",
+  5,
+)
   .option("--methods <a,b,c>", "only these", (text) => text.split(",") as MethodName[], METHOD_NAMES)
   .option("--preset <name>", "configuration", "la-half")
   .addOption(precisionOption())
   .action(({ json, ...options }) => {
-    const costs = benchMethods(options);
-    if (json) print(costs, json);
-    else for (const cost of costs) process.stdout.write(`${Object.values(cost).map(cell).join("  ")}\n`);
+    for (const method of options.methods as MethodName[])
+      for (const cost of benchMethod({ ...options, method }))
+        process.stdout.write(`${json ? JSON.stringify(cost) : Object.values(cost).map(cell).join("  ")}\n`);
   });
 
 measurement("growth", "how a step grows with voxels, anchors, samples and classes; draws pictures", 3)
@@ -82,6 +90,16 @@ measurement("growth", "how a step grows with voxels, anchors, samples and classe
     const say = (line: string) => void process.stderr.write(`${line}\n`);
     const rows = benchGrowth(out, repeats, say);
     process.stdout.write(json ? `${JSON.stringify(rows)}\n` : "");
+  });
+
+program
+  .command("prototypes")
+  .description("what the temperature does to the prototype contrast: value and gradient")
+  .option("--preset <name>", "configuration", "phantom")
+  .option("--steps <n>", "steps of supervised training first", Number, 60)
+  .option("--temperatures <a,b,c>", "temperatures", numbers, [100, 10, 1, 0.5, 0.1])
+  .action((options) => {
+    for (const figures of benchPrototypes(options)) process.stdout.write(`${JSON.stringify(figures)}\n`);
   });
 
 measurement("inference", "a volume by sliding window beside one forward pass", 3)
@@ -109,6 +127,10 @@ measurement("loader", "how long a trainer waits for its batches", 20)
   .option("--patch <D,H,W>", "patch size", triple, FULL)
   .option("--step-seconds <s>", "length of a step", Number, 3)
   .action(async ({ json, ...options }) => print(await benchLoader(options), json));
+
+measurement("data", "reading a CT of each format: seconds and peak memory", 3)
+  .option("--shape <D,H,W>", "volume", triple, [300, 512, 512])
+  .action(({ json, ...options }) => print(benchReadScan(options), json));
 
 setThreads(0, availableParallelism());
 flushDenormals();

@@ -13,6 +13,14 @@ export function secondsOf(body: () => void): number {
   return (performance.now() - start) / 1000;
 }
 
+/** Processor seconds that `body` takes, those of all threads together. */
+export function processorSecondsOf(body: () => void): number {
+  const before = process.cpuUsage();
+  body();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1e6;
+}
+
 /**
  * Median seconds of each body. They take turns, so that a machine that slows down slows all of them; the first round
  * warms up and does not count.
@@ -20,12 +28,13 @@ export function secondsOf(body: () => void): number {
 export function medians<Name extends string>(
   bodies: Readonly<Record<Name, () => void>>,
   repeats: number,
+  timeOf: (body: () => void) => number = secondsOf,
 ): Record<Name, number> {
   const names = Object.keys(bodies) as Name[];
   const times = new Map<Name, number[]>(names.map((name) => [name, []]));
   for (let round = 0; round <= repeats; round++)
     for (const name of names) {
-      const seconds = secondsOf(bodies[name]);
+      const seconds = timeOf(bodies[name]);
       if (round > 0) times.get(name)!.push(seconds);
     }
   return Object.fromEntries(names.map((name) => [name, median(times.get(name)!)])) as Record<Name, number>;

@@ -8,16 +8,16 @@ import type { MethodName } from "#dist/training/method-catalog.js";
 import { stagesOf } from "#dist/training/stages.js";
 import { trainStep } from "#dist/training/step.js";
 import { madeUpBatch } from "./made-up-batch.js";
-import { medians } from "./measure.js";
+import { medians, processorSecondsOf } from "./measure.js";
 
-export interface MethodsOptions {
-  readonly methods: readonly MethodName[];
+export interface MethodOptions {
+  readonly method: MethodName;
   readonly preset: string;
   readonly precision: Precision;
   readonly repeats: number;
 }
 
-/** A stage of a method: median seconds of a step, and how many of the baseline's steps that is. */
+/** A stage of a method: median processor seconds of a step, and how many of the baseline's steps that is. */
 export interface StageCost {
   readonly method: MethodName;
   readonly stage: string;
@@ -32,25 +32,23 @@ interface Running {
 }
 
 /**
- * Steps of every stage of every method on one made-up batch, beside the baseline's, which takes its turns with each of
- * them. The networks of one method at a time are in memory.
+ * A step of every stage of a method on one made-up batch, in turns with the baseline's. Processor time of all threads
+ * rather than the clock's: their ratio holds whatever else the machine does.
  */
-export function benchMethods({ methods, preset, precision, repeats }: MethodsOptions): StageCost[] {
-  const configOf = (method: MethodName) => resolveConfig({ preset, method });
-  return methods.flatMap((name) =>
-    scope(() => {
-      const [baseline] = runningStages(configOf("supervised"), precision);
-      const stages = runningStages(configOf(name), precision);
-      const bodies = Object.fromEntries(stages.map(({ stage, step }) => [stage, step]));
-      const times = medians({ baseline: baseline!.step, ...bodies }, repeats);
-      const costs = stages.map(({ stage }) => {
-        const seconds = times[stage as keyof typeof times];
-        return { method: name, stage, seconds, relative: seconds / times.baseline };
-      });
-      for (const { method } of [baseline!, ...stages]) method.dispose();
-      return costs;
-    }),
-  );
+export function benchMethod({ method, preset, precision, repeats }: MethodOptions): StageCost[] {
+  const configOf = (name: MethodName) => resolveConfig({ preset, method: name });
+  return scope(() => {
+    const [baseline] = runningStages(configOf("supervised"), precision);
+    const stages = runningStages(configOf(method), precision);
+    const bodies = Object.fromEntries(stages.map(({ stage, step }) => [stage, step]));
+    const times = medians({ baseline: baseline!.step, ...bodies }, repeats, processorSecondsOf);
+    const costs = stages.map(({ stage }) => {
+      const seconds = times[stage as keyof typeof times];
+      return { method, stage, seconds, relative: seconds / times.baseline };
+    });
+    for (const made of [baseline!, ...stages]) made.method.dispose();
+    return costs;
+  });
 }
 
 /** Stages made one from the other as in a run, each late enough for every term to have its full weight. */

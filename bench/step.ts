@@ -51,7 +51,12 @@ export function benchStep({ config, stage, precision, repeats }: StepOptions): S
   const optimizer = new Sgd(method.network.parameters(), config.optimizer);
   let iteration = config.stage1.consistency.rampUp; // full weight of every term
   const step = () =>
-    void trainStep(method, optimizer, () => batch, { iteration: iteration++, learningRate: 1e-4, precision });
+    void trainStep(method, optimizer, () => batch, {
+      iteration: iteration++,
+      learningRate: 1e-4,
+      precision,
+      clipNorm: null,
+    });
   const other = (method as unknown as Record<string, SegmentationNetwork>)[
     stage === 1 ? "teacher" : "labeler"
   ]!;

@@ -29,6 +29,7 @@ export {
   segment,
 } from "./inference/model.js";
 export { type PredictOptions, predict } from "./inference/predict.js";
+export type { ResultFormat } from "./inference/result-files.js";
 export {
   type SlidingWindowOptions,
   slidingWindow,
@@ -67,6 +68,7 @@ export { Module, type StateDict } from "./nn/module.js";
 export { Sgd, type SgdOptions } from "./nn/optimizer.js";
 export { type ReportOptions, type ReportSection, renderReport } from "./report/report.js";
 export { type Config, describeConfigKeys, type PartialConfig, resolveConfig } from "./training/config.js";
+export type { IterationReport } from "./training/iteration.js";
 export { METHODS, type MethodEntry, type MethodName } from "./training/method-catalog.js";
 export { PRESETS, type PresetName } from "./training/presets.js";
 export { type RunRecord, readRun } from "./training/run-directory.js";
@@ -75,11 +77,13 @@ export { readSafetensors, writeSafetensors } from "./training/safetensors.js";
 export { type Stage, stagesOf } from "./training/stages.js";
 export { trainStep } from "./training/step.js";
 export { type TrainOptions, train } from "./training/train.js";
-export { type IterationReport, runStages, type TrainerOptions } from "./training/trainer.js";
+export { runStages, type TrainerOptions } from "./training/trainer.js";
 export { packageVersion } from "./version.js";
+export { type Inspection, inspect } from "./volume/inspect.js";
+export { axisCodes, toRas } from "./volume/orientation.js";
 export { readGrid, readLabelMap, readVolume } from "./volume/read.js";
 export { readH5Case } from "./volume/read-h5.js";
 export { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume/volume.js";
-export { writeLabelMap, writeVolume } from "./volume/write.js";
+export { type IntensityType, writeLabelMap, writeVolume } from "./volume/write.js";
 export { type ExportOptions, exportWeights } from "./weights/export-weights.js";
 export { type ImportOptions, type ImportReport, importWeights } from "./weights/import-weights.js";

@@ -260,7 +260,7 @@ describe("predict refuses before it computes anything:", () => {
     refused([image, at("none.nii.gz")], at("none.nii.gz")));
 
   it("a file that is no scan", async () => {
-    await refused([join(good, "dataset.json")], "dataset.json: not a scan by its name", ".nii.gz");
+    await refused([join(good, "dataset.json")], "dataset.json: of no format that is read", "NIfTI");
     writeFileSync(at("text.nii.gz"), "no scan");
     await refused([at("text.nii.gz")], at("text.nii.gz"));
     writeFileSync(at("text.h5"), "no scan");

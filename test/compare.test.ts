@@ -88,7 +88,7 @@ it("shows a run that diverged, does not try it again, and counts it", async () =
   const [cell] = comparison.cells;
   expect(cell).toMatchObject({
     evaluation: null,
-    diverged: expect.stringContaining("was not finite in 20 steps"),
+    diverged: expect.stringContaining("not finite, and 20 steps in a row"),
   });
   expect(comparison.methods[0]).toMatchObject({ seeds: 1, diverged: 1, classes: [] });
   const text = (file: string) => readFileSync(join(dir, "diverged", file), "utf8");
@@ -120,3 +120,18 @@ it.each<[string, Partial<CompareOptions>, RegExp]>([
   });
   expect(trained).toEqual([]);
 });
+
+it("takes a method's first stage from the cell that is just that stage, and ends as if it had not", async () => {
+  const change = { out: join(dir, "ladder"), seeds: 1 };
+  const whole = await again({ ...change, methods: ["aua-pseudo"], out: join(dir, "alone") });
+  expect(whole.trained).toHaveLength(6);
+  const { trained, comparison } = await again({ ...change, methods: ["aua-contrast", "aua-pseudo"] });
+  expect(trained).toEqual(
+    [1, 2, 3].flatMap((n) => `stage1 ${n}`).concat([1, 2, 3].map((n) => `stage2 ${n}`)),
+  );
+  const bytes = (folder: string) =>
+    readFileSync(join(dir, folder, "runs/aua-pseudo/seed-0/model.safetensors"));
+  expect(bytes("ladder").equals(bytes("alone"))).toBe(true);
+  expect(comparison.cells[1]!.evaluation).toEqual(whole.comparison.cells[0]!.evaluation);
+  expect(comparison.cells[1]!.minutes).toBeGreaterThan(comparison.cells[0]!.minutes);
+}, 120_000);

@@ -12,11 +12,11 @@ const MAY: Record<string, readonly string[]> = {
   models: ["nn", "engine"],
   losses: ["engine"],
   methods: ["models", "losses", "nn", "engine"],
-  volume: [],
+  files: [],
+  volume: ["files"],
   data: ["volume", "files"],
   metrics: ["volume"],
   report: ["metrics", "volume"],
-  files: [],
   training: ["methods", "models", "losses", "nn", "engine", "data", "volume", "files"],
   weights: ["training", "models", "nn", "engine", "files"],
   inference: [
@@ -28,10 +28,11 @@ const MAY: Record<string, readonly string[]> = {
     "engine",
     "data",
     "volume",
+    "files",
     "metrics",
     "report",
   ],
-  compare: ["inference", "training", "data", "metrics", "report"],
+  compare: ["inference", "training", "data", "files", "metrics", "report"],
 };
 /** The rooms that put everything together. */
 const OPEN = new Set(["cli", "demo", "index.ts"]);

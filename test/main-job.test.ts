@@ -3,7 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import h5 from "h5wasm/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { lockRun } from "../src/training/run-directory.js";
 import { train } from "../src/training/train.js";
+import { toRas } from "../src/volume/orientation.js";
 import { readGrid, readLabelMap, readVolume } from "../src/volume/read.js";
 import { type Outcome, penumbra } from "./command-line.js";
 import { madeUpSet, TINY, tinyArguments } from "./made-up-data.js";
@@ -108,10 +110,10 @@ describe("train, evaluate, predict", () => {
   });
 });
 
-it("predicts the literature's h5, whose axes lie the other way round, like the NIfTI image", async () => {
+it("predicts the literature's h5, whose axes lie the other way round and say no orientation, like the NIfTI image in RAS order", async () => {
   const folder = join(dir, "te0-again");
   mkdirSync(folder);
-  const { data: stored, grid } = await readVolume(image);
+  const { data: stored, grid } = toRas(await readVolume(image));
   const [d, h, w] = grid.shape;
   const xyz = stored.map(
     (_, i) => stored[((i % d) * h + (Math.floor(i / d) % h)) * w + Math.floor(i / (d * h))]!,
@@ -128,7 +130,16 @@ it("predicts the literature's h5, whose axes lie the other way round, like the N
     stdout: `${join(out, "te0-again.nii.gz")}\n`,
   });
   const labels = await readLabelMap(join(out, "te0-again.nii.gz"));
-  expect(labels.data).toEqual((await readLabelMap(join(runDir, "evaluation-test/labels/te0.nii.gz"))).data);
+  const evaluated = await readLabelMap(join(runDir, "evaluation-test/labels/te0.nii.gz"));
+  expect(labels.data).toEqual(toRas(evaluated).data);
+});
+
+it("is not trained by two processes at a time", async () => {
+  const lock = lockRun(runDir);
+  const { code, stderr } = await penumbra("train", "--resume", runDir);
+  expect(code).toBe(3);
+  expect(stderr).toMatch(/^penumbra: [^\n]*run\.lock: in use by process \d+ on [^\n]*\n$/);
+  lock.release();
 });
 
 describe("a run that was stopped", () => {

@@ -3,7 +3,8 @@ import type { TrainOptions } from "../training/train.js";
 import { collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
 import { progressOf, stopOnSignal } from "./training-progress.js";
 
-interface CompareArguments extends Pick<TrainOptions, "labeled" | "preset" | "set" | "device" | "precision"> {
+interface CompareArguments
+  extends Pick<TrainOptions, "labeled" | "init" | "preset" | "set" | "device" | "precision"> {
   readonly data: string;
   readonly methods: readonly string[];
   readonly seeds: number;
@@ -27,6 +28,7 @@ export function compareCommand(): Command {
     .requiredOption("--out <dir>", "directory of the comparison; an earlier one's goes on where it stopped")
     .option("--labeled <n>", "use the labels of the first n training cases only", wholeNumber(1))
     .option("--seeds <n>", "seeds of each method: 0 to n - 1", wholeNumber(1), 3)
+    .option("--init <run>", "start every method from the weights of a finished run")
     .option("--preset <name>", "starting point of the configuration (see penumbra train --list-keys)")
     .option("--config <file>", "JSON file with configuration keys")
     .option(

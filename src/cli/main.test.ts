@@ -81,7 +81,7 @@ describe("what commands throw", () => {
       throw new TypeError("boom");
     });
     expect(await penumbra("doctor", "--json")).toBe(1);
-    expect(complained).toBe("penumbra: bug: boom\npenumbra: run it again with --debug to see where\n");
+    expect(complained).toBe("penumbra: bug: boom; run it again with --debug to see where\n");
   });
 
   it("shows where with --debug", async () => {

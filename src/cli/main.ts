@@ -7,6 +7,7 @@ import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
 import { exportCommand } from "./export.js";
 import { importCommand } from "./import.js";
+import { inspectCommand } from "./inspect.js";
 import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
 import { trainCommand } from "./train.js";
@@ -27,6 +28,7 @@ export function program(): Command {
     methodsCommand(),
     importCommand(),
     exportCommand(),
+    inspectCommand(),
     demoCommand(),
     doctorCommand(),
   ]) {
@@ -51,14 +53,19 @@ export async function run(argv: readonly string[]): Promise<number> {
     await program().parseAsync(argv as string[]);
     return Number(process.exitCode ?? 0);
   } catch (error) {
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES["bad-input"];
-    const known = error instanceof PenumbraError;
-    const message = error instanceof Error ? error.message : String(error);
-    process.stderr.write(`penumbra: ${known ? "" : "bug: "}${message}\n`);
-    if (argv.includes("--debug")) process.stderr.write(`${stackOf(error)}\n`);
-    else if (!known) process.stderr.write("penumbra: run it again with --debug to see where\n");
-    return known ? EXIT_CODES[error.code] : BUG;
+    return report(error, argv.includes("--debug"));
   }
+}
+
+/** Says what went wrong, in one line, and returns the exit code for it. */
+export function report(error: unknown, debug: boolean): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES["bad-input"];
+  const known = error instanceof PenumbraError;
+  const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
+  const hint = known || debug ? "" : "; run it again with --debug to see where";
+  process.stderr.write(`penumbra: ${known ? "" : "bug: "}${line}${hint}\n`);
+  if (debug) process.stderr.write(`${stackOf(error)}\n`);
+  return known ? EXIT_CODES[error.code] : BUG;
 }
 
 function stackOf(error: unknown): string {

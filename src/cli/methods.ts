@@ -40,10 +40,11 @@ function describe(name: MethodName, entry: MethodEntry): string {
 }
 
 /** "labels", "unlabeled images", "a teacher", ... */
-const needsOf = ({ unlabeled, teacher, samples, networks }: MethodEntry): string[] => [
-  "labels",
-  ...(unlabeled ? ["unlabeled images"] : []),
+const needsOf = ({ labels, unlabeled, teacher, samples, networks, extra }: MethodEntry): string[] => [
+  ...(labels ? ["labels"] : []),
+  ...(unlabeled ? [labels ? "unlabeled images" : "images"] : []),
   ...(teacher ? ["a teacher"] : []),
+  ...(extra ? [extra] : []),
   ...(samples ? ["memory for samples of the logits"] : []),
   `${networks} ${networks === 1 ? "network" : "networks"} in memory`,
 ];

@@ -1,10 +1,12 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import type { ResultFormat } from "../inference/result-files.js";
 import { deviceOption, precisionOption, status } from "./options.js";
 
 interface PredictArguments {
   readonly run: string;
   readonly out: string;
-  readonly probabilities?: true;
+  readonly format?: ResultFormat;
+  readonly probabilities?: "float32" | "int16";
   readonly uncertainty?: true;
   readonly device?: string;
   readonly precision?: "auto" | "fp32" | "bf16";
@@ -15,11 +17,21 @@ export function predictCommand(): Command {
     .description("Segment scans that nobody has labeled.")
     .argument(
       "<image...>",
-      "scans: NIfTI (.nii, .nii.gz, .hdr with .img), or the literature's left-atrium .h5",
+      "scans: NIfTI, NRRD, MetaImage, the literature's left-atrium .h5, PNG, TIFF, or a folder with one DICOM series",
     )
     .requiredOption("--run <run>", "run directory")
     .requiredOption("--out <dir>", "where label maps go, one for each image")
-    .option("--probabilities", "write the probabilities of each class too")
+    .addOption(
+      new Option(
+        "--format <format>",
+        "what to write (left out: as the scan, NIfTI where that can't be)",
+      ).choices(["nifti", "nrrd", "mha", "dicom-seg"]),
+    )
+    .addOption(
+      new Option("--probabilities [type]", "write the probabilities of each class too")
+        .choices(["float32", "int16"])
+        .preset("float32"),
+    )
     .option("--uncertainty", "write a map of the voxels' entropy too")
     .addOption(deviceOption())
     .addOption(precisionOption())

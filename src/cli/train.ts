@@ -5,7 +5,10 @@ import { collected, deviceOption, linksOption, precisionOption, status, wholeNum
 import { progressOf, stopOnSignal } from "./training-progress.js";
 
 interface TrainArguments
-  extends Pick<TrainOptions, "data" | "out" | "method" | "labeled" | "preset" | "set" | "allowLinks"> {
+  extends Pick<
+    TrainOptions,
+    "data" | "out" | "method" | "init" | "labeled" | "preset" | "set" | "allowLinks"
+  > {
   readonly resume?: string;
   readonly config?: string;
   readonly device?: string;
@@ -14,7 +17,7 @@ interface TrainArguments
 }
 
 /** What a resumed run takes from its directory. */
-const GIVEN_BY_THE_RUN = ["data", "out", "method", "labeled", "preset", "config", "set", "precision"];
+const GIVEN_BY_THE_RUN = ["data", "out", "method", "init", "labeled", "preset", "config", "set", "precision"];
 
 export function trainCommand(): Command {
   return new Command("train")
@@ -23,6 +26,7 @@ export function trainCommand(): Command {
     .option("--out <run>", "run directory to make")
     .addOption(new Option("--method <method>", "what to train").choices(METHOD_NAMES))
     .option("--labeled <n>", "use the labels of the first n training cases only", wholeNumber(1))
+    .option("--init <run>", "start from the weights of a finished run, as far as it trained them")
     .option("--preset <name>", "starting point of the configuration (see --list-keys)")
     .option("--config <file>", "JSON file with configuration keys")
     .option("--set <key=value>", "one configuration key; may be given again", collected)

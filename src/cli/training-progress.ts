@@ -1,4 +1,4 @@
-import type { IterationReport } from "../training/trainer.js";
+import type { IterationReport } from "../training/iteration.js";
 
 /** A progress display that asks, at the first iteration, how often a line is wanted where there is no terminal. */
 export async function progressOf(everyIterations: () => number) {

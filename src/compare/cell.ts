@@ -1,16 +1,16 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
+import { writeJson } from "../files/whole-file.js";
 import { evaluate } from "../inference/evaluate.js";
 import type { Evaluation } from "../metrics/score.js";
 import { firstDifference } from "../training/config-difference.js";
 import { DivergedError } from "../training/diverged.js";
 import { effortOf } from "../training/effort.js";
 import type { MethodName } from "../training/method-catalog.js";
-import { hasContent, readRun } from "../training/run-directory.js";
+import { readRun } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
 import { type TrainOptions, train } from "../training/train.js";
-import { writeJson } from "../training/whole-file.js";
 import type { CellResult } from "./comparison.js";
 
 /** One method with one seed, and all that its training takes. */
@@ -19,6 +19,8 @@ export interface Cell {
   readonly seed: number;
   /** Its run directory. */
   readonly run: string;
+  /** Run directories of cells whose whole training is the beginning of this one's, whether they are there or not. */
+  readonly beginWith: readonly string[];
   readonly training: TrainOptions & { readonly data: string };
   /** The run's configuration and labeled cases as they would be if it were trained now. */
   readonly expected: Pick<ReturnType<typeof readRun>, "config"> & { readonly labeled: readonly string[] };
@@ -61,8 +63,10 @@ async function trainCell(cell: Cell): Promise<string | null> {
         ...(onIteration && { onIteration }),
       });
     } else {
-      clearUnbegun(run);
-      await train({ ...training, out: run });
+      const beginWith = cell.beginWith.find(
+        (other) => existsSync(join(other, "model.safetensors")) && differenceFrom(other, cell) === null,
+      );
+      await train({ ...training, out: run, ...(beginWith && { beginWith }) });
     }
     return null;
   } catch (error) {
@@ -72,23 +76,20 @@ async function trainCell(cell: Cell): Promise<string | null> {
   }
 }
 
-/** What a kill while the directory was made leaves: nothing of a training is in it yet. */
-function clearUnbegun(run: string): void {
-  if (hasContent(run)) rmSync(run, { recursive: true });
+/** What differs between a run that is there and a cell's training, were its method the same; null: nothing. */
+function differenceFrom(run: string, { training, expected }: Cell): string | null {
+  const found = readRun(run);
+  if (found.run.data !== training.data) return `data: ${found.run.data} there, ${training.data} here`;
+  const [there, here] = [found.run.labeled, expected.labeled];
+  if (there.join() !== here.join()) return `labeled cases: ${there.length} there, ${here.length} here`;
+  return firstDifference(found.config, { ...expected.config, method: found.config.method });
 }
 
-function checkSame({ run, expected, training }: Cell): void {
-  const found = readRun(run);
-  const labels = [found.run.labeled.join(), expected.labeled.join()];
-  const difference =
-    found.run.data !== training.data
-      ? `data: ${found.run.data} there, ${training.data} here`
-      : labels[0] !== labels[1]
-        ? `labeled cases: ${found.run.labeled.length} there, ${expected.labeled.length} here`
-        : firstDifference(found.config, expected.config);
+function checkSame(cell: Cell): void {
+  const difference = differenceFrom(cell.run, cell);
   if (difference === null) return;
   throw badInput(
-    `${run} was trained with other settings (${difference}); compare into another --out, or repeat those settings`,
+    `${cell.run} was trained with other settings (${difference}); compare into another --out, or repeat those settings`,
   );
 }
 

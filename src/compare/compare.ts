@@ -1,12 +1,13 @@
-import { existsSync, writeFileSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { badInput } from "../errors.js";
+import { hasContent, makeDirectory } from "../files/directory.js";
+import { writeJson, writeText } from "../files/whole-file.js";
 import type { Config } from "../training/config.js";
-import { METHOD_NAMES, type MethodName } from "../training/method-catalog.js";
+import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
 import { nearestName } from "../training/nearest-name.js";
-import { hasContent, makeDirectory } from "../training/run-directory.js";
-import { planTraining, type TrainOptions } from "../training/train.js";
-import { writeJson } from "../training/whole-file.js";
+import { planTraining } from "../training/run-plan.js";
+import type { TrainOptions } from "../training/train.js";
 import { type Cell, runCell } from "./cell.js";
 import type { CellResult, Comparison } from "./comparison.js";
 import { renderComparison } from "./comparison-report.js";
@@ -17,6 +18,7 @@ export interface CompareOptions
   extends Pick<
     TrainOptions,
     | "labeled"
+    | "init"
     | "preset"
     | "configFile"
     | "set"
@@ -37,7 +39,8 @@ export interface CompareOptions
 
 /**
  * Trains every method with every seed under the same settings and compares their last checkpoints on the test cases.
- * Cells (method and seed) that are done are not run again, stopped ones go on. Writes comparison.json, comparison.csv,
+ * Cells (method and seed) that are done are not run again, stopped ones go on, and one that begins as another that is done
+ * (AUA's later parts) goes on from there, which is the same training. Writes comparison.json, comparison.csv,
  * comparison.md and report.html beside the run directories, and returns what is in them.
  * @throws PenumbraError "bad-input" before any training: an unknown method, a directory with other content, cells that
  *   were trained with other settings; "interrupted" after saving: the same call goes on.
@@ -61,9 +64,9 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
 /** After every cell, so that hours of training can be looked at while they go on. */
 function writeComparison(out: string, comparison: Comparison, config: Config): void {
   writeJson(join(out, "comparison.json"), comparison);
-  writeFileSync(join(out, "comparison.csv"), comparisonCsv(comparison));
-  writeFileSync(join(out, "comparison.md"), comparisonMarkdown(comparison));
-  writeFileSync(join(out, "report.html"), renderComparison(comparison, config));
+  writeText(join(out, "comparison.csv"), comparisonCsv(comparison));
+  writeText(join(out, "comparison.md"), comparisonMarkdown(comparison));
+  writeText(join(out, "report.html"), renderComparison(comparison, config));
 }
 
 function checkMethods(names: readonly string[]): MethodName[] {
@@ -74,6 +77,9 @@ function checkMethods(names: readonly string[]): MethodName[] {
       `unknown method "${name}"; did you mean "${nearestName(name, METHOD_NAMES)}"? penumbra methods lists them`,
     );
   });
+  const bare = methods.find((name) => !methodEntry(name).segments);
+  if (bare)
+    throw badInput(`method "${bare}" segments nothing to compare; give its run to the others: --init RUN`);
   if (methods.length === 0) throw badInput("no method to compare: name at least one");
   const twice = methods.find((name, i) => methods.indexOf(name) < i);
   if (twice) throw badInput(`method "${twice}" is named twice; name each once`);
@@ -102,8 +108,10 @@ async function planCells(
       const training = { ...shared, data, method, set: [...set, `seed=${seed}`] };
       const { config, dataset } = await planTraining(training);
       const labeled = dataset.labeled.map(({ id }) => id);
-      const run = join(out, "runs", method, `seed-${seed}`);
-      cells.push({ method, seed, run, training, expected: { config, labeled } });
+      const runOf = (name: string) => join(out, "runs", name, `seed-${seed}`);
+      const { beginsAs } = methodEntry(method);
+      const beginWith = beginsAs ? [runOf(beginsAs)] : [];
+      cells.push({ method, seed, run: runOf(method), beginWith, training, expected: { config, labeled } });
     }
   }
   return cells;

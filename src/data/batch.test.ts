@@ -8,7 +8,8 @@ function countingCase(id: string, shape: Triple, first = 1): PreparedCase {
   const image = Float32Array.from({ length: shape[0] * shape[1] * shape[2] }, (_, i) => first + i);
   const label = Uint8Array.from(image, (value) => value % 5);
   const region = Uint8Array.from(label, (value) => (value === 0 ? 0 : 1));
-  return { id, grid: { shape, spacingMm: null, affine: null }, image, label, region };
+  const grid = { shape, spacingMm: null, affine: null };
+  return { id, grid, storedGrid: grid, image, label, region };
 }
 
 const whole = (

@@ -88,6 +88,10 @@ function picks(options: BatchOptions, iteration: number): Pick[] {
   ];
 }
 
+/** Cases of an iteration's patches, in their order. */
+export const caseIdsOf = (options: BatchOptions, iteration: number): string[] =>
+  picks(options, iteration).map(({ case: { id } }) => id);
+
 /**
  * The batch of an iteration (0 or more): labeled patches, then unlabeled ones. It follows from the options and the
  * iteration alone, so training resumes exactly and any number of workers gives the same batches. A patch is cropped

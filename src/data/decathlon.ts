@@ -11,11 +11,19 @@ const FOLDERS = {
 } as const;
 type Part = keyof typeof FOLDERS;
 
+const ENDINGS = [
+  ...[".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img"],
+  ...[".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".h5", ".png", ".tiff", ".tif"],
+];
+
 /** nnU-Net's mark of an image's first channel. */
 const CHANNEL = "_0000";
 
 const exists = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => null))?.isFile() ?? false;
+
+/** An image may be a folder: a DICOM series. */
+const imageExists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;
 
 /** A path of the data folder; bad input when it leads out of it. */
 function within(dir: string, path: string): string {
@@ -31,7 +39,7 @@ function within(dir: string, path: string): string {
 /** File name without its ending and nnU-Net's channel mark: la_003_0000.nii.gz -> la_003. */
 function caseId(path: string, ending: string): string {
   const name = basename(path);
-  const ends = [ending, ".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img"];
+  const ends = [ending, ...ENDINGS];
   const end = ends.find((candidate) => name.endsWith(candidate)) ?? "";
   const stem = name.slice(0, name.length - end.length);
   return stem.endsWith(CHANNEL) ? stem.slice(0, -CHANNEL.length) : stem;
@@ -40,7 +48,7 @@ function caseId(path: string, ending: string): string {
 /** The image as listed, or with nnU-Net 1's channel mark, which its lists leave out. */
 async function findImage(dir: string, listed: string, ending: string): Promise<string> {
   const path = within(dir, listed);
-  if (await exists(path)) return path;
+  if (await imageExists(path)) return path;
   const marked = path.endsWith(ending) ? `${path.slice(0, -ending.length)}${CHANNEL}${ending}` : path;
   if (await exists(marked)) return marked;
   throw badInput(`${path}: image is listed in ${join(dir, "dataset.json")} but missing`);

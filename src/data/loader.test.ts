@@ -1,7 +1,9 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
+import { Worker } from "node:worker_threads";
 import { describe, expect, it } from "vitest";
+import type { Grid } from "../volume/volume.js";
 import { Loader, type LoaderOptions, makeBatch } from "./loader.js";
 import type { PreparedCase } from "./prepare.js";
 
@@ -10,9 +12,12 @@ const shared = (values: number[]) => {
   image.set(values);
   return image;
 };
+const GRID: Grid = { shape: [4, 5, 6], spacingMm: null, affine: null };
+
 const aCase = (id: string, first: number): PreparedCase => ({
   id,
-  grid: { shape: [4, 5, 6], spacingMm: null, affine: null },
+  grid: GRID,
+  storedGrid: GRID,
   image: shared(Array.from({ length: 120 }, (_, i) => first + i)),
   label: Uint8Array.from({ length: 120 }, (_, i) => i % 2),
   region: null,
@@ -99,6 +104,30 @@ describe.skipIf(!built)(
       const failed = results.find((result) => result.status === "rejected");
       expect(String(failed?.reason)).toMatch(/iteration [01], case odd: /);
       expect(results.find((result) => result.status === "fulfilled")?.value.caseIds[0]).toBe("b");
+      await loader.close();
+    });
+
+    it("starts a worker again that dies once, and says so", async () => {
+      const { Loader: Built } = (await import(pathToFileURL(DIST).href)) as { Loader: typeof Loader };
+      const deaths = new Int32Array(new SharedArrayBuffer(4));
+      const code = `
+        const { parentPort, workerData } = require("node:worker_threads");
+        const die = ({ iteration }) => {
+          if (iteration === 1 && Atomics.add(workerData.deaths, 0, 1) === 0) process.exit(7);
+        };
+        const on = parentPort.on.bind(parentPort);
+        parentPort.on = (name, answer) => on(name, (message) => (die(message), answer(message)));
+        import(workerData.url);`;
+      const url = new URL("./loader-worker.js", pathToFileURL(DIST)).href;
+      const start = (data: object) => new Worker(code, { eval: true, workerData: { ...data, deaths, url } });
+      const warnings: string[] = [];
+      const onWarning = (line: string) => warnings.push(line);
+      const loader = new Built(options({ workers: 1, onWarning }), start);
+      for (const i of [0, 1, 2, 3]) expect(await loader.next(i)).toEqual(makeBatch(options(), i));
+      const cases = makeBatch(options(), 1).caseIds.join(", ");
+      expect(warnings).toEqual([
+        `loader: a worker died (Error: exit code 7) while it made iteration 1's batch of cases ${cases}; it is started again`,
+      ]);
       await loader.close();
     });
 

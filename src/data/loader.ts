@@ -1,18 +1,22 @@
 import { Worker } from "node:worker_threads";
 import { badInput } from "../errors.js";
 import { voxelCount } from "../volume/volume.js";
-import { type Batch, type BatchOptions, makeBatch } from "./batch.js";
-import type { WorkerReply, WorkerRequest } from "./loader-worker.js";
+import { type Batch, type BatchOptions, caseIdsOf, makeBatch } from "./batch.js";
+import { BatchThread } from "./batch-thread.js";
 import type { PreparedCase } from "./prepare.js";
 
 export type { AugmentOptions } from "./augment.js";
 export { type Batch, type BatchOptions, makeBatch } from "./batch.js";
+
+const closedError = () => new Error("loader: closed");
 
 export interface LoaderOptions extends BatchOptions {
   /** Threads that make batches; 0: the calling thread makes each when it is asked for. */
   readonly workers: number;
   /** Batches asked of the workers ahead of the one that is waited for. */
   readonly prefetch: number;
+  /** Hears of workers that died and were started again. */
+  readonly onWarning?: (line: string) => void;
 }
 
 function checkStream(name: string, cases: readonly PreparedCase[], perBatch: number): void {
@@ -42,10 +46,8 @@ function check(options: LoaderOptions): void {
   }
 }
 
-interface Request {
-  readonly resolve: (batch: Batch) => void;
-  readonly reject: (reason: unknown) => void;
-}
+const startWorker = (data: BatchOptions): Worker =>
+  new Worker(new URL("./loader-worker.js", import.meta.url), { workerData: data });
 
 /**
  * Batches by iteration, made ahead in worker threads: `next(i)` also asks for i + 1 .. i + prefetch, so they get
@@ -54,19 +56,26 @@ interface Request {
 export class Loader {
   #waited = 0;
   #asked = 0;
-  #failure: Error | null = null;
+  #closed = false;
   /** Batches asked for and not yet taken, by iteration. */
   readonly #ahead = new Map<number, Promise<Batch>>();
-  /** Requests not yet answered, by their own number. */
-  readonly #requests = new Map<number, Request>();
-  readonly #workers: Worker[];
+  readonly #threads: BatchThread[];
   readonly #options: LoaderOptions;
 
-  /** Bad input: a stream without cases, a labeled case without a label, a patch size that is none. */
-  constructor(options: LoaderOptions) {
+  /**
+   * Bad input: a stream without cases, a labeled case without a label, a patch size that is none.
+   * @param start makes a worker thread
+   */
+  constructor(options: LoaderOptions, start: (data: BatchOptions) => Worker = startWorker) {
     check(options);
     this.#options = options;
-    this.#workers = Array.from({ length: options.workers }, () => this.#start());
+    const { workers, prefetch: _, onWarning = () => {}, ...data } = options;
+    const thread = {
+      start: () => start(data),
+      casesOf: (iteration: number) => caseIdsOf(data, iteration),
+      onWarning,
+    };
+    this.#threads = Array.from({ length: workers }, () => new BatchThread(thread));
   }
 
   /** Total time in ms that `next` has kept its callers waiting. */
@@ -76,13 +85,13 @@ export class Loader {
 
   /** The batch of an iteration, 0 or more. Rejects when a worker failed (naming the case) or the loader is closed. */
   async next(iteration: number): Promise<Batch> {
-    if (this.#failure) throw this.#failure;
+    if (this.#closed) throw closedError();
     if (!Number.isSafeInteger(iteration) || iteration < 0) {
       throw badInput(`loader: iteration ${iteration}; expected a whole number of 0 or more`);
     }
     const start = performance.now();
     try {
-      return await (this.#workers.length === 0 ? makeBatch(this.#options, iteration) : this.#take(iteration));
+      return await (this.#threads.length === 0 ? makeBatch(this.#options, iteration) : this.#take(iteration));
     } finally {
       this.#waited += performance.now() - start;
     }
@@ -90,9 +99,8 @@ export class Loader {
 
   /** Ends the workers; batches still waited for are rejected. */
   async close(): Promise<void> {
-    this.#fail(new Error("loader: closed"));
-    for (const worker of this.#workers) worker.ref();
-    await Promise.all(this.#workers.map((worker) => worker.terminate()));
+    this.#closed = true;
+    await Promise.all(this.#threads.map((thread) => thread.close(closedError())));
   }
 
   #take(iteration: number): Promise<Batch> {
@@ -105,34 +113,6 @@ export class Loader {
   }
 
   #ask(iteration: number): Promise<Batch> {
-    const number = this.#asked++;
-    const worker = this.#workers[number % this.#workers.length]!;
-    const batch = new Promise<Batch>((resolve, reject) => this.#requests.set(number, { resolve, reject }));
-    batch.catch(() => {}); // one that was asked for ahead may never be taken
-    worker.ref(); // wait for the answer even if nothing else keeps the process alive
-    worker.postMessage({ number, iteration } satisfies WorkerRequest);
-    return batch;
-  }
-
-  #start(): Worker {
-    const { workers: _, prefetch: __, ...options } = this.#options;
-    const worker = new Worker(new URL("./loader-worker.js", import.meta.url), { workerData: options });
-    worker.on("message", ({ number, result }: WorkerReply) => {
-      const request = this.#requests.get(number);
-      this.#requests.delete(number);
-      if ("batch" in result) request?.resolve(result.batch);
-      else request?.reject(result.error);
-      if (this.#requests.size === 0) for (const idle of this.#workers) idle.unref();
-    });
-    worker.on("error", (cause) => this.#fail(new Error(`loader: a worker failed: ${cause}`, { cause })));
-    worker.on("exit", (code) => this.#fail(new Error(`loader: a worker ended (exit code ${code})`)));
-    worker.unref(); // an idle loader doesn't keep the process alive
-    return worker;
-  }
-
-  #fail(reason: Error): void {
-    this.#failure ??= reason;
-    for (const { reject } of this.#requests.values()) reject(this.#failure);
-    this.#requests.clear();
+    return this.#threads[this.#asked++ % this.#threads.length]!.ask(iteration);
   }
 }

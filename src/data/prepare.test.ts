@@ -53,6 +53,25 @@ describe("prepareCase", () => {
     expect(prepared.grid).toMatchObject(grid());
   });
 
+  it("brings image and label to RAS order; a label that doesn't say how it lies, lies as its image does", async () => {
+    const lps: Grid = { ...grid(), affine: [-2, 0, 0, 500, 0, -2, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1] };
+    const label = zeros().fill(1, 5, 9);
+    /** x and y the other way round */
+    const turned = (values: number[]) => values.map((_, i) => values[(i & ~15) + 15 - (i & 15)]!);
+    const bare: Grid = { ...grid(), affine: null };
+    for (const labelGrid of [lps, bare]) {
+      const prepared = await prepareCase(await put(numbers, label, labelGrid, lps), OPTIONS);
+      expect([...prepared.image]).toEqual(turned(numbers));
+      expect([...prepared.label!]).toEqual(turned(label));
+      expect(prepared.storedGrid.affine).toEqual(lps.affine);
+    }
+    const prepared = await prepareCase(await put(numbers, label, lps, lps), {
+      ...OPTIONS,
+      axisOrder: "stored",
+    });
+    expect([[...prepared.image], [...prepared.label!]]).toEqual([numbers, label]);
+  });
+
   it("refuses a label of another shape, elsewhere, or with a class too many", async () => {
     const shape = await put(numbers, zeros(80), grid([4, 4, 5]));
     await expect(prepareCase(shape, OPTIONS)).rejects.toThrow(

@@ -1,8 +1,9 @@
 import { badInput } from "../errors.js";
 import { cornerDistanceMm } from "../volume/affine.js";
+import { type AxisOrder, toAxisOrder } from "../volume/orientation.js";
 import { readLabelMap, readVolume } from "../volume/read.js";
 import { readH5Case } from "../volume/read-h5.js";
-import type { Grid, LabelMap, Volume } from "../volume/volume.js";
+import { type Grid, isPlaced, type LabelMap, type Volume } from "../volume/volume.js";
 import type { CaseFiles } from "./dataset.js";
 import { clipTo, type Normalization, normalize, positiveRegion } from "./normalize.js";
 
@@ -15,12 +16,17 @@ export interface PrepareOptions {
   readonly windowHu?: readonly [number, number] | null;
   /** "positive": voxels whose stored intensity is over 0; "all": every voxel. */
   readonly regionMask: "positive" | "all";
+  /** Order of the axes: brought to RAS where the file says how it lies (standard), or as stored. */
+  readonly axisOrder?: AxisOrder;
 }
 
 /** A case in memory, ready for patches. Arrays are [D, H, W] on shared memory, so worker threads see the same bytes. */
 export interface PreparedCase {
   readonly id: string;
+  /** Of the arrays. */
   readonly grid: Grid;
+  /** Of the image as stored, which results are written on. */
+  readonly storedGrid: Grid;
   /** Clipped and normalized. */
   readonly image: Float32Array;
   /** Class of each voxel; null where the case is unlabeled. */
@@ -34,9 +40,16 @@ interface RawCase {
   readonly label: LabelMap | null;
 }
 
+/** Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does. */
+function inAxisOrder({ image, label }: RawCase, order: AxisOrder): RawCase {
+  const as = label && isPlaced(image.grid) && isPlaced(label.grid) ? label.grid : image.grid;
+  return { image: toAxisOrder(image, order), label: label && toAxisOrder(label, order, as) };
+}
+
 async function readCase({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
   if (!/\.(h5|hdf5)$/i.test(imagePath)) {
-    return { image: await readVolume(imagePath), label: labelPath ? await readLabelMap(labelPath) : null };
+    const image = await readVolume(imagePath);
+    return { image, label: labelPath ? await readLabelMap(labelPath, image.grid) : null };
   }
   const { image, label } = await readH5Case(imagePath);
   if (labelPath && !label)
@@ -44,17 +57,14 @@ async function readCase({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
   return { image, label: labelPath ? label : null };
 }
 
-/** Whether the file itself says where the grid lies: a grid without codes has a made-up place. */
-const isPlaced = ({ affine, nifti }: Grid): boolean =>
-  affine !== null && (nifti === undefined || nifti.sformCode > 0 || nifti.qformCode > 0);
-
-function checkSameGrid(image: Grid, label: Grid, files: CaseFiles): void {
+/** `placed`: whether both files say where they lie. */
+function checkSameGrid(image: Grid, label: Grid, placed: boolean, files: CaseFiles): void {
   if (image.shape.some((n, axis) => n !== label.shape[axis])) {
     throw badInput(
       `${files.labelPath}: label is [${label.shape.join(", ")}] but its image ${files.imagePath} is [${image.shape.join(", ")}] (D, H, W); they must be on one grid`,
     );
   }
-  if (!isPlaced(image) || !isPlaced(label)) return;
+  if (!placed) return;
   const apart = cornerDistanceMm(image.affine!, label.affine!, image.shape);
   const voxel = Math.max(...(image.spacingMm ?? [1, 1, 1]));
   if (apart > voxel) {
@@ -96,16 +106,17 @@ const shareBytes = (values: Uint8Array) => {
 };
 
 /**
- * Reads a case and makes it ready: clipped, normalized, with its region and checked label.
+ * Reads a case and makes it ready: in RAS order, clipped, normalized, with its region and checked label.
  * Bad input, naming the file: what the readers refuse; voxels that are not finite; a constant image; a label that
  * isn't on the image's grid (another shape, or more than a voxel apart) or holds a class outside `classes`.
  */
 export async function prepareCase(files: CaseFiles, options: PrepareOptions): Promise<PreparedCase> {
-  const { image, label } = await readCase(files);
+  const raw = await readCase(files);
+  const { image, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   checkFinite(image.data, files);
-  if (label) {
-    checkSameGrid(image.grid, label.grid, files);
-    checkClasses(label.data, options.classes, files);
+  if (raw.label && label) {
+    checkClasses(raw.label.data, options.classes, files); // as stored: it names a voxel
+    checkSameGrid(image.grid, label.grid, isPlaced(raw.image.grid) && isPlaced(raw.label.grid), files);
   }
   const positive = positiveRegion(image.data);
   const clipped = options.windowHu ? clipTo(image.data, options.windowHu) : image.data;
@@ -113,6 +124,7 @@ export async function prepareCase(files: CaseFiles, options: PrepareOptions): Pr
   return {
     id: files.id,
     grid: image.grid,
+    storedGrid: raw.image.grid,
     image: shareFloats(normalized),
     label: label && shareBytes(label.data),
     region: options.regionMask === "positive" ? shareBytes(positive) : null,

@@ -1,7 +1,7 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
-import { hasContent, makeDirectory } from "../training/run-directory.js";
+import { hasContent, makeDirectory } from "../files/directory.js";
 
 /** A demo's directory holds this file from its first moment on: only then may a later demo replace it. */
 export const MARKER = ".penumbra-demo";

@@ -3,15 +3,15 @@ import { join, resolve } from "node:path";
 import { openDataset } from "../data/dataset.js";
 import { evaluate } from "../inference/evaluate.js";
 import type { Evaluation } from "../metrics/score.js";
+import type { IterationReport } from "../training/iteration.js";
 import { train } from "../training/train.js";
-import type { IterationReport } from "../training/trainer.js";
 import { freshDemoDirectory } from "./demo-directory.js";
 import { type DemoRun, demoReport } from "./demo-report.js";
 import { type PhantomSet, writePhantomDataset } from "./phantom-dataset.js";
 
 /** Few labels, more scans without, and test cases that no training sees. */
 export const DEMO_SET: Omit<PhantomSet, "seed"> = {
-  labeled: 3,
+  labeled: 4,
   unlabeled: 24,
   test: 12,
   shape: [32, 48, 48],

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { openDataset } from "../data/dataset.js";
 import { readLabelMap, readVolume } from "../volume/read.js";
-import { makePhantom } from "./phantom.js";
+import { makePhantom, SCANNERS } from "./phantom.js";
 import { writePhantomDataset } from "./phantom-dataset.js";
 
 const dir = mkdtempSync(join(tmpdir(), "penumbra-phantoms-"));
@@ -21,7 +21,7 @@ it("writes a data folder that training opens, without a trace of the unlabeled o
   expect(dataset.test.every(({ labelPath }) => labelPath !== null)).toBe(true);
   expect(readdirSync(join(dir, "labelsTr"))).toHaveLength(2);
 
-  const { image, label } = makePhantom(9, 6, shape);
+  const { image, label } = makePhantom(9, 6, shape, SCANNERS.everyday);
   const volume = await readVolume(dataset.test[1]!.imagePath);
   expect(volume.data).toEqual(image);
   expect(volume.grid.spacingMm).toEqual([1.25, 1.25, 1.25]);

@@ -2,7 +2,7 @@ import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Grid, Triple } from "../volume/volume.js";
 import { writeLabelMap, writeVolume } from "../volume/write.js";
-import { makePhantom } from "./phantom.js";
+import { makePhantom, SCANNERS } from "./phantom.js";
 
 export interface PhantomSet {
   readonly seed: number;
@@ -27,14 +27,16 @@ const nameOf = (index: number) => `phantom_${String(index).padStart(3, "0")}.nii
 
 /**
  * Writes phantoms as a data folder in the Decathlon's layout: labeled and unlabeled training images (the latter have
- * no label anywhere), test images with labels in labelsTs. Bad input: a folder that can't be written.
+ * no label anywhere), test images with labels in labelsTs. Labeled scans come from the research scanner, all others from
+ * the everyday one. Bad input: a folder that can't be written.
  */
 export async function writePhantomDataset(dir: string, set: PhantomSet): Promise<void> {
   for (const folder of ["imagesTr", "labelsTr", "imagesTs", "labelsTs"])
     await mkdir(join(dir, folder), { recursive: true });
   const grid = gridOf(set.shape);
   const write = async (index: number, part: "Tr" | "Ts", hasLabel: boolean) => {
-    const { image, label } = makePhantom(set.seed, index, set.shape);
+    const scanner = index < set.labeled ? SCANNERS.research : SCANNERS.everyday;
+    const { image, label } = makePhantom(set.seed, index, set.shape, scanner);
     await writeVolume(join(dir, `images${part}`, nameOf(index)), { grid, data: image });
     if (hasLabel) await writeLabelMap(join(dir, `labels${part}`, nameOf(index)), { grid, data: label });
   };

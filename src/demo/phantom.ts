@@ -28,21 +28,32 @@ interface Look {
   readonly gain: number;
 }
 
+/** How noisy a scanner's images are: deviation of the noise beside blood of 0.65 to 0.9, drawn for each scan. */
+export interface Scanner {
+  readonly noise: readonly [low: number, high: number];
+}
+
+/** The demo's two: labels exist for good scans, everyday ones are noisier. */
+export const SCANNERS = {
+  research: { noise: [0.04, 0.08] },
+  everyday: { noise: [0.16, 0.28] },
+} as const satisfies Record<string, Scanner>;
+
 /** In a volume of this size heart units are voxels; others are scaled to it. */
 const NATIVE: Triple = [32, 48, 48];
 
-function randomLook(random: Random): Look {
-  const blood = uniform(random, 0.6, 0.95);
+function randomLook(random: Random, { noise }: Scanner): Look {
+  const blood = uniform(random, 0.65, 0.9);
   return {
     lung: uniform(random, 0.05, 0.15),
-    tissue: uniform(random, 0.3, 0.48),
+    tissue: uniform(random, 0.32, 0.46),
     atrium: blood,
     ventricle: blood * uniform(random, 0.85, 1.1),
     aorta: blood * uniform(random, 0.85, 1.15),
     valve: uniform(random, 0.05, 0.3),
     bias: Array.from({ length: 4 }, () => uniform(random, -0.25, 0.25)),
     blurVoxels: uniform(random, 0.5, 0.9),
-    noise: uniform(random, 0.05, 0.12),
+    noise: uniform(random, ...noise),
     gain: uniform(random, 300, 900),
   };
 }
@@ -67,10 +78,15 @@ function brightness(at: HeartDistances, look: Look): number {
  * and vessels of nearly the same brightness, seen with partial volume, a coil's bias, blur and Rician noise. Shape,
  * pose, brightness and noise differ between cases; the same arguments always give the same arrays.
  */
-export function makePhantom(seed: number, index: number, shape: Triple): Phantom {
+export function makePhantom(
+  seed: number,
+  index: number,
+  shape: Triple,
+  scanner: Scanner = SCANNERS.research,
+): Phantom {
   const random = seeded(seed, index);
   const heart = randomHeart(random);
-  const look = randomLook(random);
+  const look = randomLook(random, scanner);
   const unit = Math.min(...shape.map((n, axis) => n / NATIVE[axis]!));
   const image = new Float32Array(voxelCount(shape));
   const label = new Uint8Array(image.length);

@@ -30,6 +30,17 @@ export function upConv2(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
     .reshape([b, o, 2 * d, 2 * h, 2 * w]);
 }
 
+/** x / max(|x|, 1e-12) along an axis */
+export const unitLength = (x: Tensor, axis: number): Tensor => x.div(x.norm([axis], true).clamp(1e-12));
+
+/** Doubles D, H and W by interpolation; trilinear with the corners kept. x [B,C,D,H,W] -> [B,C,2D,2H,2W] */
+export function upsample2(x: Tensor, kind: "trilinear" | "nearest"): Tensor {
+  const size = x.shape.slice(2).map((n) => 2 * n);
+  return kind === "nearest"
+    ? call("upsample_nearest3d", "", x, size)
+    : call("upsample_trilinear3d", "", x, size, true);
+}
+
 /** Mean cross-entropy. logits [N,C,...], target [N,...] int64 -> scalar; voxels of class `ignore` do not count. */
 export const crossEntropy = (logits: Tensor, target: Tensor, ignore = -100): Tensor =>
   call("cross_entropy_loss", "", logits, target, null, 1, ignore);

@@ -1,5 +1,6 @@
 import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
+import { refusal } from "../errors.testing.js";
 import { native } from "./libtorch.js";
 import { scope } from "./scope.js";
 import {
@@ -139,6 +140,13 @@ describe("refusals", () => {
   it.each(wrong)("%s: an error with the operator's name", (_, work, message) => {
     expect(work).toThrow(message);
     expect(numbers(ones([1]).add(1))).toEqual([2]); // and everything goes on
+  });
+
+  it("a lack of memory is the machine's fault, not a bug", () => {
+    expect(refusal(() => zeros([2 ** 40]))).toMatchObject({
+      code: "environment",
+      message: expect.stringMatching(/^aten::zeros: out of memory: .*; free memory, or make patches/),
+    });
   });
 
   it("a handle that is none of ours is no tensor", () => {

@@ -1,3 +1,4 @@
+import { PenumbraError } from "../errors.js";
 import { type Handle, type NativeArgument, type NativeResult, native } from "./libtorch.js";
 import { own } from "./scope.js";
 
@@ -23,19 +24,30 @@ const toNative = (value: Argument): NativeArgument => {
   return value as NativeArgument;
 };
 
-/** Runs an operator; an error that does not say which one, gets its name. */
+/** An error that does not say which operator it is from, gets its name; a lack of memory is no bug. */
+function explained(error: unknown, name: string): unknown {
+  if (!(error instanceof Error)) return error;
+  if (!error.message.includes(name)) error.message = `${name}: ${error.message}`;
+  if (!/out of memory|can't allocate memory/i.test(error.message)) return error;
+  const [line] = error.message.split("\n");
+  return new PenumbraError("environment", `${line}; free memory, or make patches or batches smaller`, {
+    cause: error,
+  });
+}
+
+/** Runs an operator. */
 function run(name: string, overload: string, args: readonly Argument[]): NativeResult {
   try {
     return native().call(name, overload, args.map(toNative));
   } catch (error) {
-    if (error instanceof Error && !error.message.includes(name)) error.message = `${name}: ${error.message}`;
-    throw error;
+    throw explained(error, name);
   }
 }
 
 /**
  * Any ATen operator that returns one tensor.
- * @throws Error naming the operator when an argument has the wrong kind, was freed, or the operator refuses it.
+ * @throws Error naming the operator when an argument has the wrong kind, was freed, or the operator refuses it;
+ *   PenumbraError "environment" when memory runs out.
  */
 export function call(name: string, overload: string, ...args: Argument[]): Tensor {
   return new Tensor(run(`aten::${name}`, overload, args) as Handle);
@@ -111,7 +123,11 @@ export class Tensor {
   }
   /** Back-propagates from this scalar. */
   backward(): void {
-    native().backward(this.handle);
+    try {
+      native().backward(this.handle);
+    } catch (error) {
+      throw explained(error, "backward");
+    }
   }
 
   toFloat32Array(): Float32Array {

@@ -1,9 +1,11 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
 import { type PreparedCase, prepareCase } from "../data/prepare.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput } from "../errors.js";
+import { hasContent, makeDirectory } from "../files/directory.js";
+import { writeJson, writeText } from "../files/whole-file.js";
 import {
   type CaseScore,
   distanceUnit,
@@ -15,8 +17,9 @@ import {
 import { type ReportSection, renderReport } from "../report/report.js";
 import { pickShown } from "../report/shown.js";
 import { prepareOptions } from "../training/config.js";
-import { hasContent, makeDirectory, type RunRecord } from "../training/run-directory.js";
+import type { RunRecord } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
+import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
 import { curvesOf, factsOf } from "./evaluation-report.js";
@@ -92,8 +95,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const start = performance.now();
   const evaluation = await scoreAll(session);
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
-  writeFileSync(join(out, "scores.csv"), toCsv(evaluation));
-  writeFileSync(join(out, "scores.json"), `${JSON.stringify(evaluation, null, 2)}\n`);
+  writeText(join(out, "scores.csv"), toCsv(evaluation));
+  writeJson(join(out, "scores.json"), evaluation);
 
   const log = readRunLog(options.run);
   const report = renderReport({
@@ -117,7 +120,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
       },
     ],
   });
-  writeFileSync(join(out, "report.html"), report);
+  writeText(join(out, "report.html"), report);
   closeModel(model);
   status(`report: ${join(out, "report.html")}`);
   return evaluation;
@@ -157,10 +160,11 @@ async function scoreAll({ model, precision, cases, out, progress }: Session): Pr
   const rows: CaseScore[] = [];
   const units = new Set<Evaluation["unit"]>();
   for (const [i, files] of cases.entries()) {
-    const { id, image, label, grid } = await prepare(files, model);
+    const { id, image, label, grid, storedGrid } = await prepare(files, model);
     const onWindow = progress.next(`${id} (${i + 1}/${cases.length})`, 1);
     const { labels } = segment(model, image, grid.shape, { precision, uncertainty: false, onWindow });
-    await writeLabelMap(labelPathOf(out, id), { grid, data: labels });
+    const stored = toStoredOrder(labels, storedGrid, model.config.data.axisOrder);
+    await writeLabelMap(labelPathOf(out, id), { grid: storedGrid, data: stored });
     const reference = { grid, data: label! };
     units.add(distanceUnit(reference));
     if (units.size > 1) {
@@ -182,12 +186,13 @@ async function shownCases(
 ): Promise<ReportSection["shown"]> {
   const shown: ReportSection["shown"][number][] = [];
   for (const { why, id } of pickShown(evaluation)) {
-    const { image, label, grid } = await prepare(cases.find((files) => files.id === id)!, model);
+    const { image, label, grid, storedGrid } = await prepare(cases.find((files) => files.id === id)!, model);
     const onWindow = progress.next(`uncertainty of ${id}`, WORK_WITH_UNCERTAINTY);
     const certainty = uncertainty
       ? segment(model, image, grid.shape, { precision, uncertainty, onWindow }).uncertainty
       : null;
-    const { data: prediction } = await readLabelMap(labelPathOf(out, id));
+    const written = await readLabelMap(labelPathOf(out, id));
+    const { data: prediction } = toAxisOrder(written, model.config.data.axisOrder, storedGrid);
     shown.push({ why, case: { id, image, reference: label!, prediction, uncertainty: certainty, grid } });
   }
   return shown;

@@ -60,7 +60,7 @@ export function factsOf(facts: ReportFacts): Record<string, string> {
     evaluated,
     ...originOf(facts),
     "seconds per case": secondsPerCase.toFixed(1),
-    precision: `${run.precision} in training, ${precision} here`,
+    precision: run.imported ? precision : `${run.precision} in training, ${precision} here`,
     seed: String(config.seed),
     penumbra: `${run.penumbra}${commit}`,
     libtorch: run.libtorch,

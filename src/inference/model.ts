@@ -46,6 +46,12 @@ export interface Segmentation {
 export const loadModel = (runDir: string, device: string): Model => modelOf(runDir, readRun(runDir), device);
 
 function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, device: string): Model {
+  const { segments, stochastic: where } = methodEntry(config.method);
+  if (!segments) {
+    throw badInput(
+      `${runDir} is a pretraining (${config.method}) and segments nothing; start a method from it: penumbra train --init ${runDir} --method supervised ...`,
+    );
+  }
   const path = join(runDir, "model.safetensors");
   if (!existsSync(path)) {
     const why = existsSync(join(runDir, "checkpoints"))
@@ -61,7 +67,6 @@ function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, de
     const lacksLabeler = saved.size === 0 && run.imported !== undefined; // weights of stage 2 come alone
     const labeler = () => (lacksLabeler ? null : newNetwork(here).loadState(saved).evaluate());
     const trained = { network: () => network, labeler };
-    const where = methodEntry(here.method).stochastic;
     const stochastic = where ? trained[where]() : null;
     return { config: here, classNames: run.classNames, network, stochastic };
   });

@@ -11,9 +11,9 @@ export function binaryDiceLoss(probability: Tensor, target: Tensor): Tensor {
 
 /**
  * Dice loss over a whole batch, mean over the foreground classes (with two classes: the foreground's).
- * logits [B,C,...], target [B,...] int64 -> scalar. Source: arXiv 2111.10989, section 3.1 (Milletari et al. 2016).
+ * logits [B,C,...], target [B,...] int64, mask [B or 1,...] of 0 and 1: voxels that count, or null for all -> scalar. Source: arXiv 2111.10989, section 3.1 (Milletari et al. 2016).
  */
-export function diceLoss(logits: Tensor, target: Tensor): Tensor {
+export function diceLoss(logits: Tensor, target: Tensor, mask: Tensor | null = null): Tensor {
   const [b, classes, ...space] = logits.shape;
   if (target.shape.join() !== [b, ...space].join()) {
     throw new Error(
@@ -21,8 +21,9 @@ export function diceLoss(logits: Tensor, target: Tensor): Tensor {
     );
   }
   const probabilities = logits.softmax(1);
+  const counted = (x: Tensor) => (mask ? x.mul(mask) : x);
   const losses = Array.from({ length: classes! - 1 }, (_, i) =>
-    binaryDiceLoss(probabilities.select(1, i + 1), target.eq(i + 1).to("float32")),
+    binaryDiceLoss(counted(probabilities.select(1, i + 1)), counted(target.eq(i + 1).to("float32"))),
   );
   return losses.reduce((sum, loss) => sum.add(loss)).div(losses.length);
 }

@@ -1,8 +1,9 @@
 import { noGrad } from "../engine/autograd.js";
-import { crossEntropy, oneHot } from "../engine/ops.js";
+import { crossEntropy, oneHot, unitLength } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { keep, scope } from "../engine/scope.js";
 import { call, type Tensor, zeros } from "../engine/tensor.js";
+import { NotFiniteError } from "./not-finite.js";
 
 /**
  * Running count, mean and per-channel variance of each class's features, merged batch by batch with the
@@ -27,7 +28,10 @@ export class PrototypeEstimator {
     this.count = keep(zeros([classes], { device }));
   }
 
-  /** features [N,K], labels [N] int64; in float32 always, sums over all voxels need it */
+  /**
+   * features [N,K], labels [N] int64; in float32 always, sums over all voxels need it
+   * @throws NotFiniteError, the statistics as they were, for features that would spoil them for good
+   */
   update(features: Tensor, labels: Tensor): void {
     inFloat32(() => noGrad(() => scope(() => this.#merge(features.detach(), labels))));
   }
@@ -39,6 +43,7 @@ export class PrototypeEstimator {
     const byClass = member.transpose(0, 1);
     const mean = byClass.matmul(x).div(divisor);
     const variance = classVariance(x, byClass, mean, divisor);
+    if (!mean.add(variance).isFinite().all().item()) throw new NotFiniteError("features");
     const weight = added.div(added.add(this.count).clamp(1)).unsqueeze(1);
     const difference = this.mean.sub(mean);
     const rest = weight.neg().add(1);
@@ -98,9 +103,9 @@ export function prototypeContrast(
       ? null
       : call("nonzero", "", call("ne", "Scalar", labels, ignoreClass)).reshape([-1]);
   if (taking?.shape[0] === 0) return null;
-  const f = unitRows(taking ? features.indexSelect(0, taking) : features);
+  const f = unitLength(taking ? features.indexSelect(0, taking) : features, 1);
   const target = taking ? labels.indexSelect(0, taking) : labels;
-  const [m, v] = [unitRows(mean), unitRows(variance)];
+  const [m, v] = [unitLength(mean, 1), unitLength(variance, 1)];
   const squares = f.square();
   const logits = inFloat32(() =>
     f
@@ -111,5 +116,3 @@ export function prototypeContrast(
   const spread = squares.mul(v.indexSelect(0, target)).sum([1]).mean();
   return crossEntropy(logits, target).add(spread.div(2 * temperature ** 2));
 }
-
-const unitRows = (x: Tensor): Tensor => x.div(x.norm([1], true).clamp(1e-12));

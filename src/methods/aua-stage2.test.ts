@@ -3,7 +3,8 @@ import { noGrad } from "../engine/autograd.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
-import { featureRows, PrototypeEstimation } from "./prototype-estimation.js";
+import { PrototypeEstimation } from "./prototype-estimation.js";
+import { featureRows } from "./prototype-space.js";
 import { supervisedLoss } from "./supervised.js";
 import { fingerprint, SIDE, tinyBatch, tinyNetwork, tinyStage2 } from "./tiny-task.testing.js";
 
@@ -51,11 +52,11 @@ describe("AuaStage2", () => {
     scope(() => {
       const method = tinyStage2(3);
       method.losses(tinyBatch(3));
-      const counts = numbers(method.estimator.count);
+      const counts = numbers(method.estimators.get("features")!.count);
       expect(counts.reduce((sum, n) => sum + n)).toBe(2 * SIDE ** 3);
       for (const n of counts) expect(n).toBeGreaterThan(0);
       method.losses(tinyBatch(3));
-      expect(numbers(method.estimator.count)).toEqual(counts.map((n) => 2 * n));
+      expect(numbers(method.estimators.get("features")!.count)).toEqual(counts.map((n) => 2 * n));
       method.dispose();
     });
   });
@@ -68,6 +69,42 @@ describe("AuaStage2", () => {
       expect(Object.keys(contrasted.losses(tinyBatch(2, 2, 0)))).toEqual(["supervised", "prototype"]);
       method.dispose();
       contrasted.dispose();
+    });
+  });
+});
+
+describe("prototypes", () => {
+  it("stay as stage 1 left them when they are frozen", () => {
+    scope(() => {
+      const method = tinyStage2(3, { prototypeUpdates: "frozen" });
+      method.losses(tinyBatch(3));
+      expect(method.estimators.get("features")!.count.sum().item()).toBe(0);
+      method.dispose();
+    });
+  });
+
+  it("of outputs are of the mean logits, in estimation as in stage 2", () => {
+    scope(() => {
+      const estimation = new PrototypeEstimation(tinyNetwork(3), "both");
+      const batch = tinyBatch(3, 2, 0);
+      estimation.losses(batch);
+      const { network, estimators } = estimation;
+      const logits = numbers(featureRows(network.meanLogits(network.embed(batch.images))));
+      const own = batch.hostLabels.flatMap((map) => [...map]).flatMap((label, i) => (label === 2 ? [i] : []));
+      const mean = [0, 1, 2].map((k) => own.reduce((sum, i) => sum + logits[3 * i + k]!, 0) / own.length);
+      expect(numbers(estimators.get("outputs")!.mean).slice(6)).toEqual(
+        mean.map((m) => expect.closeTo(m, 4)),
+      );
+      expect([...estimation.state().keys()].filter((name) => /rototypes/.test(name))).toEqual(
+        ["prototypes", "outputPrototypes"].flatMap((name) =>
+          ["mean", "variance", "count"].map((part) => `${name}.${part}`),
+        ),
+      );
+      const stage2 = tinyStage2(3, {}, "outputs");
+      expect(Object.keys(stage2.losses(tinyBatch(3)))).toEqual(["supervised", "pseudo", "outputPrototype"]);
+      expect(stage2.estimators.get("outputs")!.channels).toBe(3);
+      estimation.dispose();
+      stage2.dispose();
     });
   });
 });
@@ -85,7 +122,7 @@ describe("PrototypeEstimation", () => {
         const own = labels.flatMap((label, i) => (label === c ? [i] : []));
         return [0, 1].map((k) => own.reduce((sum, i) => sum + rows[2 * i + k]!, 0) / own.length);
       });
-      expect(numbers(method.estimator.mean)).toEqual(mean.map((m) => expect.closeTo(m, 4)));
+      expect(numbers(method.estimators.get("features")!.mean)).toEqual(mean.map((m) => expect.closeTo(m, 4)));
       expect(fingerprint(method.network.stateDict())).toEqual(before);
       method.dispose();
     });

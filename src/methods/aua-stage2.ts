@@ -4,8 +4,9 @@ import type { Tensor } from "../engine/tensor.js";
 import { type PrototypeEstimator, prototypeContrast } from "../losses/prototype-contrast.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
+import { type Estimators, estimatorState } from "./estimators.js";
 import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
-import { featureRows } from "./prototype-estimation.js";
+import { featureRows, SPACE_NAMES } from "./prototype-space.js";
 import { supervisedLoss } from "./supervised.js";
 
 export interface AuaStage2Options {
@@ -14,7 +15,11 @@ export interface AuaStage2Options {
   readonly temperature: number;
   /** The background takes no part in the prototype contrast, as in the published run. */
   readonly ignoreBackground: boolean;
+  /** Whether labeled patches go on moving the prototypes, as in the published run, or those of stage 1 stay. */
+  readonly prototypeUpdates: PrototypeUpdates;
 }
+
+export type PrototypeUpdates = "while-training" | "frozen";
 
 /**
  * Stage 2 of AUA (arXiv 2111.10989, eq. 12 and 15): a new network trained on the labels and on the pseudo labels of the
@@ -24,7 +29,7 @@ export class AuaStage2 implements Method {
   constructor(
     readonly network: SegmentationNetwork,
     readonly labeler: SegmentationNetwork,
-    readonly estimator: PrototypeEstimator,
+    readonly estimators: Estimators,
     readonly options: AuaStage2Options,
   ) {
     labeler.evaluate();
@@ -47,9 +52,14 @@ export class AuaStage2 implements Method {
       };
     }
     if (prototypeWeight > 0) {
-      this.estimator.update(featureRows(z.slice(0, 0, n)), batch.labels.reshape([-1]));
-      const value = this.#prototypes(z, pseudo ? [batch.labels, pseudo] : [batch.labels]);
-      if (value) terms.prototype = { value, weight: prototypeWeight };
+      const targets = pseudo ? [batch.labels, pseudo] : [batch.labels];
+      for (const [space, estimator] of this.estimators) {
+        const x = space === "features" ? z : logits;
+        if (this.options.prototypeUpdates === "while-training")
+          estimator.update(featureRows(x.slice(0, 0, n)), batch.labels.reshape([-1]));
+        const value = this.#prototypes(x, targets, estimator);
+        if (value) terms[SPACE_NAMES[space].term] = { value, weight: prototypeWeight };
+      }
     }
     return terms;
   }
@@ -60,14 +70,14 @@ export class AuaStage2 implements Method {
   }
 
   /** proto(labeled) + proto(unlabeled) */
-  #prototypes(z: Tensor, targets: readonly Tensor[]): Tensor | null {
+  #prototypes(x: Tensor, targets: readonly Tensor[], estimator: PrototypeEstimator): Tensor | null {
     const { temperature, ignoreBackground } = this.options;
     let start = 0;
     const parts = targets.flatMap((target) => {
-      const rows = z.slice(0, start, start + target.shape[0]!);
+      const rows = x.slice(0, start, start + target.shape[0]!);
       start += target.shape[0]!;
       const value = scope(() =>
-        prototypeContrast(featureRows(rows), target.reshape([-1]), this.estimator, {
+        prototypeContrast(featureRows(rows), target.reshape([-1]), estimator, {
           temperature,
           ignoreClass: ignoreBackground ? 0 : null,
         }),
@@ -85,12 +95,12 @@ export class AuaStage2 implements Method {
     return new Map([
       ...under("network", this.network.stateDict()),
       ...under("labeler", this.labeler.stateDict()),
-      ...under("prototypes", this.estimator.stateDict()),
+      ...estimatorState(this.estimators),
     ]);
   }
   dispose(): void {
     this.network.dispose();
     this.labeler.dispose();
-    this.estimator.dispose();
+    for (const estimator of this.estimators.values()) estimator.dispose();
   }
 }

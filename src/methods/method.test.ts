@@ -30,7 +30,11 @@ function train(method: Method, batch: Parameters<Method["losses"]>[0], steps: nu
   return losses;
 }
 
-describe.each(SUBJECTS)("$name", ({ terms: names, make, batch, frozen }) => {
+/** A tensor each of the encoder, the decoder and the head. */
+const PREDICTION: readonly string[] = ["block_one.conv.0.weight", "out_conv.bias", "mean_l.weight"];
+
+describe.each(SUBJECTS)("$name", ({ terms: names, make, batch, ...subject }) => {
+  const { frozen, reached: reachable = PREDICTION, againstEarlier } = subject;
   beforeEach(() => seedGenerators(7), 60_000);
 
   it.each([2, 3])("has finite, named, scalar terms: %i classes", (classes) => {
@@ -57,8 +61,8 @@ describe.each(SUBJECTS)("$name", ({ terms: names, make, batch, frozen }) => {
       const reached = [...method.network.parameters()]
         .filter(([, p]) => p.grad !== null)
         .map(([name]) => name);
-      const prediction = ["block_one.conv.0.weight", "out_conv.bias", "mean_l.weight"];
-      expect(reached.filter((name) => prediction.includes(name))).toEqual(names.length > 0 ? prediction : []);
+      const found = reached.filter((name) => PREDICTION.includes(name));
+      expect(found).toEqual(names.length > 0 ? reachable : []);
       for (const name of reached) {
         expect(method.network.parameters().get(name)!.grad!.isFinite().all().item(), name).toBe(1);
       }
@@ -70,21 +74,24 @@ describe.each(SUBJECTS)("$name", ({ terms: names, make, batch, frozen }) => {
     });
   });
 
-  it.runIf(names.length > 0).each([2, 3])("falls on one fixed batch: %i classes", (classes) => {
-    scope(() => {
-      const method = make(classes);
-      const patches = batch(classes);
-      // terms of random weight and draws change with the iteration: judge the first and the last state alike
-      const judge = () => {
-        seedGenerators(1);
-        return scope(() => total(method.losses(patches, 10)).item());
-      };
-      const before = judge();
-      train(method, patches, 15);
-      expect(judge()).toBeLessThan(0.95 * before);
-      method.dispose();
-    });
-  });
+  it.runIf(names.length > 0 && !againstEarlier).each([2, 3])(
+    "falls on one fixed batch: %i classes",
+    (classes) => {
+      scope(() => {
+        const method = make(classes);
+        const patches = batch(classes);
+        // terms of random weight and draws change with the iteration: judge the first and the last state alike
+        const judge = () => {
+          seedGenerators(1);
+          return scope(() => total(method.losses(patches, 10)).item());
+        };
+        const before = judge();
+        train(method, patches, 15);
+        expect(judge()).toBeLessThan(0.95 * before);
+        method.dispose();
+      });
+    },
+  );
 
   it("goes on the same from a restored state", () => {
     scope(() => {

@@ -1,33 +1,34 @@
 import { noGrad } from "../engine/autograd.js";
 import { scope } from "../engine/scope.js";
-import type { Tensor } from "../engine/tensor.js";
-import { PrototypeEstimator } from "../losses/prototype-contrast.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
+import { type Estimators, estimatorState, newEstimators } from "./estimators.js";
 import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
-
-/** z [B,K,D,H,W] -> rows [B·V,K] */
-export const featureRows = (z: Tensor): Tensor =>
-  z.to("float32").permute([0, 2, 3, 4, 1]).reshape([-1, z.shape[1]!]);
+import { featureRows, type PrototypeSpaces } from "./prototype-space.js";
 
 /**
  * Between the stages (arXiv 2111.10989, eq. 13): the stage-1 student in evaluation mode goes over labeled patches and
  * each class's features are summed up. Nothing is optimized.
  */
 export class PrototypeEstimation implements Method {
-  readonly estimator: PrototypeEstimator;
+  readonly estimators: Estimators;
 
-  constructor(readonly network: SegmentationNetwork) {
-    const { classes, filters, device } = network.options;
+  constructor(
+    readonly network: SegmentationNetwork,
+    spaces: PrototypeSpaces = "features",
+  ) {
     network.evaluate();
-    this.estimator = new PrototypeEstimator(classes, filters, device);
+    this.estimators = newEstimators(network.options, spaces);
   }
 
   losses(batch: PatchBatch): LossTerms {
     noGrad(() =>
       scope(() => {
         const z = this.network.embed(batch.images.slice(0, 0, batch.labeled));
-        this.estimator.update(featureRows(z), batch.labels.reshape([-1]));
+        for (const [space, estimator] of this.estimators) {
+          const x = space === "features" ? z : this.network.meanLogits(z);
+          estimator.update(featureRows(x), batch.labels.reshape([-1]));
+        }
       }),
     );
     return {};
@@ -37,13 +38,10 @@ export class PrototypeEstimation implements Method {
   }
   afterStep(): void {}
   state(): StateDict {
-    return new Map([
-      ...under("network", this.network.stateDict()),
-      ...under("prototypes", this.estimator.stateDict()),
-    ]);
+    return new Map([...under("network", this.network.stateDict()), ...estimatorState(this.estimators)]);
   }
   dispose(): void {
     this.network.dispose();
-    this.estimator.dispose();
+    for (const estimator of this.estimators.values()) estimator.dispose();
   }
 }

@@ -2,8 +2,8 @@ import { scope } from "../engine/scope.js";
 import { monteCarloLikelihoodLoss } from "../losses/monte-carlo-likelihood.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import { drawNoise, sampleLogits } from "../models/stochastic-head.js";
-import type { StateDict } from "../nn/module.js";
-import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
+import type { LossTerms, PatchBatch } from "./method.js";
+import { NetworkMethod } from "./network-method.js";
 
 export interface SsnOptions {
   /** Samples of each predicted distribution, even. */
@@ -14,11 +14,13 @@ export interface SsnOptions {
  * Stochastic segmentation network (Monteiro et al. 2020): labeled patches only, trained by the likelihood of the label
  * map under samples of a low-rank normal distribution of logits.
  */
-export class Ssn implements Method {
+export class Ssn extends NetworkMethod {
   constructor(
-    readonly network: SegmentationNetwork,
+    network: SegmentationNetwork,
     readonly options: SsnOptions,
-  ) {}
+  ) {
+    super(network);
+  }
 
   losses(batch: PatchBatch): LossTerms {
     const n = batch.labeled;
@@ -31,15 +33,5 @@ export class Ssn implements Method {
       monteCarloLikelihoodLoss(sampleLogits(distribution, noise), batch.labels.reshape([n, -1])),
     );
     return { likelihood: { value, weight: 1 } };
-  }
-  parameters(): StateDict {
-    return this.network.parameters();
-  }
-  afterStep(): void {}
-  state(): StateDict {
-    return new Map(under("network", this.network.stateDict()));
-  }
-  dispose(): void {
-    this.network.dispose();
   }
 }

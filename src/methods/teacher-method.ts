@@ -3,7 +3,8 @@ import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { movingAverage_ } from "../nn/optimizer.js";
 import { teacherDecay } from "../nn/schedule.js";
-import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
+import { under } from "./method.js";
+import { NetworkMethod } from "./network-method.js";
 
 /** The noise that a teacher's images get, replaceable so that a step can be compared with a reference. */
 export interface TeacherNoise {
@@ -23,36 +24,29 @@ export const clippedNoise =
  * parameters follow the student's as a moving average. No gradient reaches the teacher; its running statistics are its
  * own. Source: Tarvainen & Valpola 2017.
  */
-export abstract class TeacherMethod implements Method {
+export abstract class TeacherMethod extends NetworkMethod {
   readonly #decay: number;
 
   /** The teacher starts as a copy of the student. `decay`: of the moving average, in the long run. */
   constructor(
-    readonly network: SegmentationNetwork,
+    network: SegmentationNetwork,
     readonly teacher: SegmentationNetwork,
     decay: number,
   ) {
+    super(network);
     this.#decay = decay;
     for (const parameter of teacher.parameters().values()) parameter.requireGrad(false);
   }
 
-  abstract losses(batch: PatchBatch, iteration: number): LossTerms;
-
-  parameters(): StateDict {
-    return this.network.parameters();
-  }
-  afterStep(iteration: number): void {
+  override afterStep(iteration: number): void {
     const decay = teacherDecay(iteration, this.#decay);
     movingAverage_(this.teacher.parameters(), this.network.parameters(), decay);
   }
-  state(): StateDict {
-    return new Map([
-      ...under("network", this.network.stateDict()),
-      ...under("teacher", this.teacher.stateDict()),
-    ]);
+  override state(): StateDict {
+    return new Map([...super.state(), ...under("teacher", this.teacher.stateDict())]);
   }
-  dispose(): void {
-    this.network.dispose();
+  override dispose(): void {
+    super.dispose();
     this.teacher.dispose();
   }
 }

@@ -1,3 +1,4 @@
+import { unitLength } from "../engine/ops.js";
 import type { Tensor } from "../engine/tensor.js";
 import { Conv3d } from "../nn/layers.js";
 import { Module } from "../nn/module.js";
@@ -29,6 +30,3 @@ export class ProjectionHead extends Module {
     return unitLength(this.#layers.forward(z).to("float32"), 1);
   }
 }
-
-/** x / max(|x|, 1e-12) along an axis */
-export const unitLength = (x: Tensor, axis: number): Tensor => x.div(x.norm([axis], true).clamp(1e-12));

@@ -40,6 +40,14 @@ export class SegmentationNetwork extends VNet {
   embed(image: Tensor): Tensor {
     return scope(() => this.forward(image));
   }
+  /** image [B,1,D,H,W] -> the encoder's five levels of features, the finest first */
+  encode(image: Tensor): Tensor[] {
+    return scope(() => this.levels(image));
+  }
+  /** The encoder's levels -> embedding z [B,K,D,H,W] */
+  embedLevels(levels: readonly Tensor[]): Tensor {
+    return scope(() => this.decode(levels));
+  }
   /** z -> the prediction: mean logits [B,C,D,H,W], float32 */
   meanLogits(z: Tensor): Tensor {
     return scope(() => this.#mean.forward(z.relu()).to("float32"));

@@ -1,77 +1,13 @@
 import type { Tensor } from "../engine/tensor.js";
-import { ChannelDropout, Conv3d, UpConv3d } from "../nn/layers.js";
 import { Module } from "../nn/module.js";
-import { type Normalization, normRelu } from "../nn/norm.js";
+import { type DecoderOptions, WayUp } from "./decoder.js";
+import { ConvBlock, DownBlock } from "./vnet-blocks.js";
 
-/** Layers in a row; parameters are named by position among layers that PyTorch's Sequential would count. */
-class Stack extends Module {
-  readonly #layers: { forward(x: Tensor): Tensor }[] = [];
-  #position = 0;
-  /** `slots`: how many places the layer takes in the published numbering (normalization + ReLU take two). */
-  push(layer: Module & { forward(x: Tensor): Tensor }, slots: number): void {
-    this.child(String(this.#position), layer);
-    this.#layers.push(layer);
-    this.#position += slots;
-  }
-  forward(x: Tensor): Tensor {
-    return this.#layers.reduce((y, layer) => layer.forward(y), x);
-  }
-}
-
-/** The published blocks keep their layers under the name "conv". */
-class Block extends Module {
-  protected readonly stack = this.child("conv", new Stack());
-  forward(x: Tensor): Tensor {
-    return this.stack.forward(x);
-  }
-  protected pushNormRelu(normalization: Normalization, channels: number, device: string): void {
-    this.stack.push(normRelu(normalization, channels, device), normalization === "none" ? 1 : 2);
-  }
-}
-
-interface Build {
-  readonly normalization: Normalization;
-  readonly device: string;
-}
-
-/** `count` times: 3x3x3 convolution, normalization, ReLU. */
-class ConvBlock extends Block {
-  constructor(count: number, inChannels: number, outChannels: number, { normalization, device }: Build) {
-    super();
-    for (let i = 0; i < count; i++) {
-      this.stack.push(new Conv3d(i === 0 ? inChannels : outChannels, outChannels, 3, device), 1);
-      this.pushNormRelu(normalization, outChannels, device);
-    }
-  }
-}
-
-class DownBlock extends Block {
-  constructor(inChannels: number, outChannels: number, { normalization, device }: Build) {
-    super();
-    this.stack.push(new Conv3d(inChannels, outChannels, 2, device), 1);
-    this.pushNormRelu(normalization, outChannels, device);
-  }
-}
-
-class UpBlock extends Block {
-  constructor(inChannels: number, outChannels: number, { normalization, device }: Build) {
-    super();
-    this.stack.push(new UpConv3d(inChannels, outChannels, device), 1);
-    this.pushNormRelu(normalization, outChannels, device);
-  }
-}
-
-export interface VNetOptions {
+export interface VNetOptions extends DecoderOptions {
   readonly inChannels: number;
-  readonly filters: number;
-  readonly normalization: Normalization;
-  /** Channel dropout on the bottom features and on the output, while training. */
-  readonly dropout: number;
-  readonly device: string;
 }
 
 const LEVELS = ["one", "two", "three", "four", "five"] as const;
-const DECODER = ["six", "seven", "eight", "nine"] as const;
 
 /**
  * V-Net as the semi-supervised literature uses it (Yu et al. 2019, UA-MT): skips are added, not concatenated.
@@ -79,19 +15,14 @@ const DECODER = ["six", "seven", "eight", "nine"] as const;
  * State names are the published implementation's (block_one.conv.0.weight …).
  */
 export class VNet extends Module {
-  readonly #encoder: ConvBlock[];
-  readonly #down: DownBlock[];
-  readonly #up: UpBlock[];
-  readonly #decoder: ConvBlock[];
-  readonly #outConv: Conv3d;
-  readonly #dropout: ChannelDropout;
+  readonly #encoder: ConvBlock[] = [];
+  readonly #down: DownBlock[] = [];
+  readonly #wayUp: WayUp;
 
   constructor(options: VNetOptions) {
     super();
-    const { inChannels, filters, device } = options;
+    const { inChannels, filters } = options;
     const width = (level: number) => filters * 2 ** level;
-    this.#encoder = [];
-    this.#down = [];
     for (const [level, name] of LEVELS.entries()) {
       const convolutions = Math.min(level + 1, 3);
       const channels = level === 0 ? inChannels : width(level);
@@ -101,39 +32,30 @@ export class VNet extends Module {
       if (level === 4) break;
       this.#down.push(this.child(`block_${name}_dw`, new DownBlock(width(level), width(level + 1), options)));
     }
-    this.#up = [];
-    this.#decoder = [];
-    for (const [i, name] of DECODER.entries()) {
-      const level = 3 - i;
-      const below = ["five", ...DECODER][i];
-      this.#up.push(this.child(`block_${below}_up`, new UpBlock(width(level + 1), width(level), options)));
-      const convolutions = Math.min(level + 1, 3);
-      this.#decoder.push(
-        this.child(`block_${name}`, new ConvBlock(convolutions, width(level), width(level), options)),
-      );
-    }
-    this.#outConv = this.child("out_conv", new Conv3d(filters, filters, 1, device));
-    this.#dropout = this.child("dropout", new ChannelDropout(options.dropout));
+    this.#wayUp = new WayUp((name, module) => this.child(name, module), "transposed", options);
   }
 
   forward(image: Tensor): Tensor {
+    return this.#wayUp.forward(this.levels(image));
+  }
+
+  /** image [B,I,D,H,W] -> the encoder's features at each level, [B,filters·2^l,D/2^l,H/2^l,W/2^l] for l = 0 ... 4 */
+  levels(image: Tensor): Tensor[] {
     const size = image.shape.slice(2);
     if (size.some((n) => n % 16 !== 0)) {
       throw new Error(`VNet: the image is [${image.shape}]; its last three sizes must divide by 16`);
     }
-    const skips: Tensor[] = [];
+    const levels: Tensor[] = [];
     let x = image;
     for (const [level, block] of this.#encoder.entries()) {
-      x = block.forward(x);
-      if (level < 4) {
-        skips.push(x);
-        x = this.#down[level]!.forward(x);
-      }
+      x = block.forward(level === 0 ? x : this.#down[level - 1]!.forward(x));
+      levels.push(x);
     }
-    x = this.#dropout.forward(x);
-    for (const [i, block] of this.#decoder.entries()) {
-      x = block.forward(this.#up[i]!.forward(x).add(skips[3 - i]!));
-    }
-    return this.#outConv.forward(this.#dropout.forward(x));
+    return levels;
+  }
+
+  /** The encoder's levels -> embedding z */
+  decode(levels: readonly Tensor[]): Tensor {
+    return this.#wayUp.forward(levels);
   }
 }

@@ -1,3 +1,4 @@
+import { reorientationToRas } from "../volume/orientation.js";
 import type { Grid, Triple } from "../volume/volume.js";
 
 export type Plane = "axial" | "coronal" | "sagittal";
@@ -26,14 +27,6 @@ export interface View {
 
 /** Where storage order is all there is: +x left, +y posterior, +z superior, as scanners store axial series. */
 const STORED_LPS = [-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
-const ORDERS: readonly (readonly Axis[])[] = [
-  [0, 1, 2],
-  [0, 2, 1],
-  [1, 0, 2],
-  [1, 2, 0],
-  [2, 0, 1],
-  [2, 1, 0],
-];
 
 /** Which host axes and directions show this plane. Oblique grids are shown along their nearest axes. */
 export function viewOf(plane: Plane, { affine }: Grid): View {
@@ -54,19 +47,9 @@ export function viewOf(plane: Plane, { affine }: Grid): View {
 
 /** The host axes that run nearest to right, anterior and superior. */
 function directionsToRas(affine: readonly number[]): [Direction, Direction, Direction] {
-  const cosine = (row: number, axis: Axis) => {
-    const column = 2 - axis; // the affine's columns are x, y, z and x is the host's last axis
-    const length = Math.hypot(affine[column]!, affine[4 + column]!, affine[8 + column]!);
-    return length > 0 ? affine[4 * row + column]! / length : 0;
-  };
-  const agreement = (order: readonly Axis[]) =>
-    order.reduce<number>((sum, axis, row) => sum + Math.abs(cosine(row, axis)), 0);
-  const best = ORDERS.reduce((a, b) => (agreement(b) > agreement(a) + 1e-9 ? b : a));
-  const direction = (row: 0 | 1 | 2): Direction => ({
-    axis: best[row]!,
-    reversed: cosine(row, best[row]!) < 0,
-  });
-  return [direction(0), direction(1), direction(2)];
+  const { axes, reversed } = reorientationToRas(affine);
+  const direction = (at: 0 | 1 | 2): Direction => ({ axis: axes[at] as Axis, reversed: reversed[at] });
+  return [direction(2), direction(1), direction(0)];
 }
 
 const flip = ({ axis, reversed }: Direction): Direction => ({ axis, reversed: !reversed });

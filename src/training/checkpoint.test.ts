@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { scope } from "../engine/scope.js";
 import { fromArray, type Tensor } from "../engine/tensor.js";
 import { PenumbraError } from "../errors.js";
+import { sha256OfFile } from "../files/checksum.js";
 import { type Checkpoint, loadCheckpoint, readState, saveCheckpoint, writeState } from "./checkpoint.js";
 
 let dir: string;
@@ -15,8 +16,10 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 const checkpoint = (total: number): Checkpoint => ({
   position: { stage: "stage1", iteration: total, total },
+  stageEnds: false,
+  skips: { total: 3, inRow: 1 },
   state: new Map<string, Tensor>([
-    ["a.weight", fromArray(Float32Array.of(total, -0, Number.NaN, 1e-42), [2, 2])],
+    ["a.weight", fromArray(Float32Array.of(total, -0, 3e38, 1e-42), [2, 2])],
     ["count", fromArray(BigInt64Array.of(2n ** 62n + 1n), [])],
     ["generator.cpu", fromArray(Uint8Array.of(1, 255), [2])],
   ]),
@@ -63,6 +66,41 @@ describe("a checkpoint", () => {
         .flatMap((n) => ["json", "safetensors"].map((e) => file(n, e).slice(dir.length + 1)))
         .sort(),
     );
+  });
+
+  it("at the end of a stage is kept beside the newest", () => {
+    const end = { ...checkpoint(3), stageEnds: true };
+    for (const made of [checkpoint(1), checkpoint(2), end, checkpoint(4), checkpoint(5), checkpoint(6)])
+      scope(() => saveCheckpoint(dir, made, 2));
+    const kept = readdirSync(dir).filter((name) => name.endsWith(".safetensors"));
+    expect(kept.sort()).toEqual([3, 5, 6].map((n) => file(n, "safetensors").slice(dir.length + 1)));
+  });
+
+  it("brings back its place and its skips", () => {
+    save(12);
+    const { position, stageEnds, skips } = checkpoint(12);
+    expect(load().found).toMatchObject({ position, stageEnds, skips });
+  });
+
+  it.each([Number.NaN, Number.NEGATIVE_INFINITY])("is not written of a state that holds %d", (value) => {
+    save(2);
+    const state = new Map([
+      ["method.a", fromArray(Float32Array.of(1), [1])],
+      ["method.b", fromArray(Float32Array.of(1, value), [2])],
+    ]);
+    expect(() => saveCheckpoint(dir, { ...checkpoint(4), state }, 1)).toThrow(
+      'stage1, iteration 4: "method.b" is no longer finite, so no checkpoint is written',
+    );
+    expect(load().found!.position.total).toBe(2);
+    expect(readdirSync(dir)).toHaveLength(2);
+  });
+
+  it("of a version whose tensor files said nothing of their place is read by its manifest", () => {
+    scope(() => writeState(file(8, "safetensors"), checkpoint(8).state));
+    const sha256 = sha256OfFile(file(8, "safetensors"));
+    const manifest = { format: 1, stage: "stage1", iteration: 8, total: 8, tensors: "", sha256 };
+    writeFileSync(file(8, "json"), JSON.stringify(manifest));
+    expect(load().found).toMatchObject({ position: checkpoint(8).position, skips: { total: 0, inRow: 0 } });
   });
 
   it("may be written over by one of the same number", () => {
@@ -118,8 +156,10 @@ describe("a damaged checkpoint", () => {
     save(4, 2);
     save(6, 2);
     damage(file(6, "safetensors"));
-    save(5, 2); // resumed from 4 and stopped again
+    save(5, 1); // resumed from 4 and stopped again
     expect(load().found!.position.total).toBe(5);
+    save(7, 1);
+    expect(readdirSync(dir)).toHaveLength(2);
   });
 });
 
@@ -129,6 +169,9 @@ describe("a crash while saving", () => {
     scope(() => writeState(file(4, "safetensors"), checkpoint(4).state));
     const { found, warnings } = load();
     expect([found!.position.total, warnings]).toEqual([2, []]);
+    save(6, 1); // and its remains are cleared away in time
+    expect(readdirSync(dir)).toHaveLength(2);
+    rmSync(file(6, "json"));
     save(4);
     expect(load().found!.position.total).toBe(4);
   });

@@ -1,12 +1,15 @@
-import { createHash } from "node:crypto";
 import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { scope } from "../engine/scope.js";
 import { fromArray, type Tensor } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
+import { sha256, sha256OfFile } from "../files/checksum.js";
+import { writeJson, writeWholeFile } from "../files/whole-file.js";
+import { writeFailure } from "../files/write-failure.js";
 import type { StateDict } from "../nn/module.js";
-import { type HostTensor, readSafetensors, writeSafetensors } from "./safetensors.js";
-import { writeJson } from "./whole-file.js";
+import { DivergedError } from "./diverged.js";
+import { encodeSafetensors, type HostTensor, readSafetensors, writeSafetensors } from "./safetensors.js";
+import { NO_SKIPS, type SkipCounts } from "./skips.js";
 
 /** Where a run stands: `iteration` iterations of `stage` are done. */
 export interface Position {
@@ -16,22 +19,26 @@ export interface Position {
   readonly total: number;
 }
 
-/** Beside each tensor file: what it is a checkpoint of, and its checksum. Written last, so it vouches for the tensors. */
-interface Manifest extends Position {
+export interface Checkpoint {
+  readonly position: Position;
+  /** The stage is done with it: such checkpoints are kept. */
+  readonly stageEnds: boolean;
+  readonly skips: SkipCounts;
+  readonly state: StateDict;
+}
+
+/** What a checkpoint is of. Stored with the tensors, under their checksum, and in the manifest for people to read. */
+type Description = Omit<Checkpoint, "state">;
+
+/** Beside each tensor file. Written last, so it vouches for the tensors. */
+interface Manifest extends Position, Partial<Omit<Description, "position">> {
   readonly format: 1;
   readonly tensors: string;
   readonly sha256: string;
 }
 
-export interface Checkpoint {
-  readonly position: Position;
-  readonly state: StateDict;
-}
-
 const nameOf = (total: number): string => `checkpoint-${String(total).padStart(7, "0")}`;
-const NAME = /^checkpoint-(\d{7,})\.json$/;
-
-const sha256 = (path: string): string => createHash("sha256").update(readFileSync(path)).digest("hex");
+const NAME = /^checkpoint-(\d{7,})\.(json|safetensors)$/;
 
 /** A tensor's values for a file; 64-bit integers and bytes keep their type, all else is float32. */
 function toHost(tensor: Tensor): HostTensor {
@@ -41,41 +48,111 @@ function toHost(tensor: Tensor): HostTensor {
   return { dtype: "F32", shape, data: tensor.toFloat32Array() };
 }
 
+const hostState = (state: StateDict): Map<string, HostTensor> =>
+  scope(() => new Map([...state].map(([key, tensor]) => [key, toHost(tensor)])));
+
 /** Writes tensors as one safetensors file, whole or not at all. */
 export const writeState = (path: string, state: StateDict): void =>
-  scope(() => {
-    const host = new Map([...state].map(([key, tensor]) => [key, toHost(tensor)]));
-    writeSafetensors(path, host, { format: "pt" });
-  });
+  writeSafetensors(path, hostState(state), { format: "pt" });
 
-/** Saves a checkpoint, then removes all but the newest `keep`. A kill at any moment leaves the one before intact. */
-export function saveCheckpoint(directory: string, { position, state }: Checkpoint, keep: number): void {
-  const name = nameOf(position.total);
-  const tensors = `${name}.safetensors`;
-  writeState(join(directory, tensors), state);
-  const manifest: Manifest = { format: 1, ...position, tensors, sha256: sha256(join(directory, tensors)) };
-  writeJson(join(directory, `${name}.json`), manifest);
-  for (const old of checkpointsIn(directory).slice(keep)) {
-    rmSync(join(directory, `${old}.json`));
-    rmSync(join(directory, `${old}.safetensors`), { force: true });
+function allFinite(data: Float32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < data.length; i++) zero += data[i]! * 0; // NaN as soon as one is not finite
+  return zero === 0;
+}
+
+/** @throws DivergedError naming the first tensor with a number that is not finite. */
+function checkFinite(host: ReadonlyMap<string, HostTensor>, { stage, iteration }: Position): void {
+  for (const [name, { data }] of host) {
+    if (data instanceof Float32Array && !allFinite(data))
+      throw new DivergedError(
+        `${stage}, iteration ${iteration}: "${name}" is no longer finite, so no checkpoint is written; ` +
+          "train again with a lower optimizer.learningRate or with optimizer.clipNorm",
+      );
   }
 }
 
-/** Names of the checkpoints there, newest first. */
-function checkpointsIn(directory: string): string[] {
-  if (!existsSync(directory)) return [];
-  const names = readdirSync(directory).filter((name) => NAME.test(name));
-  return names
-    .map((name) => name.slice(0, -".json".length))
-    .sort()
-    .reverse();
+/**
+ * Saves a checkpoint, then removes all before it but the newest `keep` and the ends of stages. A kill at any moment
+ * leaves the one before intact.
+ * @throws PenumbraError as `writeWholeFile`, and DivergedError for a state with numbers that are not finite.
+ */
+export function saveCheckpoint(directory: string, { state, ...description }: Checkpoint, keep: number): void {
+  const { position, ...rest } = description;
+  const host = hostState(state);
+  checkFinite(host, position);
+  const name = nameOf(position.total);
+  const tensors = `${name}.safetensors`;
+  const parts = encodeSafetensors(host, { format: "pt", checkpoint: JSON.stringify(description) });
+  writeWholeFile(join(directory, tensors), parts);
+  const manifest: Manifest = { format: 1, ...position, ...rest, tensors, sha256: sha256(parts) };
+  writeJson(join(directory, `${name}.json`), manifest);
+  removeOld(directory, position.total, keep);
 }
 
-/** States on a device, from a file. @throws PenumbraError "bad-input" naming the file when it is damaged. */
-export function readState(path: string, device: string): StateDict {
-  const { tensors } = readSafetensors(path);
-  return new Map([...tensors].map(([name, { data, shape }]) => [name, fromArray(data, shape, device)]));
+/** Those numbered above `total` are left: only damaged ones can be, and the run will write them again. */
+function removeOld(directory: string, total: number, keep: number): void {
+  const upToNow = [...new Set(totalsIn(directory))].filter((other) => other <= total);
+  for (const old of upToNow.slice(keep)) {
+    const path = join(directory, nameOf(old));
+    if (endsStage(`${path}.json`)) continue;
+    for (const file of [`${path}.json`, `${path}.safetensors`]) remove(file);
+  }
 }
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch (error) {
+    throw writeFailure(path, error, "can't be removed");
+  }
+}
+
+function endsStage(manifestPath: string): boolean {
+  try {
+    return (JSON.parse(readFileSync(manifestPath, "utf8")) as Manifest | null)?.stageEnds === true;
+  } catch {
+    return false; // damaged: no use to keep
+  }
+}
+
+/** Numbers of the checkpoint files there that end so, newest first; left out, of all. */
+function totalsIn(directory: string, ending?: "json"): number[] {
+  if (!existsSync(directory)) return [];
+  return readdirSync(directory)
+    .flatMap((file) => {
+      const [, total, itsEnding] = NAME.exec(file) ?? [];
+      return total && (ending ?? itsEnding) === itsEnding ? [Number(total)] : [];
+    })
+    .sort((a, b) => b - a);
+}
+
+const toTensors = (host: ReadonlyMap<string, HostTensor>, device: string): StateDict =>
+  new Map([...host].map(([name, { data, shape }]) => [name, fromArray(data, shape, device)]));
+
+/** States on a device, from a file. @throws PenumbraError "bad-input" naming the file when it is damaged. */
+export const readState = (path: string, device: string): StateDict =>
+  toTensors(readSafetensors(path).tensors, device);
+
+/** @throws an error that says how it is damaged */
+function readCheckpoint(path: string, device: string): Checkpoint {
+  const manifest = JSON.parse(readFileSync(`${path}.json`, "utf8")) as Manifest;
+  const tensorPath = `${path}.safetensors`;
+  if (manifest.format !== 1 || sha256OfFile(tensorPath) !== manifest.sha256)
+    throw new Error("its checksum does not match");
+  const { metadata, tensors } = readSafetensors(tensorPath);
+  const description = metadata.checkpoint
+    ? (JSON.parse(metadata.checkpoint) as Description)
+    : describedBy(manifest);
+  return { ...description, state: toTensors(tensors, device) };
+}
+
+/** Of a checkpoint that was written before tensor files carried their description. */
+const describedBy = ({ stage, iteration, total }: Manifest): Description => ({
+  position: { stage, iteration, total },
+  stageEnds: false,
+  skips: NO_SKIPS,
+});
 
 /**
  * The newest checkpoint that is whole, or null when there is none. Damaged ones are passed over and named to `warn`.
@@ -86,25 +163,19 @@ export function loadCheckpoint(
   device: string,
   warn: (line: string) => void,
 ): Checkpoint | null {
-  const names = checkpointsIn(directory);
-  for (const name of names) {
-    const manifestPath = join(directory, `${name}.json`);
+  const totals = totalsIn(directory, "json");
+  for (const total of totals) {
+    const path = join(directory, nameOf(total));
     try {
-      const manifest = JSON.parse(readFileSync(manifestPath, "utf8")) as Manifest;
-      const { stage, iteration, total } = manifest;
-      const tensors = join(directory, `${name}.safetensors`);
-      if (manifest.format !== 1 || sha256(tensors) !== manifest.sha256)
-        throw new Error("its checksum does not match");
-      return { position: { stage, iteration, total }, state: readState(tensors, device) };
+      return readCheckpoint(path, device);
     } catch (error) {
-      warn(
-        `${manifestPath} is damaged (${error instanceof Error ? error.message : error}); trying the one before`,
-      );
+      const how = error instanceof Error ? error.message : error;
+      warn(`${path}.json is damaged (${how}); trying the one before`);
     }
   }
-  if (names.length > 0)
+  if (totals.length > 0)
     throw badInput(
-      `${directory}: all ${names.length} checkpoints are damaged; train again into a new directory`,
+      `${directory}: all ${totals.length} checkpoints are damaged; train again into a new directory`,
     );
   return null;
 }

@@ -43,6 +43,10 @@ const data = z.strictObject({
     "CT: clip to these Hounsfield units first",
   ),
   regionMask: oneOf(["positive", "all"], "where uncertainty is modelled: intensities above 0, or everywhere"),
+  axisOrder: oneOf(
+    ["RAS", "stored"],
+    "axes as the network sees them: brought to RAS where files say how they lie, or as stored",
+  ),
   rotate90: yesOrNo("random quarter turns in the axial plane"),
   flip: yesOrNo("random flips in the axial plane"),
   workers: atLeast(0, "threads that prepare patches; 0 prepares them in the training thread"),
@@ -63,6 +67,15 @@ const optimizer = z.strictObject({
   weightDecay: notNegative("L2 penalty on the parameters"),
   decayEvery: iterations("iterations after which the learning rate falls, again and again"),
   decayFactor: leaf(z.number().positive().max(1), "a number above 0, at most 1", "what it is multiplied by"),
+  clipNorm: leaf(
+    z.number().positive().nullable(),
+    "a number above 0, or null",
+    "gradients of a larger norm are scaled down to it",
+  ),
+  skipLimit: atLeast(
+    1,
+    "steps in a row skipped for a loss or gradient that is not finite, after which a run is given up",
+  ),
 });
 
 const stage1 = z.strictObject({
@@ -93,6 +106,14 @@ const stage2 = z.strictObject({
   prototypeWeight: notNegative("weight of the prototype-aware contrast"),
   temperature: positive("temperature of the prototype similarities"),
   ignoreBackground: yesOrNo("leave background voxels out of the prototype-aware contrast"),
+  prototypeSpace: oneOf(
+    ["features", "outputs", "both"],
+    "what is contrasted: the embedding, the mean logits, or both",
+  ),
+  prototypeUpdates: oneOf(
+    ["while-training", "frozen"],
+    "labeled patches go on moving the prototypes, or those of stage 1 stay",
+  ),
 });
 
 const supervised = z.strictObject({
@@ -107,6 +128,50 @@ const meanTeacher = z.strictObject({
   noise: notNegative("deviation of the noise on the teacher's input"),
 });
 
+const bcp = z.strictObject({
+  pretraining: iterations(
+    "iterations of copy-paste among labeled patches, which come first of supervised.iterations",
+  ),
+  box: leaf(
+    z.number().positive().lt(1),
+    "a number above 0, below 1",
+    "share of each extent that a pasted box takes",
+  ),
+  unlabeledWeight: notNegative("weight of voxels with pseudo labels; those with labels have 1"),
+  emaDecay: belowOne("decay of the teacher's moving average"),
+  largestComponent: yesOrNo("keep only the largest component of each class in the pseudo labels"),
+});
+
+const mcNet = z.strictObject({
+  weight: notNegative("weight of the mutual consistency after the ramp"),
+  rampUp: iterations("iterations until the full weight"),
+  temperature: positive("temperature of the sharpening"),
+});
+
+const densecl = z.strictObject({
+  iterations: iterations("iterations of the pretraining"),
+  queue: atLeast(1, "keys kept as negatives in each of two queues"),
+  size: atLeast(1, "length of the contrasted features"),
+  temperature: positive("temperature of the similarities"),
+  denseWeight: leaf(
+    z.number().min(0).max(1),
+    "a number from 0 to 1",
+    "weight of the dense contrast; the global one has the rest",
+  ),
+  momentum: belowOne("decay of the key encoder's moving average"),
+  crop: leaf(
+    z.number().positive().max(1),
+    "a number above 0, at most 1",
+    "smallest crop of a view, as a share of each extent",
+  ),
+  intensity: leaf(
+    z.number().min(0).lt(1),
+    "a number from 0 to below 1",
+    "how far contrast and brightness of a view vary",
+  ),
+  noise: notNegative("deviation of the noise on a view"),
+});
+
 const inference = z.strictObject({
   stride: leaf(z.tuple([step, step, step]), "[D, H, W], whole numbers, at least 1", "voxels between windows"),
   uncertaintySamples: atLeast(2, "samples behind an uncertainty map"),
@@ -115,6 +180,11 @@ const inference = z.strictObject({
 /** Every choice of a run. Strict: an unknown key is an error. */
 export const configSchema = z.strictObject({
   method: oneOf(METHOD_NAMES, "what to train; penumbra methods lists them"),
+  init: leaf(
+    z.string().nullable(),
+    "a run directory, or null",
+    "finished run whose weights all networks start from",
+  ),
   seed: atLeast(0, "seed of all randomness"),
   device: leaf(
     z.string().regex(/^(cpu|mps|cuda(:\d+)?)$/),
@@ -134,6 +204,13 @@ export const configSchema = z.strictObject({
   uaMt: z.strictObject({
     passes: atLeast(1, "noisy passes of the teacher whose mean tells its uncertainty"),
   }),
+  bcp,
+  mcNet,
+  densecl,
+  auaSharp: z.strictObject({
+    temperature: positive("stage2.temperature of aua-sharp"),
+    ignoreBackground: yesOrNo("stage2.ignoreBackground of aua-sharp"),
+  }),
   ssn: z.strictObject({ samples: evenSamples("logit maps drawn per image") }),
   schedule: z.strictObject({
     scale: positive("multiplies all iterations: lengths, ramps, learning-rate steps, checkpoint interval"),
@@ -143,7 +220,14 @@ export const configSchema = z.strictObject({
     every: iterations("iterations between checkpoints"),
     keep: atLeast(1, "checkpoints that are kept"),
   }),
-  log: z.strictObject({ every: atLeast(1, "iterations between log entries") }),
+  log: z.strictObject({
+    every: atLeast(1, "iterations between lines of progress"),
+    spike: leaf(
+      z.number().positive().nullable(),
+      "a number above 0, or null",
+      "a loss so many median deviations above the median of the last 50 is reported",
+    ),
+  }),
   citation: leaf(z.array(z.string()), "a list of texts", "what to cite for a result of this run"),
 });
 

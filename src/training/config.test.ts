@@ -71,6 +71,14 @@ describe("refusals", () => {
     expect(said).not.toContain("\n");
   });
 
+  it("leaves copy-paste with unlabeled patches something to do", () => {
+    const set = ["method=bcp", "bcp.pretraining=9", "supervised.iterations=9"];
+    expect(complaint(() => resolveConfig({ set }))).toBe(
+      'config key "bcp.pretraining": expected less than supervised.iterations (9), got 9',
+    );
+    expect(() => resolveConfig({ set: set.slice(1) })).not.toThrow();
+  });
+
   it("names the file, and every wrong key once", () => {
     expect(complaint(() => resolveConfig({ file: { seed: -1, data: { patchSize: [1, 2, 3] } } }))).toBe(
       'config key "seed" (config file): expected a whole number, at least 0, got -1; ' +
@@ -99,6 +107,15 @@ describe("stored configurations", () => {
   it("come back as they were written", () => {
     const config = resolveConfig({ preset: "colon" });
     expect(parseConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);
+  });
+
+  it("of runs older than a key say what those runs did", () => {
+    const config = resolveConfig({ preset: "la-half" });
+    const { meanTeacher: _, uaMt: __, ssn: ___, schedule: ____, ...rest } = config;
+    const { decayEvery: _____, ...supervised } = config.supervised;
+    const read = parseConfig({ ...rest, supervised });
+    expect(read.schedule).toEqual({ scale: 1 });
+    expect(read.supervised).toEqual({ iterations: 2200, decayEvery: 800 }); // optimizer.decayEvery, as they had it
   });
 
   it("must be complete", () => {

@@ -19,6 +19,7 @@ export interface ConfigSources {
   readonly set?: readonly string[];
   /** Options with a name of their own on the command line. */
   readonly method?: string;
+  readonly init?: string;
   readonly seed?: number;
   readonly device?: string;
   readonly precision?: string;
@@ -128,6 +129,11 @@ function checkTogether(config: Config): Config {
   if (model.normalization === "group" && model.filters % 16 !== 0) {
     throw badInput(
       `config key "model.filters": expected a multiple of 16 with model.normalization "group", got ${model.filters}`,
+    );
+  }
+  if (method === "bcp" && config.bcp.pretraining >= config.supervised.iterations) {
+    throw badInput(
+      `config key "bcp.pretraining": expected less than supervised.iterations (${config.supervised.iterations}), got ${config.bcp.pretraining}`,
     );
   }
   if (methodEntry(method).unlabeled && data.unlabeledPerBatch === 0) {

@@ -12,7 +12,8 @@ const COPIES_OF_SAMPLES = 6;
 export function estimateStepBytes(config: Config): number {
   const { patchSize, labeledPerBatch, unlabeledPerBatch } = config.data;
   const voxels = (labeledPerBatch + unlabeledPerBatch) * patchSize.reduce((product, n) => product * n, 1);
-  const network = voxels * config.model.filters * BYTES_PER_VOXEL_AND_FILTER;
+  const decoders = config.method === "mc-net" ? 3 : 1; // each counted as a whole network: an upper estimate
+  const network = voxels * config.model.filters * BYTES_PER_VOXEL_AND_FILTER * decoders;
   const drawn = config.method === "ssn" ? config.ssn.samples : config.stage1.samples;
   const samples = voxels * config.model.classes * drawn * 4 * COPIES_OF_SAMPLES;
   return network + (methodEntry(config.method).samples ? samples : 0);

@@ -12,6 +12,7 @@ const DECATHLON =
 /** What holds where neither preset, file nor --set says otherwise: the paper's choices for the left atrium. */
 export const BASE_CONFIG: Config = {
   method: "aua",
+  init: null,
   seed: 0,
   device: "cpu",
   precision: "auto",
@@ -23,13 +24,22 @@ export const BASE_CONFIG: Config = {
     normalization: "z-score",
     windowHu: null,
     regionMask: "all",
+    axisOrder: "RAS",
     rotate90: false,
     flip: false,
     workers: 1,
     prefetch: 2,
   },
   model: { classes: 2, filters: 16, rank: 8, normalization: "batch", dropout: 0.5 },
-  optimizer: { learningRate: 0.01, momentum: 0.9, weightDecay: 1e-4, decayEvery: 2500, decayFactor: 0.1 },
+  optimizer: {
+    learningRate: 0.01,
+    momentum: 0.9,
+    weightDecay: 1e-4,
+    decayEvery: 2500,
+    decayFactor: 0.1,
+    clipNorm: null,
+    skipLimit: 20,
+  },
   stage1: {
     iterations: 6000,
     samples: 6,
@@ -46,23 +56,55 @@ export const BASE_CONFIG: Config = {
     prototypeWeight: 0.1,
     temperature: 100,
     ignoreBackground: true,
+    prototypeSpace: "features",
+    prototypeUpdates: "while-training",
   },
+  auaSharp: { temperature: 0.5, ignoreBackground: false },
   supervised: { iterations: 6000, decayEvery: 2500 },
   meanTeacher: { weight: 0.1, rampUp: 6000, emaDecay: 0.99, noise: 0.1 },
   uaMt: { passes: 8 },
   ssn: { samples: 20 },
+  bcp: { pretraining: 700, box: 2 / 3, unlabeledWeight: 0.5, emaDecay: 0.99, largestComponent: true },
+  mcNet: { weight: 4, rampUp: 6000, temperature: 0.1 },
+  densecl: {
+    iterations: 6000,
+    queue: 4096,
+    size: 128,
+    temperature: 0.2,
+    denseWeight: 0.5,
+    momentum: 0.999,
+    crop: 0.7,
+    intensity: 0.2,
+    noise: 0.1,
+  },
   schedule: { scale: 1 },
   inference: { stride: [4, 18, 18], uncertaintySamples: 20 },
   checkpoint: { every: 500, keep: 2 },
-  log: { every: 10 },
+  log: { every: 10, spike: 20 },
   citation: [AUA],
 };
 
-/** What runs that were made before a key existed did, beside `BASE_CONFIG` the learning-rate steps of their own. */
-export const beforeNewKeys = (optimizer: { decayEvery?: unknown } | undefined) => {
-  const { meanTeacher, uaMt, ssn, schedule } = BASE_CONFIG;
-  return { meanTeacher, uaMt, ssn, schedule, supervised: { decayEvery: optimizer?.decayEvery } };
-};
+/** Keys that the first runs lack; what those did, the base says. */
+const LATER = [
+  "init",
+  "meanTeacher",
+  "uaMt",
+  "ssn",
+  "bcp",
+  "mcNet",
+  "densecl",
+  "auaSharp",
+  "schedule",
+] as const;
+
+/** What runs that were made before a key existed did. Their methods of one stage had no learning-rate steps of their own. */
+export const beforeNewKeys = (optimizer: { decayEvery?: unknown } | undefined): Record<string, unknown> => ({
+  ...Object.fromEntries(LATER.map((key) => [key, BASE_CONFIG[key]])),
+  supervised: { decayEvery: optimizer?.decayEvery },
+  stage2: { prototypeSpace: "features", prototypeUpdates: "while-training" },
+  optimizer: { clipNorm: null, skipLimit: 20 },
+  log: { spike: null },
+});
 
 /** A named starting point. */
 export interface Preset {
@@ -93,6 +135,9 @@ const laHalf: PartialConfig = {
   stage2: { iterations: 1000 },
   supervised: { iterations: 2200, decayEvery: 1467 },
   meanTeacher: { rampUp: 2200 },
+  bcp: { pretraining: 260 },
+  mcNet: { rampUp: 2200 },
+  densecl: { iterations: 1000, queue: 1024, momentum: 0.99 },
   inference: { stride: [8, 16, 16] },
   checkpoint: { every: 100 },
 };
@@ -121,6 +166,9 @@ const hippocampus: PartialConfig = {
   stage2: { iterations: 600 },
   supervised: { iterations: 1200, decayEvery: 800 },
   meanTeacher: { rampUp: 1200 },
+  bcp: { pretraining: 140 },
+  mcNet: { rampUp: 1200 },
+  densecl: { iterations: 600, queue: 1024, momentum: 0.99 },
   inference: { stride: [8, 16, 8] },
   checkpoint: { every: 200 },
   citation: [AUA, DECATHLON],
@@ -128,15 +176,18 @@ const hippocampus: PartialConfig = {
 
 const phantom: PartialConfig = {
   data: { patchSize: [32, 32, 32], rotate90: true, flip: true },
-  model: { filters: 8, dropout: 0.2 },
-  optimizer: { learningRate: 0.05, decayEvery: 55, decayFactor: 0.2 },
-  stage1: { iterations: 80, consistency: { rampUp: 80 }, contrast: { anchors: 500 } },
-  prototypes: { iterations: 10 },
-  stage2: { iterations: 80 },
-  supervised: { iterations: 160, decayEvery: 110 },
-  meanTeacher: { rampUp: 160 },
+  model: { filters: 8, dropout: 0.2, normalization: "instance" },
+  optimizer: { learningRate: 0.05, decayEvery: 280, decayFactor: 0.2 },
+  stage1: { iterations: 400, consistency: { rampUp: 400 }, contrast: { anchors: 500 } },
+  prototypes: { iterations: 20 },
+  stage2: { iterations: 400 },
+  supervised: { iterations: 800, decayEvery: 560 },
+  meanTeacher: { rampUp: 800 },
+  bcp: { pretraining: 95 },
+  mcNet: { rampUp: 800 },
+  densecl: { iterations: 400, queue: 256, momentum: 0.95 },
   inference: { stride: [16, 16, 16], uncertaintySamples: 10 },
-  checkpoint: { every: 80 },
+  checkpoint: { every: 200 },
 };
 
 /** All presets by name. */

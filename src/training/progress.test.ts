@@ -1,7 +1,7 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, it } from "vitest";
+import type { IterationReport } from "./iteration.js";
 import { formatBar, formatDuration, formatProgress, Progress, type ProgressStream } from "./progress.js";
-import type { IterationReport } from "./trainer.js";
 
 const report = (iteration: number, over: Partial<IterationReport> = {}): IterationReport => ({
   stage: "stage1",
@@ -12,6 +12,8 @@ const report = (iteration: number, over: Partial<IterationReport> = {}): Iterati
   terms: { dice: 0.25, contrast: 2 },
   weights: { dice: 1, contrast: 0.5 },
   loss: 1.25,
+  gradientNorm: 1,
+  skipped: null,
   learningRate: 0.01,
   seconds: 0.5,
   waitedSeconds: 0,

@@ -1,6 +1,6 @@
 import type { Writable } from "node:stream";
+import type { IterationReport } from "./iteration.js";
 import { weightedLoss } from "./run-log.js";
-import type { IterationReport } from "./trainer.js";
 
 /** Where progress is shown: a terminal, or anything else that takes lines. */
 export type ProgressStream = Writable & { isTTY?: boolean; columns?: number };

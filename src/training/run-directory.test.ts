@@ -1,11 +1,20 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { CaseFiles, Dataset } from "../data/dataset.js";
-import { complaint } from "../errors.testing.js";
+import { complaint, refusal } from "../errors.testing.js";
+import { thisProcess } from "../files/process-identity.js";
 import { resolveConfig } from "./config.js";
-import { createRun, readRun } from "./run-directory.js";
+import { createRun, lockRun, readRun } from "./run-directory.js";
 
 let root: string;
 let dir: string;
@@ -23,23 +32,24 @@ const dataset = {
   unlabeled: cases("b", "c"),
   test: cases("d"),
 } as unknown as Dataset;
-const made = () =>
-  createRun(dir, { config: resolveConfig({ seed: 5 }), dataset, libtorch: "1.13.0", precision: "fp32" });
+const ENGINE = { libtorch: "1.13.0", precision: "fp32", threads: 2, processor: "a processor" } as const;
+/** Makes a run and lets go of it, as a run that ends does. */
+const made = () => createRun(dir, { config: resolveConfig({ seed: 5 }), dataset }, ENGINE).release();
 
 describe("createRun", () => {
   it("writes what the run was made from, and readRun gives it back", () => {
-    const record = made();
-    expect(record).toMatchObject({
+    made();
+    const { run, config } = readRun(dir);
+    expect(run).toMatchObject({
       format: 1,
-      libtorch: "1.13.0",
-      precision: "fp32",
+      ...ENGINE,
       classNames: ["background", "atrium"],
       labeled: ["a"],
       unlabeled: ["b", "c"],
       test: ["d"],
     });
-    expect(Number.isNaN(Date.parse(record.created))).toBe(false);
-    expect(readRun(dir)).toEqual({ run: record, config: resolveConfig({ seed: 5 }) });
+    expect(Number.isNaN(Date.parse(run.created))).toBe(false);
+    expect(config).toEqual(resolveConfig({ seed: 5 }));
     expect(existsSync(join(dir, "checkpoints"))).toBe(true);
   });
 
@@ -51,6 +61,52 @@ describe("createRun", () => {
     dir = join(root, "file");
     writeFileSync(dir, "");
     expect(complaint(made)).toContain(`${dir} is a file`);
+  });
+});
+
+describe("a run directory", () => {
+  const lockedOnly = () => {
+    mkdirSync(join(dir, "checkpoints"), { recursive: true });
+    writeFileSync(join(dir, "run.lock"), JSON.stringify({ ...thisProcess(), boot: "an earlier one" }));
+    writeFileSync(join(dir, "config.json.123.tmp"), "{");
+  };
+
+  it("whose making was cut short by a kill counts as empty", () => {
+    lockedOnly();
+    made();
+    expect(readRun(dir).run.labeled).toEqual(["a"]);
+    expect(readdirSync(dir).sort()).toEqual(["checkpoints", "config.json", "run.json"]);
+  });
+
+  it("does not when there is anything else in it", () => {
+    lockedOnly();
+    writeFileSync(join(dir, "notes.txt"), "mine");
+    expect(complaint(made)).toContain(`${dir} is not empty`);
+    expect(existsSync(join(dir, "notes.txt"))).toBe(true);
+    rmSync(join(dir, "notes.txt"));
+    rmSync(join(dir, "run.lock"));
+    expect(complaint(made)).toContain(`${dir} is not empty`);
+  });
+
+  it("belongs to one process at a time", () => {
+    made();
+    writeFileSync(join(dir, "checkpoints/checkpoint-0000002.safetensors.77.tmp"), "half");
+    const lock = lockRun(dir);
+    expect(readdirSync(join(dir, "checkpoints"))).toEqual([]); // what a killed process left
+    expect(refusal(() => lockRun(dir)).code).toBe("environment");
+    lock.release();
+    lockRun(dir).release();
+  });
+
+  it("that a dead process had is taken over, and it is said", () => {
+    made();
+    writeFileSync(
+      join(dir, "run.lock"),
+      JSON.stringify({ ...thisProcess(), pid: 7, boot: "an earlier one" }),
+    );
+    const said: string[] = [];
+    lockRun(dir, (line) => said.push(line)).release();
+    expect(said).toEqual([expect.stringContaining("taken over from process 7 on ")]);
   });
 });
 

@@ -1,13 +1,16 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.js";
+import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
+import { hasContent, makeDirectory } from "../files/directory.js";
+import { FileLock } from "../files/file-lock.js";
 import { readTextFile } from "../files/text-file.js";
+import { isLeftover, removeLeftovers, writeJson } from "../files/whole-file.js";
 import { packageVersion } from "../version.js";
 import { type Config, parseConfig } from "./config.js";
-import { writeJson } from "./whole-file.js";
 
 /** The form of run directories that this version reads and writes. */
 const FORMAT = 1;
@@ -29,7 +32,10 @@ export interface RunRecord {
   readonly format: number;
   readonly penumbra: string;
   readonly libtorch: string;
-  readonly precision: string;
+  readonly precision: Precision;
+  /** Threads of the engine, and the processor's name; records of earlier versions lack both. */
+  readonly threads?: number;
+  readonly processor?: string;
   readonly created: string;
   readonly git: { readonly commit: string; readonly modified: boolean } | null;
   readonly data: string;
@@ -57,55 +63,67 @@ function gitState(): RunRecord["git"] {
   }
 }
 
-/** Makes a directory and those above it. @throws PenumbraError "bad-input" when it can't be made. */
-export function makeDirectory(dir: string): void {
-  try {
-    mkdirSync(dir, { recursive: true });
-  } catch (cause) {
-    const reason = (cause as NodeJS.ErrnoException).code;
-    throw badInput(`${dir}: can't be made a directory (${reason}); name another with --out`, cause);
-  }
-}
+/** The file that says which process trains into a run directory. */
+const LOCK_NAME = "run.lock";
+export const checkpointsOf = (dir: string): string => join(dir, "checkpoints");
 
-/** Whether a directory holds something; false when it is not there. @throws PenumbraError "bad-input" for a file. */
-export function hasContent(dir: string): boolean {
-  if (!existsSync(dir)) return false;
-  if (!statSync(dir).isDirectory()) throw badInput(`${dir} is a file: name a new directory with --out`);
-  return readdirSync(dir).length > 0;
+/** What a process leaves that was killed while it made a run directory: run.json, which comes last, is not there. */
+function isUnmade(dir: string): boolean {
+  const names = readdirSync(dir);
+  const ours = (name: string) =>
+    name.startsWith(LOCK_NAME) || name === "config.json" || name === "checkpoints" || isLeftover(name);
+  const checkpoints = checkpointsOf(dir);
+  return (
+    names.some((name) => name.startsWith(LOCK_NAME)) &&
+    names.every(ours) &&
+    !(existsSync(checkpoints) && hasContent(checkpoints))
+  );
 }
 
 /** @throws PenumbraError "bad-input" when the directory of a new run is there and not empty. */
 export function checkNewRun(dir: string): void {
-  if (!hasContent(dir)) return;
+  if (!hasContent(dir) || isUnmade(dir)) return;
   const isRun = existsSync(join(dir, "run.json"));
   const orResume = isRun ? `, or go on with: penumbra train --resume ${dir}` : "";
   throw badInput(`${dir} is not empty: name a new directory with --out${orResume}`);
 }
 
-export interface NewRun {
-  readonly config: Config;
-  readonly dataset: Pick<Dataset, "dir" | "classNames" | "labeled" | "unlabeled" | "test">;
-  readonly libtorch: string;
-  readonly precision: string;
-  readonly imported?: ImportRecord;
+/**
+ * Makes a run directory this process's own, and clears away what a killed one left half written. Release it at the end.
+ * @throws PenumbraError "environment" while another process trains into it
+ */
+export function lockRun(dir: string, onTakeOver?: (line: string) => void): FileLock {
+  const lock = FileLock.take(join(dir, LOCK_NAME), ({ pid, host }) =>
+    onTakeOver?.(`${dir}: taken over from process ${pid} on ${host}, which is gone`),
+  );
+  for (const folder of [dir, checkpointsOf(dir)]) if (existsSync(folder)) removeLeftovers(folder);
+  return lock;
 }
 
+/** What a run is made from, and what it is computed with. */
+interface Made {
+  readonly config: Config;
+  readonly dataset: Pick<Dataset, "dir" | "classNames" | "labeled" | "unlabeled" | "test">;
+  readonly imported?: ImportRecord;
+}
+type Engine = Required<Pick<RunRecord, "libtorch" | "precision" | "threads" | "processor">>;
+
 /**
- * Makes a run directory with config.json and run.json.
+ * Makes a run directory with config.json and run.json, and locks it; the lock is the caller's to release.
  * @throws PenumbraError "bad-input" when the directory is there and not empty; nothing in it is touched.
  */
-export function createRun(
-  dir: string,
-  { config, dataset, libtorch, precision, imported }: NewRun,
-): RunRecord {
+export function createRun(dir: string, { config, dataset, imported }: Made, engine: Engine): FileLock {
   checkNewRun(dir);
-  makeDirectory(join(dir, "checkpoints"));
+  makeDirectory(dir);
+  const lock = lockRun(dir);
   const ids = (cases: Dataset["test"]) => cases.map(({ id }) => id);
   const record: RunRecord = {
     format: FORMAT,
     penumbra: packageVersion(),
-    libtorch,
-    precision,
+    libtorch: engine.libtorch,
+    precision: engine.precision,
+    threads: engine.threads,
+    processor: engine.processor,
     created: new Date().toISOString(),
     git: gitState(),
     data: dataset.dir,
@@ -115,9 +133,26 @@ export function createRun(
     test: ids(dataset.test),
     ...(imported && { imported }),
   };
-  writeJson(join(dir, "config.json"), config);
-  writeJson(join(dir, "run.json"), record);
-  return record;
+  try {
+    checkNewRun(dir); // now that nobody else can begin one here
+    makeDirectory(checkpointsOf(dir));
+    writeJson(join(dir, "config.json"), config);
+    writeJson(join(dir, "run.json"), record);
+  } catch (error) {
+    if (isUnmade(dir)) {
+      rmSync(join(dir, "config.json"), { force: true });
+      rmSync(checkpointsOf(dir), { recursive: true, force: true });
+    }
+    lock.release();
+    throw error;
+  }
+  return lock;
+}
+
+/** Copies checkpoints and log from another run, so that this one goes on where that one ended. */
+export function copyProgress(from: string, to: string): void {
+  for (const path of ["log.jsonl", "checkpoints"])
+    cpSync(join(from, path), join(to, path), { recursive: true });
 }
 
 /**
@@ -135,7 +170,20 @@ export function readRun(dir: string): { config: Config; run: RunRecord } {
       `${dir} was written by penumbra ${run.penumbra} (run format ${run.format}); this version reads format ${FORMAT}: use that version, or train again`,
     );
   }
-  return { run, config: parseConfig(readJson(join(dir, "config.json"), dir), join(dir, "config.json")) };
+  if (run.precision !== "fp32" && run.precision !== "bf16") {
+    throw badInput(
+      `${join(dir, "run.json")}: precision is ${JSON.stringify(run.precision)}; expected "fp32" or "bf16"`,
+    );
+  }
+  const path = join(dir, "config.json");
+  return { run, config: parseConfig(withLaterKeys(readJson(path, dir)), path) };
+}
+
+/** A stored configuration with the keys that came after the first runs, as those runs did it. */
+function withLaterKeys(stored: unknown): unknown {
+  const { data } = (stored ?? {}) as { data?: unknown };
+  if (typeof data !== "object" || data === null || "axisOrder" in data) return stored;
+  return { ...(stored as object), data: { ...data, axisOrder: "stored" } };
 }
 
 function readJson(path: string, dir: string): unknown {

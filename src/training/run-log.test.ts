@@ -2,8 +2,8 @@ import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
+import type { IterationReport } from "./iteration.js";
 import { RunLog, readRunLog, weightedLoss } from "./run-log.js";
-import type { IterationReport } from "./trainer.js";
 
 let dir: string;
 beforeEach(() => {
@@ -20,6 +20,8 @@ const report = (total: number, dice = 0.5): IterationReport => ({
   terms: { dice, consistency: 2 },
   weights: { dice: 1, consistency: 0.25 },
   loss: dice + 0.5,
+  gradientNorm: 3,
+  skipped: null,
   learningRate: 0.01,
   seconds: 1.23456,
   waitedSeconds: 0.0124,
@@ -46,6 +48,7 @@ it("reads back what was appended", () => {
     secondsPerIteration: 1.2346,
     waitedMs: 12,
     caseIds: ["a", "b"],
+    gradientNorm: 3,
   });
 });
 

@@ -1,9 +1,11 @@
-import { appendFileSync, closeSync, existsSync, openSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
 import { readTextFile } from "../files/text-file.js";
-import type { IterationReport } from "./trainer.js";
-import { writeWholeFile } from "./whole-file.js";
+import { writeText } from "../files/whole-file.js";
+import { writeFailure } from "../files/write-failure.js";
+import type { IterationReport } from "./iteration.js";
+import type { LossSpike } from "./loss-spikes.js";
 
 /** The log's name in a run directory. */
 export const LOG_NAME = "log.jsonl";
@@ -25,6 +27,12 @@ export interface LogEntry {
   /** Part of it spent waiting for data. */
   readonly waitedMs: number;
   readonly caseIds: readonly string[];
+  /** Norm of all gradients before clipping, where there was one. */
+  readonly gradientNorm?: number;
+  /** What was not finite, for an iteration that was skipped. */
+  readonly skipped?: string;
+  /** Where the loss jumped. */
+  readonly spike?: LossSpike;
 }
 
 /** Sum of weight · term over all terms; a term without weight counts as it is. */
@@ -32,7 +40,7 @@ export const weightedLoss = ({ terms, weights }: Pick<LogEntry, "terms" | "weigh
   Object.entries(terms).reduce((sum, [name, value]) => sum + value * (weights[name] ?? 1), 0);
 
 /** A log's entry for one iteration. */
-export const logEntry = (report: IterationReport): LogEntry => ({
+export const logEntry = (report: IterationReport, spike: LossSpike | null = null): LogEntry => ({
   stage: report.stage,
   iteration: report.iteration,
   total: report.total,
@@ -43,11 +51,17 @@ export const logEntry = (report: IterationReport): LogEntry => ({
   secondsPerIteration: Number(report.seconds.toFixed(4)),
   waitedMs: Math.round(report.waitedSeconds * 1000),
   caseIds: report.caseIds,
+  ...(report.gradientNorm !== null && { gradientNorm: report.gradientNorm }),
+  ...(report.skipped !== null && { skipped: report.skipped }),
+  ...(spike && { spike }),
 });
 
-/** Appends one JSON line per iteration to log.jsonl. A crash loses at most the line being written. */
+/** Appends one JSON line per iteration to log.jsonl. A killed process loses at most the line being written. */
 export class RunLog {
+  readonly #path: string;
   readonly #file: number;
+  /** What the log held when it was opened, without entries that were dropped. */
+  readonly before: readonly LogEntry[];
 
   /**
    * Opens the log of a run directory.
@@ -55,17 +69,35 @@ export class RunLog {
    *   past its last checkpoint, are dropped because they will be written again. 0 starts anew.
    */
   constructor(dir: string, done = 0) {
-    const kept = done > 0 ? readRunLog(dir).filter(({ total }) => total <= done) : [];
-    writeWholeFile(join(dir, LOG_NAME), [Buffer.from(kept.map(toLine).join(""))]);
-    this.#file = openSync(join(dir, LOG_NAME), "a");
+    this.#path = join(dir, LOG_NAME);
+    this.before = done > 0 ? readRunLog(dir).filter(({ total }) => total <= done) : [];
+    writeText(this.#path, this.before.map(toLine).join(""));
+    this.#file = openSync(this.#path, "a");
   }
 
-  append(report: IterationReport): void {
-    appendFileSync(this.#file, toLine(logEntry(report)));
+  /** @throws PenumbraError "environment" when the disk is full or gone */
+  append(report: IterationReport, spike: LossSpike | null = null): void {
+    const line = Buffer.from(toLine(logEntry(report, spike)));
+    this.#write((file) => {
+      for (let done = 0; done < line.length; ) done += writeSync(file, line, done);
+    });
+  }
+
+  /** Waits until all that was appended lies on the disk: a checkpoint must not be ahead of the log. */
+  sync(): void {
+    this.#write(fsyncSync);
   }
 
   close(): void {
     closeSync(this.#file);
+  }
+
+  #write(work: (file: number) => void): void {
+    try {
+      work(this.#file);
+    } catch (error) {
+      throw writeFailure(this.#path, error);
+    }
   }
 }
 
@@ -83,6 +115,7 @@ function parseLine(line: string): LogEntry {
     loss: numberFrom(entry.loss),
     terms: numbersFrom(entry.terms),
     weights: numbersFrom(entry.weights),
+    ...("gradientNorm" in entry && { gradientNorm: numberFrom(entry.gradientNorm ?? null) }),
   };
 }
 

@@ -1,5 +1,6 @@
 import { badInput } from "../errors.js";
 import { FileBytes } from "../files/file-bytes.js";
+import { writeWholeFile } from "../files/whole-file.js";
 import {
   ARRAYS,
   type Dtype,
@@ -9,7 +10,6 @@ import {
   type StoredDtype,
   type TensorData,
 } from "./stored-dtype.js";
-import { writeWholeFile } from "./whole-file.js";
 
 export type { Dtype, TensorData } from "./stored-dtype.js";
 
@@ -63,18 +63,23 @@ export function readSafetensors(path: string): Safetensors {
 }
 
 /**
- * Writes a .safetensors file, whole or not at all. Wide elements first, so each tensor is aligned.
- * Throws where data don't fill their shape, and the system's error where writing fails.
+ * Writes a .safetensors file, whole or not at all. Throws where data don't fill their shape, and as `writeWholeFile`.
  */
-export function writeSafetensors(
+export const writeSafetensors = (
   path: string,
   tensors: ReadonlyMap<string, HostTensor>,
   metadata: Record<string, string> = {},
-): void {
+): void => writeWholeFile(path, encodeSafetensors(tensors, metadata));
+
+/** A .safetensors file's bytes in parts. Wide elements first, so each tensor is aligned; data are not copied. */
+export function encodeSafetensors(
+  tensors: ReadonlyMap<string, HostTensor>,
+  metadata: Record<string, string>,
+): Uint8Array[] {
   const ordered = [...tensors].sort(([, a], [, b]) => DTYPES.indexOf(a.dtype) - DTYPES.indexOf(b.dtype));
   const header = encodeHeader(ordered, metadata);
   const values = ordered.map(([, { data }]) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
-  writeWholeFile(path, [header, ...values]);
+  return [header, ...values];
 }
 
 function readHeaderLength(file: FileBytes): number {

@@ -21,6 +21,9 @@ describe("schedule.scale", () => {
       stage2: { ...config.stage2, iterations: 200 },
       supervised: { iterations: 440, decayEvery: 293 },
       meanTeacher: { ...config.meanTeacher, rampUp: 440 },
+      bcp: { ...config.bcp, pretraining: 52 },
+      mcNet: { ...config.mcNet, rampUp: 440 },
+      densecl: { ...config.densecl, iterations: 200 },
       checkpoint: { every: 20, keep: 2 },
     });
   });

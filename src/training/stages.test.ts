@@ -1,11 +1,16 @@
 import { describe, expect, it } from "vitest";
 import { scope } from "../engine/scope.js";
+import { full, type Tensor } from "../engine/tensor.js";
 import { AuaStage1 } from "../methods/aua-stage1.js";
 import { AuaStage2 } from "../methods/aua-stage2.js";
+import { part } from "../methods/method.js";
 import { PrototypeEstimation } from "../methods/prototype-estimation.js";
 import { Supervised } from "../methods/supervised.js";
 import { fingerprint } from "../methods/tiny-task.testing.js";
+import type { UaMt } from "../methods/ua-mt.js";
 import { resolveConfig } from "./config.js";
+import { METHOD_NAMES, methodEntry } from "./method-catalog.js";
+import { BASE_CONFIG } from "./presets.js";
 import { stagesOf } from "./stages.js";
 
 const config = (...set: string[]) => resolveConfig({ set: ["model.filters=1", "model.rank=2", ...set] });
@@ -41,14 +46,51 @@ describe("stages", () => {
       const prototypes = second(stage1.state()) as PrototypeEstimation;
       expect(prototypes).toBeInstanceOf(PrototypeEstimation);
       expect(fingerprint(prototypes.network.stateDict())).toEqual(student);
-      prototypes.estimator.count.fill_(3);
+      prototypes.estimators.get("features")!.count.fill_(3);
 
       const stage2 = third(prototypes.state()) as AuaStage2;
       expect(stage2).toBeInstanceOf(AuaStage2);
       expect(fingerprint(stage2.labeler.stateDict())).toEqual(student);
       expect(fingerprint(stage2.network.stateDict())).not.toEqual(student);
-      expect([...stage2.estimator.count.toFloat32Array()]).toEqual([3, 3]);
+      expect([...stage2.estimators.get("features")!.count.toFloat32Array()]).toEqual([3, 3]);
       expect([stage2.labeler.training, stage2.network.training]).toEqual([false, true]);
+    });
+  });
+});
+
+describe("every method", () => {
+  it.each(METHOD_NAMES)("%s has stages that make one another, and ends with a network", (method) => {
+    scope(() => {
+      let previous = new Map<string, Tensor>();
+      const stages = stagesOf(config(`method=${method}`, "supervised.iterations=3", "bcp.pretraining=1"));
+      for (const { create, iterations, batch } of stages) {
+        expect(iterations).toBeGreaterThan(0);
+        expect(batch.labeled > 0).toBe(methodEntry(method).labels);
+        const made = create(previous);
+        previous = made.state();
+        expect(part(previous, "network").size).toBe(made.network.stateDict().size);
+      }
+      const { sections, stochastic, beginsAs } = methodEntry(method);
+      for (const section of sections) expect(Object.keys(BASE_CONFIG)).toContain(section);
+      if (stochastic) expect(part(previous, stochastic).size).toBeGreaterThan(0);
+      if (beginsAs) {
+        const first = stagesOf(config(`method=${beginsAs}`)).map(({ name, batch }) => [name, batch]);
+        expect(stages.slice(0, first.length).map(({ name, batch }) => [name, batch])).toEqual(first);
+      }
+    });
+  });
+
+  it("starts from initial weights, as far as they go", () => {
+    scope(() => {
+      const given = new Map([["block_one.conv.0.weight", full([1, 1, 3, 3, 3], 7)]]);
+      const [stage] = stagesOf(config("method=ua-mt"), given);
+      const made = stage!.create(new Map()) as UaMt;
+      for (const network of [made.network, made.teacher]) {
+        const values = network.parameters().get("block_one.conv.0.weight")!.toFloat32Array();
+        expect(new Set(values)).toEqual(new Set([7]));
+      }
+      const otherClasses = new Map([["mean_l.weight", full([5, 1, 1, 1, 1], 7)]]);
+      expect(() => stagesOf(config(), otherClasses)[0]!.create(new Map())).not.toThrow();
     });
   });
 });

@@ -1,15 +1,21 @@
-import { PrototypeEstimator } from "../losses/prototype-contrast.js";
 import { AuaStage1 } from "../methods/aua-stage1.js";
 import { AuaStage2 } from "../methods/aua-stage2.js";
+import { Bcp } from "../methods/bcp.js";
+import { BcpPretraining } from "../methods/bcp-pretraining.js";
+import { DenseCl } from "../methods/densecl.js";
+import { loadEstimators, newEstimators } from "../methods/estimators.js";
+import { McNet } from "../methods/mc-net.js";
 import { MeanTeacher } from "../methods/mean-teacher.js";
 import { type Method, part } from "../methods/method.js";
 import { PrototypeEstimation } from "../methods/prototype-estimation.js";
 import { Ssn } from "../methods/ssn.js";
 import { Supervised } from "../methods/supervised.js";
 import { UaMt } from "../methods/ua-mt.js";
+import { AuxiliaryDecoder } from "../models/decoder.js";
 import { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import type { Config } from "./config.js";
+import { startFrom } from "./initial-weights.js";
 import type { MethodName } from "./method-catalog.js";
 import { scaledSchedule } from "./schedule.js";
 
@@ -24,15 +30,17 @@ export interface Stage {
   create(previous: StateDict): Method;
 }
 
-type Plan = (config: Config) => Stage[];
+/** Makes a new network, which starts from the run's initial weights where it has some. */
+type Make = () => SegmentationNetwork;
+type Plan = (config: Config, make: Make) => Stage[];
 
 export const newNetwork = (config: Config): SegmentationNetwork =>
   new SegmentationNetwork({ ...config.model, device: config.device });
 
 /** A student, and a teacher that starts as its copy. */
-function newPair(config: Config): [student: SegmentationNetwork, teacher: SegmentationNetwork] {
-  const student = newNetwork(config);
-  return [student, newNetwork(config).loadState(student.stateDict())];
+function newPair(make: Make): [student: SegmentationNetwork, teacher: SegmentationNetwork] {
+  const student = make();
+  return [student, make().loadState(student.stateDict())];
 }
 
 const mixedBatch = ({ data }: Config): Stage["batch"] => ({
@@ -48,24 +56,24 @@ const labeledBatch = ({ data }: Config): Stage["batch"] => ({
 
 /** A method of one stage, which is named like it. */
 const oneStage =
-  (batch: (config: Config) => Stage["batch"], create: (config: Config) => Method): Plan =>
-  (config) => [
+  (batch: (config: Config) => Stage["batch"], create: (config: Config, make: Make) => Method): Plan =>
+  (config, make) => [
     {
       name: config.method,
       ...config.supervised,
       batch: batch(config),
-      create: () => create(config),
+      create: () => create(config, make),
     },
   ];
 
 /** Stage 1 of AUA. */
-function auaStage1(config: Config): Stage {
+function auaStage1(config: Config, make: Make): Stage {
   return {
     name: "stage1",
     iterations: config.stage1.iterations,
     decayEvery: config.optimizer.decayEvery,
     batch: mixedBatch(config),
-    create: () => new AuaStage1(...newPair(config), config.stage1),
+    create: () => new AuaStage1(...newPair(make), config.stage1),
   };
 }
 
@@ -74,30 +82,30 @@ const withoutContrast = (config: Config): Config => ({
   stage1: { ...config.stage1, contrast: { ...config.stage1.contrast, weight: 0 } },
 });
 
-function auaPrototypes(config: Config): Stage {
+function auaPrototypes(config: Config, make: Make): Stage {
   return {
     name: "prototypes",
     iterations: config.prototypes.iterations,
     decayEvery: config.optimizer.decayEvery,
     batch: { labeled: config.data.labeledPerBatch, unlabeled: 0 },
-    create: (previous) => new PrototypeEstimation(newNetwork(config).loadState(part(previous, "network"))),
+    create: (previous) =>
+      new PrototypeEstimation(make().loadState(part(previous, "network")), config.stage2.prototypeSpace),
   };
 }
 
 /** Stage 2 of AUA; it goes on with the prototypes of the stage before, or has none to contrast with. */
-function auaStage2(config: Config): Stage {
-  const { stage2, model, device } = config;
+function auaStage2(config: Config, make: Make): Stage {
+  const { stage2 } = config;
   return {
     name: "stage2",
     iterations: stage2.iterations,
     decayEvery: config.optimizer.decayEvery,
     batch: mixedBatch(config),
     create: (previous) => {
-      const labeler = newNetwork(config).loadState(part(previous, "network"));
-      const estimator = new PrototypeEstimator(model.classes, model.filters, device);
-      const gathered = part(previous, "prototypes");
-      if (gathered.size > 0) estimator.loadState(gathered);
-      return new AuaStage2(newNetwork(config), labeler, estimator, stage2);
+      const labeler = make().loadState(part(previous, "network"));
+      const estimators = newEstimators(labeler.options, stage2.prototypeSpace);
+      loadEstimators(estimators, previous);
+      return new AuaStage2(make(), labeler, estimators, stage2);
     },
   };
 }
@@ -107,19 +115,86 @@ const withoutPrototypes = (config: Config): Config => ({
   stage2: { ...config.stage2, prototypeWeight: 0 },
 });
 
+/** Copy-paste among labeled patches, then with unlabeled ones; both networks start as the first stage's. */
+function bcpStages(config: Config, make: Make): Stage[] {
+  const { pretraining } = config.bcp;
+  const { iterations, decayEvery } = config.supervised;
+  return [
+    {
+      name: "pretraining",
+      iterations: pretraining,
+      decayEvery,
+      batch: labeledBatch(config),
+      create: () => new BcpPretraining(make(), config.bcp),
+    },
+    {
+      name: "bcp",
+      iterations: iterations - pretraining,
+      decayEvery,
+      batch: mixedBatch(config),
+      create: (previous) => {
+        const [student, teacher] = newPair(make);
+        for (const network of [student, teacher]) network.loadState(part(previous, "network"));
+        return new Bcp(student, teacher, config.bcp);
+      },
+    },
+  ];
+}
+
+function newMcNet(config: Config, make: Make): McNet {
+  const { model, device, mcNet } = config;
+  const network = make();
+  const upsamplings = ["trilinear", "nearest"] as const;
+  const decoders = upsamplings.map((kind) => new AuxiliaryDecoder(kind, model.classes, { ...model, device }));
+  return new McNet(network, decoders, mcNet);
+}
+
+/** All training images without their labels, as many patches a batch as elsewhere. */
+function denseClStages(config: Config, make: Make): Stage[] {
+  const { labeled } = labeledBatch(config);
+  return [
+    {
+      name: "densecl",
+      iterations: config.densecl.iterations,
+      decayEvery: config.optimizer.decayEvery,
+      batch: { labeled: 0, unlabeled: labeled },
+      create: () => new DenseCl(...newPair(make), config.densecl),
+    },
+  ];
+}
+
+/** AUA with a prototype contrast whose temperature lets it tell classes apart. */
+const withSharpPrototypes = (config: Config): Config => ({
+  ...config,
+  stage2: { ...config.stage2, ...config.auaSharp },
+});
+
 const plans: Record<MethodName, Plan> = {
-  supervised: oneStage(labeledBatch, (config) => new Supervised(newNetwork(config))),
-  ssn: oneStage(labeledBatch, (config) => new Ssn(newNetwork(config), config.ssn)),
-  "mean-teacher": oneStage(mixedBatch, (config) => new MeanTeacher(...newPair(config), config.meanTeacher)),
+  supervised: oneStage(labeledBatch, (_, make) => new Supervised(make())),
+  ssn: oneStage(labeledBatch, ({ ssn }, make) => new Ssn(make(), ssn)),
+  "mean-teacher": oneStage(
+    mixedBatch,
+    ({ meanTeacher }, make) => new MeanTeacher(...newPair(make), meanTeacher),
+  ),
   "ua-mt": oneStage(
     mixedBatch,
-    (config) => new UaMt(...newPair(config), { ...config.meanTeacher, ...config.uaMt }),
+    ({ meanTeacher, uaMt }, make) => new UaMt(...newPair(make), { ...meanTeacher, ...uaMt }),
   ),
-  "aua-consistency": (config) => [auaStage1(withoutContrast(config))],
-  "aua-contrast": (config) => [auaStage1(config)],
-  "aua-pseudo": (config) => [auaStage1(config), auaStage2(withoutPrototypes(config))],
-  aua: (config) => [auaStage1(config), auaPrototypes(config), auaStage2(config)],
+  "aua-consistency": (config, make) => [auaStage1(withoutContrast(config), make)],
+  "aua-contrast": (config, make) => [auaStage1(config, make)],
+  "aua-pseudo": (config, make) => [auaStage1(config, make), auaStage2(withoutPrototypes(config), make)],
+  aua: (config, make) => [auaStage1(config, make), auaPrototypes(config, make), auaStage2(config, make)],
+  "aua-sharp": (config, make) => plans.aua(withSharpPrototypes(config), make),
+  "mc-net": oneStage(mixedBatch, newMcNet),
+  bcp: bcpStages,
+  densecl: denseClStages,
 };
 
-/** The stages of a run, in order, their iterations scaled as the configuration says. */
-export const stagesOf = (config: Config): Stage[] => plans[config.method](scaledSchedule(config));
+/**
+ * The stages of a run, in order, their iterations scaled as the configuration says.
+ * @param initial weights that every new network starts from, as far as they go
+ */
+export function stagesOf(given: Config, initial: StateDict = new Map()): Stage[] {
+  const config = scaledSchedule(given);
+  return plans[config.method](config, () => startFrom(newNetwork(config), initial));
+}

@@ -3,9 +3,9 @@ import { memoryFigures } from "../engine/libtorch.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import { fromArray, full, type Tensor } from "../engine/tensor.js";
-import { PrototypeEstimator } from "../losses/prototype-contrast.js";
 import { AuaStage1 } from "../methods/aua-stage1.js";
 import { AuaStage2 } from "../methods/aua-stage2.js";
+import { newEstimators } from "../methods/estimators.js";
 import type { Method, PatchBatch } from "../methods/method.js";
 import {
   fingerprint,
@@ -20,7 +20,12 @@ import { Sgd } from "../nn/optimizer.js";
 import { totalLoss, trainStep } from "./step.js";
 
 const options = { momentum: 0.9, weightDecay: 1e-4 };
-const at = (iteration: number) => ({ iteration, learningRate: 0.01, precision: "fp32" as const });
+const at = (iteration: number) => ({
+  iteration,
+  learningRate: 0.01,
+  precision: "fp32" as const,
+  clipNorm: null,
+});
 
 /** Figures of memory after each of so many steps, every step with a batch of its own. */
 function memoryOver(steps: number, make: () => Method, batch: () => PatchBatch) {
@@ -46,7 +51,7 @@ describe("memory", () => {
     [
       "stage 2",
       () => tinyStage2(),
-      () => new AuaStage2(wide(), wide(), new PrototypeEstimator(2, 8, "cpu"), stage2Options),
+      () => new AuaStage2(wide(), wide(), newEstimators(wide().options, "features"), stage2Options),
     ],
   ];
 
@@ -105,6 +110,68 @@ describe("trainStep", () => {
       expect(fingerprint(method.network.stateDict())).toEqual(before);
       expect(optimizer.gradients().size).toBe(0);
     });
+  });
+
+  it("takes no step when a gradient is not finite, and names its parameter", () => {
+    scope(() => {
+      // √|x| at 0 is 0, and its slope infinite
+      const method = supervisedBy((bias) => bias.mul(0).square().sqrt().sum());
+      const optimizer = new Sgd(method.network.parameters(), options);
+      const before = fingerprint(method.network.stateDict());
+      const figures = trainStep(method, optimizer, tinyBatch, at(0));
+      expect(figures.loss).toBe(1.5);
+      expect(figures.skipped).toBe("the gradient of out_conv.bias");
+      expect(fingerprint(method.network.stateDict())).toEqual(before);
+      expect(optimizer.gradients().size).toBe(0);
+    });
+  });
+
+  it("names the loss term that is not finite", () => {
+    scope(() => {
+      const method = supervisedBy((bias) => bias.sum().mul(Number.NaN));
+      const optimizer = new Sgd(method.network.parameters(), options);
+      expect(trainStep(method, optimizer, tinyBatch, at(0))).toMatchObject({
+        skipped: "loss term a",
+        gradientNorm: null,
+      });
+    });
+  });
+
+  it("is skipped by a method that meets numbers that are not finite before it has a loss", () => {
+    scope(() => {
+      const method = tinyStage2();
+      const optimizer = new Sgd(method.network.parameters(), options);
+      const before = fingerprint(method.estimators.get("features")!.stateDict());
+      const broken = () => {
+        const batch = tinyBatch();
+        return { ...batch, images: batch.images.mul(Number.NaN) };
+      };
+      const figures = trainStep(method, optimizer, broken, at(0));
+      expect(figures).toMatchObject({
+        loss: Number.NaN,
+        terms: { features: Number.NaN },
+        skipped: "features",
+      });
+      expect(fingerprint(method.estimators.get("features")!.stateDict())).toEqual(before);
+      expect(trainStep(method, optimizer, tinyBatch, at(1)).skipped).toBeNull();
+    });
+  });
+
+  it("reports the gradients' norm, and scales gradients down to clipNorm", () => {
+    const moved = (clipNorm: number | null) =>
+      scope(() => {
+        seedGenerators(3);
+        const method = { ...supervisedBy((bias) => bias.sum()), afterStep: () => {} };
+        const bias = method.network.parameters().get("out_conv.bias")!; // two numbers, each of gradient 2
+        const before = bias.toFloat32Array();
+        const optimizer = new Sgd(method.network.parameters(), { momentum: 0, weightDecay: 0 });
+        const { gradientNorm } = trainStep(method, optimizer, tinyBatch, { ...at(0), clipNorm });
+        expect(gradientNorm).toBeCloseTo(2 * Math.SQRT2, 5);
+        return (before[0]! - bias.toFloat32Array()[0]!) / 0.01;
+      });
+    expect(moved(null)).toBeCloseTo(2, 3);
+    expect(moved(100)).toBeCloseTo(2, 3);
+    expect(moved(Math.SQRT2)).toBeCloseTo(1, 3);
   });
 
   it("frees everything when the batch or the method fails", () => {

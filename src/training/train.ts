@@ -1,167 +1,167 @@
-import { availableParallelism } from "node:os";
 import { join, resolve } from "node:path";
-import { type Dataset, openDataset } from "../data/dataset.js";
-import { prepareCases } from "../data/prepare.js";
-import { checkDevice, resolvePrecision } from "../engine/device.js";
-import { flushDenormals, libtorchFacts, setThreads } from "../engine/libtorch.js";
-import { badInput } from "../errors.js";
+import type { Dataset } from "../data/dataset.js";
+import { type PreparedCase, prepareCases } from "../data/prepare.js";
+import { badInput, PenumbraError } from "../errors.js";
+import type { FileLock } from "../files/file-lock.js";
+import { encoderOf } from "../methods/densecl.js";
 import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
-import { loadCheckpoint, writeState } from "./checkpoint.js";
-import { type Config, prepareOptions, resolveConfig } from "./config.js";
-import { readConfigFile } from "./config-file.js";
+import { type Checkpoint, loadCheckpoint, writeState } from "./checkpoint.js";
+import { type Config, prepareOptions } from "./config.js";
+import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
+import { readInitialWeights, startFrom } from "./initial-weights.js";
+import type { IterationReport } from "./iteration.js";
 import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
-import { checkNewRun, createRun, readRun } from "./run-directory.js";
-import { RunLog } from "./run-log.js";
-import { type IterationReport, runStages } from "./trainer.js";
+import { checkpointsOf, copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
+import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-plan.js";
+import { RunRecorder } from "./run-recorder.js";
+import { newNetwork } from "./stages.js";
+import { runStages } from "./trainer.js";
 
-export interface TrainOptions {
-  /** The data directory; not needed with `resume`. */
-  readonly data?: string;
-  /** A new run directory, or with `resume` the one to go on with. */
-  readonly out?: string;
+export interface TrainOptions extends NewRunOptions {
+  /** A run directory to go on with, in place of `data` and `out`. */
   readonly resume?: string;
-  readonly method?: Config["method"];
-  /** Use the first so many labels only. */
-  readonly labeled?: number;
-  readonly preset?: string;
-  /** A JSON file of config keys. */
-  readonly configFile?: string;
-  /** "stage1.iterations=100" */
-  readonly set?: readonly string[];
-  readonly device?: string;
-  readonly precision?: Config["precision"];
-  /** Follow symbolic links that lead out of the data directory. */
-  readonly allowLinks?: boolean;
+  /** A finished run of the method's first stages (same seed, settings and data): a new run takes them from it. */
+  readonly beginWith?: string;
   readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
   readonly onIteration?: (report: IterationReport) => void;
 }
 
-interface Session {
-  readonly dir: string;
-  readonly config: Config;
-  readonly dataset: Dataset;
+/** A run that is about to be computed: its directory is this process's own. */
+interface Session extends RunPlan {
+  readonly engine: EngineSetup;
+  readonly cases: Cases;
+  readonly lock: FileLock;
+  readonly initial: StateDict;
+  readonly resume: Checkpoint | null;
 }
+
+type Cases = Record<"labeled" | "unlabeled", readonly PreparedCase[]>;
 
 /**
  * Trains a run to its end: all stages of its method. Leaves config.json,
  * run.json, log.jsonl, checkpoints/ and model.safetensors in the run directory, and returns that directory.
- * @throws PenumbraError "bad-input" before anything is written, "environment", or "interrupted" after saving.
+ * @throws PenumbraError "bad-input" before anything is written, "environment" (also for a run directory in use, a full
+ *   disk, a directory that goes away), or "interrupted" after saving.
  */
-export async function train(options: TrainOptions): Promise<string> {
-  const status = options.onStatus ?? (() => {});
-  const session = options.resume ? await resumed(options.resume, options) : await started(options);
-  const { dir, dataset } = session;
-  const config = { ...session.config, device: checkDevice(options.device ?? session.config.device) };
-  setThreads(config.threads, availableParallelism());
-  flushDenormals();
-  const precision = resolvePrecision(config.precision, config.device);
-  checkMemory(config);
-  status(
-    `reading ${dataset.labeled.length} labeled and ${dataset.unlabeled.length} unlabeled cases from ${dataset.dir}`,
-  );
-  const prepare = prepareOptions(config);
-  const labeled = await prepareCases(dataset.labeled, prepare);
-  const unlabeled = await prepareCases(
-    methodEntry(config.method).unlabeled ? dataset.unlabeled : [],
-    prepare,
-  );
-  if (!options.resume) createRun(dir, { config, dataset, libtorch: libtorchFacts().version, precision });
+export const train = (options: TrainOptions): Promise<string> =>
+  options.resume === undefined ? begin(options) : goOn(options.resume, options);
 
-  const checkpoints = join(dir, "checkpoints");
-  const resume = options.resume ? loadCheckpoint(checkpoints, config.device, status) : null;
-  status(
-    resume
-      ? `going on in ${resume.position.stage} after ${resume.position.iteration} iterations`
-      : `training into ${dir} (${precision})`,
-  );
-  const log = new RunLog(dir, resume?.position.total ?? 0);
+async function begin(options: TrainOptions): Promise<string> {
+  const plan = await planNewRun(options);
+  const engine = setUpEngine(plan.config, null);
+  const initial = initialWeights(plan.config);
+  const cases = await readCases(plan, options);
+  const lock = createRun(plan.dir, plan, engine);
+  try {
+    const status = options.onStatus ?? (() => {});
+    status(`training into ${plan.dir} (${engine.precision})`);
+    const resume = options.beginWith ? takenFrom(options.beginWith, plan, status) : null;
+    return await runToEnd({ ...plan, engine, initial, cases, lock, resume }, options);
+  } finally {
+    lock.release();
+  }
+}
+
+/** The end of a run that is this one's beginning, as this one's newest checkpoint. */
+function takenFrom(run: string, { dir, config }: RunPlan, status: (line: string) => void): Checkpoint | null {
+  copyProgress(run, dir);
+  const taken = loadCheckpoint(checkpointsOf(dir), config.device, status);
+  if (taken)
+    status(`${taken.position.stage}, ${taken.position.total} iterations in all, is taken from ${run}`);
+  return taken;
+}
+
+async function goOn(dir: string, options: TrainOptions): Promise<string> {
+  const status = options.onStatus ?? (() => {});
+  const { config: stored, run } = readRun(dir);
+  if (run.imported) {
+    throw badInput(`${dir} holds weights imported from ${run.imported.file}; there is no training to resume`);
+  }
+  const lock = lockRun(dir, status);
+  try {
+    const config = { ...stored, device: options.device ?? stored.device };
+    const plan = { dir: resolve(dir), config, dataset: await datasetOf(dir, run, options.allowLinks) };
+    const engine = setUpEngine(config, run);
+    const difference = differenceOf(engine, run, stored.device);
+    if (difference) status(difference);
+    const initial = initialWeights(config);
+    const cases = await readCases(plan, options);
+    const resume = loadCheckpoint(checkpointsOf(dir), config.device, status);
+    status(
+      resume
+        ? `going on in ${resume.position.stage} after ${resume.position.iteration} iterations`
+        : `no checkpoint yet: training from the start (${engine.precision})`,
+    );
+    return await runToEnd({ ...plan, engine, initial, cases, lock, resume }, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function readCases({ dataset, config }: RunPlan, { onStatus, signal }: TrainOptions): Promise<Cases> {
+  checkMemory(config);
+  const { labeled, unlabeled } = casesFor(config, dataset);
+  onStatus?.(`reading ${labeled.length} labeled and ${unlabeled.length} unlabeled cases from ${dataset.dir}`);
+  const prepare = prepareOptions(config);
+  const cases = {
+    labeled: await prepareCases(labeled, prepare),
+    unlabeled: await prepareCases(unlabeled, prepare),
+  };
+  if (signal?.aborted) throw new PenumbraError("interrupted", "stopped before the first iteration");
+  return cases;
+}
+
+/** The training cases that the method uses, and as what: without labels, all are unlabeled. */
+function casesFor({ method }: Config, { labeled, unlabeled }: Dataset) {
+  const entry = methodEntry(method);
+  if (entry.labels) return { labeled, unlabeled: entry.unlabeled ? unlabeled : [] };
+  const bare = labeled.map((files) => ({ ...files, labelPath: null }));
+  return { labeled: [], unlabeled: [...bare, ...unlabeled] };
+}
+
+/** Those that the configuration names, checked against its network. */
+function initialWeights(config: Config): StateDict {
+  if (config.init === null) return new Map();
+  const weights = readInitialWeights(config.init, config.device);
+  startFrom(newNetwork(config), weights).dispose();
+  return weights;
+}
+
+async function runToEnd(session: Session, { signal, onStatus, onIteration }: TrainOptions): Promise<string> {
+  const { dir, config, engine, initial, cases, lock, resume } = session;
+  const status = onStatus ?? (() => {});
+  const recorder = new RunRecorder({ dir, config, lock, from: resume?.position ?? null, onStatus: status });
   try {
     const state = await runStages({
       config,
-      precision,
-      labeled,
-      unlabeled,
-      checkpoints,
+      precision: engine.precision,
+      ...cases,
+      initial,
       resume,
-      ...(options.signal && { signal: options.signal }),
+      ...(signal && { signal }),
+      onWarning: status,
       onIteration: (report) => {
-        log.append(report);
-        options.onIteration?.(report);
+        recorder.iteration(report);
+        onIteration?.(report);
       },
+      save: (checkpoint) => recorder.save(checkpoint),
     });
-    writeState(join(dir, "model.safetensors"), finalModel(state));
-    for (const tensor of state.values()) tensor.dispose();
+    writeState(join(dir, "model.safetensors"), finalModel(state, config));
+    for (const tensor of [...state.values(), ...initial.values()]) tensor.dispose();
   } finally {
-    log.close();
+    recorder.close();
   }
   return dir;
 }
 
-/** What prediction needs: the network, and the stage-1 student for its trained distribution. */
-const finalModel = (state: StateDict): StateDict =>
-  new Map([...under("network", part(state, "network")), ...under("labeler", part(state, "labeler"))]);
-
-async function started(options: TrainOptions): Promise<Session> {
-  const data = dataOf(options);
-  if (!options.out) throw badInput("--out is missing: name a directory for the run");
-  checkNewRun(resolve(options.out));
-  return { dir: resolve(options.out), ...(await planTraining({ ...options, data })) };
-}
-
-function dataOf({ data }: TrainOptions): string {
-  if (!data) throw badInput("--data is missing: name the directory with the scans");
-  return data;
-}
-
-/**
- * The configuration and the data that a new run would have; nothing is written.
- * @throws PenumbraError "bad-input" where they don't fit each other.
- */
-export async function planTraining(options: TrainOptions): Promise<Omit<Session, "dir">> {
-  const { labeled, allowLinks } = options;
-  const dataset = await openDataset(resolve(dataOf(options)), { labeled, allowLinks });
-  const config = resolveConfig({
-    classes: dataset.classNames.length,
-    ...(options.preset && { preset: options.preset }),
-    ...(options.configFile && { file: readConfigFile(options.configFile) }),
-    ...(options.set && { set: options.set }),
-    ...(options.method && { method: options.method }),
-    ...(options.device && { device: options.device }),
-    ...(options.precision && { precision: options.precision }),
-  });
-  if (config.model.classes !== dataset.classNames.length) {
-    throw badInput(
-      `${dataset.dir} has ${dataset.classNames.length} classes (${dataset.classNames.join(", ")}) but the config's model.classes is ${config.model.classes}; ` +
-        `choose another preset or add --set model.classes=${dataset.classNames.length}`,
-    );
-  }
-  if (dataset.labeled.length === 0) {
-    throw badInput(
-      `${dataset.dir} has no label for any of its ${dataset.unlabeled.length} training cases; label at least one (labelsTr, and "label" in dataset.json)`,
-    );
-  }
-  if (methodEntry(config.method).unlabeled && dataset.unlabeled.length === 0) {
-    throw badInput(
-      `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
-    );
-  }
-  return { config, dataset };
-}
-
-async function resumed(dir: string, { allowLinks }: TrainOptions): Promise<Session> {
-  const { config, run } = readRun(dir);
-  if (run.imported)
-    throw badInput(`${dir} holds weights imported from ${run.imported.file}; there is no training to resume`);
-  const dataset = await openDataset(run.data, { labeled: run.labeled.length, allowLinks });
-  for (const kind of ["labeled", "unlabeled"] as const) {
-    const [then, now] = [run[kind].join(), dataset[kind].map(({ id }) => id).join()];
-    if (then !== now)
-      throw badInput(
-        `${run.data}: its ${kind} cases are not those ${dir} was trained on (run.json); restore them or train again`,
-      );
-  }
-  return { dir: resolve(dir), config, dataset };
+/** What others need: the network (of a pretraining its encoder), and the stage-1 student for its trained distribution. */
+function finalModel(state: StateDict, { method }: Config): StateDict {
+  const network = part(state, "network");
+  return new Map([
+    ...under("network", methodEntry(method).segments ? network : encoderOf(network)),
+    ...under("labeler", part(state, "labeler")),
+  ]);
 }

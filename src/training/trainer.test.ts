@@ -5,13 +5,17 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeBatch } from "../data/batch.js";
 import type { PreparedCase } from "../data/prepare.js";
 import { wave } from "../engine/finite-differences.testing.js";
+import { memoryFigures } from "../engine/libtorch.js";
 import { scope } from "../engine/scope.js";
 import { PenumbraError } from "../errors.js";
 import { fingerprint } from "../methods/tiny-task.testing.js";
 import type { Triple } from "../volume/volume.js";
-import { loadCheckpoint } from "./checkpoint.js";
+import { type Checkpoint, loadCheckpoint, saveCheckpoint } from "./checkpoint.js";
 import { type Config, resolveConfig } from "./config.js";
-import { type IterationReport, runStages, toDevice } from "./trainer.js";
+import type { IterationReport } from "./iteration.js";
+import { METHOD_NAMES } from "./method-catalog.js";
+import { toDevice } from "./patches.js";
+import { runStages } from "./trainer.js";
 
 const SHAPE: Triple = [18, 20, 17];
 const VOXELS = SHAPE[0] * SHAPE[1] * SHAPE[2];
@@ -24,7 +28,7 @@ function madeUpCase(id: string, phase: number, labeled: boolean): PreparedCase {
   });
   const image = Float32Array.from(wave(VOXELS, phase), (v, i) => label[i]! + 0.3 * v);
   const grid = { shape: SHAPE, spacingMm: null, affine: null };
-  return { id, grid, image, label: labeled ? label : null, region: null };
+  return { id, grid, storedGrid: grid, image, label: labeled ? label : null, region: null };
 }
 const LABELED = ["a", "b"].map((id, i) => madeUpCase(id, i, true));
 const UNLABELED = ["c", "d", "e"].map((id, i) => madeUpCase(id, i + 2, false));
@@ -80,8 +84,8 @@ async function run({ config = settings(), checkpoints, stopAfter, dieAfter, warn
     precision: "fp32",
     labeled: labeled ?? LABELED,
     unlabeled: UNLABELED,
-    checkpoints,
     resume,
+    save: (checkpoint) => saveCheckpoint(checkpoints, checkpoint, config.checkpoint.keep),
     signal: controller.signal,
     onIteration: ({ seconds: _, waitedSeconds: __, ...report }) => {
       reports.push(report);
@@ -208,6 +212,18 @@ describe("a run that was stopped", () => {
   });
 });
 
+describe.each(METHOD_NAMES)("%s", (method) => {
+  it("stopped and resumed is the same run", async () => {
+    const config = settings(`method=${method}`, "supervised.iterations=6", "ssn.samples=2", "uaMt.passes=2");
+    const undisturbed = await run({ config, checkpoints: fresh() });
+    const checkpoints = fresh();
+    await expect(run({ config, checkpoints, stopAfter: 3 })).rejects.toMatchObject({ code: "interrupted" });
+    const resumed = await run({ config, checkpoints });
+    expect(resumed.reports).toEqual(undisturbed.reports.slice(3));
+    expect(resumed.final).toEqual(undisturbed.final);
+  });
+});
+
 describe("a loss that is not finite", () => {
   it("is given up after twenty steps in a row, with the names of stage, term and case", async () => {
     const broken = LABELED.map((prepared) => ({ ...prepared, image: prepared.image.map(() => Number.NaN) }));
@@ -215,8 +231,34 @@ describe("a loss that is not finite", () => {
     const given = run({ config, checkpoints: fresh(), labeled: broken });
     await expect(given).rejects.toMatchObject({ code: "bad-input" });
     await expect(given).rejects.toThrow(
-      /^supervised, iteration 19: the loss \(supervised\) was not finite in 20 steps .* cases [ab], [ab]; lower/,
+      /^supervised, iteration 20: loss term supervised not finite, and 20 steps in a row .* cases [ab], [ab]; lower/,
     );
+  });
+});
+
+describe("skipped steps", () => {
+  it("are counted over a stop, so that a run is given up where it would have been", async () => {
+    const broken = LABELED.map((prepared) => ({ ...prepared, image: prepared.image.map(() => Number.NaN) }));
+    const config = settings("method=supervised", "optimizer.skipLimit=5");
+    const checkpoints = fresh();
+    const given = { config, checkpoints, labeled: broken };
+    await expect(run({ ...given, stopAfter: 3 })).rejects.toMatchObject({ code: "interrupted" });
+    expect(loadCheckpoint(checkpoints, "cpu", () => {})?.skips).toEqual({ total: 3, inRow: 3 });
+    await expect(run(given)).rejects.toThrow(/^supervised, iteration 5: .* 5 steps in a row/);
+  });
+});
+
+describe("memory", () => {
+  it("is as much after sixty iterations as after ten", async () => {
+    const config = settings("supervised.iterations=60", "method=supervised", "checkpoint.every=20");
+    const tensors: number[] = [];
+    const onIteration = () => tensors.push(memoryFigures().tensors);
+    const save = (checkpoint: Checkpoint) => saveCheckpoint(fresh(), checkpoint, 1);
+    const given = { precision: "fp32" as const, labeled: LABELED, unlabeled: [], resume: null };
+    const state = await runStages({ ...given, config, save, onIteration });
+    for (const tensor of state.values()) tensor.dispose();
+    expect(tensors).toHaveLength(60);
+    expect(Math.max(...tensors.slice(10)), tensors.join(" ")).toBeLessThanOrEqual(tensors[9]!);
   });
 });
 

@@ -1,10 +1,8 @@
 import { type NIFTI1, type NIFTI2, readHeader } from "nifti-reader-js";
 import { badInput } from "../errors.js";
-import { columnLengths, niftiAffine } from "./affine.js";
-import type { Grid, NiftiGeometry, Triple } from "./volume.js";
-
-/** How one voxel is stored. */
-export type StoredType = "u8" | "i8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "f32" | "f64";
+import { NIFTI1_HEADER_BYTES, niftiGeometry, niftiGrid, oddGeometry } from "./nifti-geometry.js";
+import { checkVoxelCount, type StoredType } from "./stored-image.js";
+import type { Grid, Triple } from "./volume.js";
 
 const STORED_TYPES: Readonly<Record<number, StoredType>> = {
   2: "u8",
@@ -28,12 +26,13 @@ const REFUSED_TYPES: Readonly<Record<number, string>> = {
   2304: "RGBA color",
 };
 
-/** Bytes of one voxel. */
-export const bytesOf = (type: StoredType): number => Number(type.slice(1)) / 8;
-
 /** What is needed of a NIfTI header, checked. */
 export interface NiftiHeader {
+  readonly version: 1 | 2;
+  /** Of one volume. */
   readonly grid: Grid;
+  /** Sizes of all stored axes, x first; three, or four for a series of volumes. */
+  readonly extents: readonly number[];
   readonly type: StoredType;
   readonly littleEndian: boolean;
   /** Voxels lie in a separate .img file. */
@@ -43,14 +42,11 @@ export interface NiftiHeader {
   /** intensity = stored * slope + intercept. */
   readonly slope: number;
   readonly intercept: number;
+  /** What a person should know of its geometry. */
+  readonly odd: readonly string[];
 }
 
-export const NIFTI1_HEADER_BYTES = 348;
 export const NIFTI2_HEADER_BYTES = 540;
-/** 4 GiB as float32; no scanner comes near. */
-const MAX_VOXELS = 2 ** 30;
-/** NIfTI's spatial unit codes (meter, mm, micrometer) in mm; unknown is taken as mm. */
-const UNITS_MM: Readonly<Record<number, number>> = { 0: 1, 1: 1000, 2: 1, 3: 0.001 };
 
 /** The header's bytes alone, so that the library never walks extensions, whose sizes it doesn't check. */
 function headerBytes(head: Uint8Array, file: string): ArrayBuffer {
@@ -81,7 +77,7 @@ function parse(bytes: ArrayBuffer, file: string): NIFTI1 | NIFTI2 {
   }
 }
 
-function shapeOf(dims: readonly number[], file: string): Triple {
+function extentsOf(dims: readonly number[], file: string): number[] {
   const rank = dims[0]!;
   const sizes = dims.slice(1, rank + 1);
   const said = sizes.join(" x ");
@@ -89,16 +85,11 @@ function shapeOf(dims: readonly number[], file: string): Triple {
   if (!sizes.every((n) => Number.isSafeInteger(n) && n > 0)) {
     throw badInput(`${file}: header says ${said} voxels; every size must be positive, the header is damaged`);
   }
-  if (rank < 3 || sizes.slice(3).some((n) => n !== 1)) {
+  if (rank < 2 || sizes.slice(4).some((n) => n !== 1)) {
     throw badInput(`${file}: a ${rank}-D image of ${said}; expected one 3-D volume, split it first`);
   }
-  const [w, h, d] = sizes as [number, number, number];
-  if (d * h * w > MAX_VOXELS) {
-    throw badInput(
-      `${file}: header says ${said} voxels; at most ${MAX_VOXELS} are read, the header is damaged`,
-    );
-  }
-  return [d, h, w];
+  checkVoxelCount(sizes, file);
+  return rank === 2 ? [...sizes, 1] : sizes.slice(0, 4);
 }
 
 function typeOf(code: number, file: string): StoredType {
@@ -109,49 +100,16 @@ function typeOf(code: number, file: string): StoredType {
   );
 }
 
-/** The library leaves the sform out of a NIfTI-1 header whose qform code is larger, so its rows are read here. */
-function geometryOf(header: NIFTI1 | NIFTI2, bytes: ArrayBuffer): NiftiGeometry {
-  const view = new DataView(bytes);
-  const single = bytes.byteLength === NIFTI1_HEADER_BYTES;
-  const row = (i: number) =>
-    single
-      ? view.getFloat32(280 + 4 * i, header.littleEndian)
-      : view.getFloat64(400 + 8 * i, header.littleEndian);
-  return {
-    pixdim: header.pixDims.slice(0, 4),
-    qformCode: header.qform_code,
-    qform: [
-      ...[header.quatern_b, header.quatern_c, header.quatern_d],
-      ...[header.qoffset_x, header.qoffset_y, header.qoffset_z],
-    ],
-    sformCode: header.sform_code,
-    sform: Array.from({ length: 12 }, (_, i) => row(i)),
-  };
-}
-
-function gridOf(shape: Triple, geometry: NiftiGeometry, mm: number, file: string): Grid {
-  const edges = geometry.pixdim.slice(1).map(Math.abs);
-  const stored = edges.every((edge) => edge > 0 && Number.isFinite(edge));
-  if (!stored && geometry.sformCode <= 0) return { shape, spacingMm: null, affine: null };
-  const affine = niftiAffine(geometry, shape).map((value, i) => (i < 12 ? value * mm : value));
-  const [x, y, z] = stored
-    ? (edges.map((edge) => edge * mm) as [number, number, number])
-    : columnLengths(affine);
-  if (!affine.every(Number.isFinite) || columnLengths(affine).some((length) => length === 0)) {
-    throw badInput(`${file}: its affine [${affine.join(", ")}] maps voxels nowhere; the header is damaged`);
-  }
-  return { shape, spacingMm: [z, y, x], affine, ...(mm === 1 ? { nifti: geometry } : {}) };
-}
-
 /**
  * Reads and checks a NIfTI-1 or NIfTI-2 header of either endianness from a file's first bytes (540 or more where
  * the file has them). No voxel is touched and nothing is allocated from what the header claims. Bad input: not
- * NIfTI, cut short, sizes that are not positive or over 2^30 voxels, more than one volume, complex or color voxels.
+ * NIfTI, cut short, sizes that are not positive or over 2^30 voxels, five axes or more, complex or color voxels.
  */
 export function parseNiftiHeader(head: Uint8Array, file: string): NiftiHeader {
   const bytes = headerBytes(head, file);
   const header = parse(bytes, file);
-  const shape = shapeOf(header.dims, file);
+  const extents = extentsOf(header.dims, file);
+  const shape: Triple = [extents[2]!, extents[1]!, extents[0]!];
   const type = typeOf(header.datatypeCode, file);
   const isPair = header.magic.startsWith("ni");
   const offset = header.vox_offset;
@@ -164,13 +122,18 @@ export function parseNiftiHeader(head: Uint8Array, file: string): NiftiHeader {
       `${file}: slope is ${header.scl_slope} but intercept is ${header.scl_inter}; the header is damaged`,
     );
   }
+  const geometry = niftiGeometry(header, bytes);
+  const grid = niftiGrid(shape, geometry, file);
   return {
-    grid: gridOf(shape, geometryOf(header, bytes), UNITS_MM[header.xyzt_units & 7] ?? 1, file),
+    version: bytes.byteLength === NIFTI1_HEADER_BYTES ? 1 : 2,
+    extents,
+    grid,
     type,
     littleEndian: header.littleEndian,
     isPair,
     offset,
     slope: scaled ? header.scl_slope : 1,
     intercept: scaled ? header.scl_inter : 0,
+    odd: oddGeometry(grid, geometry),
   };
 }

@@ -1,8 +1,8 @@
 import h5 from "h5wasm";
 import { badInput } from "../errors.js";
-import { toLabels } from "./read.js";
 import { openStored, readBytes, readHead } from "./stored-file.js";
-import { type LabelMap, type Triple, type Volume, voxelCount } from "./volume.js";
+import { type StoredImage, type StoredType, toLabels } from "./stored-image.js";
+import { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume.js";
 
 /** One case as the semi-supervised literature passes the left atrium around. */
 export interface H5Case {
@@ -10,6 +10,8 @@ export interface H5Case {
   readonly label: LabelMap | null;
 }
 
+/** HDF5's number of the class of floating point types. */
+const HDF5_FLOAT = 1;
 const SIGNATURE = "\x89HDF\r\n\x1a\n";
 /** The library unpacks into 32-bit memory; well over any scan in this layout. */
 const MAX_VOXELS = 2 ** 27;
@@ -84,7 +86,18 @@ interface Stored {
   readonly values: Float32Array;
 }
 
-function readDataset(file: InstanceType<typeof h5.File>, name: string, path: string, size: number): Stored {
+interface Checked {
+  readonly dataset: InstanceType<typeof h5.Dataset>;
+  readonly shape: Triple;
+  readonly type: StoredType;
+}
+
+function checkedDataset(
+  file: InstanceType<typeof h5.File>,
+  name: string,
+  path: string,
+  size: number,
+): Checked {
   const dataset = file.get(name);
   if (!(dataset instanceof h5.Dataset)) throw badInput(`${path}: ${name} is not a dataset`);
   const stored = dataset.shape ?? [];
@@ -92,24 +105,52 @@ function readDataset(file: InstanceType<typeof h5.File>, name: string, path: str
     throw badInput(`${path}: dataset ${name} is [${stored.join(", ")}]; expected three axes (x, y, z)`);
   }
   const shape = [...stored].reverse() as unknown as Triple;
-  const bytes = voxelCount(shape) * dataset.metadata.size;
-  if (voxelCount(shape) > MAX_VOXELS || bytes > size * MAX_RATIO) {
+  const { size: voxelBytes, type: kind, signed } = dataset.metadata;
+  if (voxelCount(shape) > MAX_VOXELS || voxelCount(shape) * voxelBytes > size * MAX_RATIO) {
     throw badInput(
       `${path}: dataset ${name} claims [${stored.join(", ")}] voxels, which ${size} bytes can't hold`,
     );
   }
-  const chunk = (dataset.metadata.chunks ?? []).reduce((product, n) => product * n, dataset.metadata.size);
+  const bytes = voxelCount(shape) * voxelBytes;
+  const chunk = (dataset.metadata.chunks ?? []).reduce((product, n) => product * n, voxelBytes);
   if (!(chunk <= Math.max(bytes, MAX_SPARE_CHUNK_BYTES))) {
     throw badInput(
       `${path}: dataset ${name} of ${bytes} bytes claims chunks of ${chunk}; the file is damaged`,
     );
   }
+  const letter = kind === HDF5_FLOAT ? "f" : signed ? "i" : "u";
+  return { dataset, shape, type: `${letter}${8 * voxelBytes}` as StoredType };
+}
+
+function readDataset(file: InstanceType<typeof h5.File>, name: string, path: string, size: number): Stored {
+  const { dataset, shape } = checkedDataset(file, name, path, size);
   const { value } = dataset;
   if (!ArrayBuffer.isView(value)) throw badInput(`${path}: dataset ${name} holds no numbers`);
   const isBig = value instanceof BigInt64Array || value instanceof BigUint64Array;
   const numbers = isBig ? Array.from(value, Number) : (value as unknown as ArrayLike<number>);
   return { shape, values: numbers instanceof Float32Array ? numbers : new Float32Array(numbers) };
 }
+
+const gridOf = (shape: Triple): Grid => ({ shape, spacingMm: null, affine: null });
+
+/** Opens the `image` of an h5 case, or else its `label`. */
+export const openH5 = (path: string): Promise<StoredImage> =>
+  withH5(path, (file, size) => {
+    const name = file.keys().includes("image") ? "image" : "label";
+    const { shape, type } = checkedDataset(file, name, path, size);
+    return {
+      path,
+      format: "HDF5",
+      grid: gridOf(shape),
+      extents: [...shape].reverse(),
+      type,
+      littleEndian: true,
+      slope: 1,
+      intercept: 0,
+      odd: ["no voxel size, no position and no orientation are stored"],
+      load: () => withH5(path, (again) => reverseAxes(readDataset(again, name, path, size).values, shape)),
+    };
+  });
 
 /** Whether an h5 case has a `label` dataset. Bad input as `readH5Case`. */
 export const h5HasLabel = (path: string): Promise<boolean> =>
@@ -129,7 +170,7 @@ export const readH5Case = (path: string): Promise<H5Case> =>
       );
     }
     const image = readDataset(file, "image", path, size);
-    const grid = { shape: image.shape, spacingMm: null, affine: null };
+    const grid = gridOf(image.shape);
     const volume: Volume = { grid, data: reverseAxes(image.values, image.shape) };
     if (!names.includes("label")) return { image: volume, label: null };
     const label = readDataset(file, "label", path, size);

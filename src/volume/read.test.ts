@@ -84,7 +84,7 @@ describe("readVolume", () => {
     ["int32", 8, Int32Array.from(count(64, -3))],
   ])("reads %s", async (name, type, values) => {
     const { data } = await readVolume(await put(`${name}.nii`, header({ type }), bytes(values)));
-    expect([...data]).toEqual(count(64, -3).map((v) => v + 0));
+    expect([...data].map((v) => v + 0)).toEqual(count(64, -3).map((v) => v + 0)); // -0 is 0
   });
 
   it("reads a gzipped file under a plain name and a 4th axis of 1", async () => {
@@ -100,8 +100,9 @@ describe("readVolume", () => {
     expect([...(await readVolume(img)).data]).toEqual(count(64));
   });
 
-  it("converts meters to mm", async () => {
+  it("converts meters to mm and keeps the codes", async () => {
     const { grid } = await readVolume(await put("meters.nii", header({ units: 1 }), new Uint8Array(64)));
+    expect(grid.nifti!.sformCode).toBe(1);
     expect(grid.spacingMm).toEqual([2500, 2000, 1500]);
     expect(grid.affine!.slice(0, 4)).toEqual([1500, 0, 0, 7000]);
   });
@@ -112,7 +113,8 @@ describe("readVolume", () => {
       { dims: [4, 4, 4, 4, 2] },
       /4-D image of 4 x 4 x 4 x 2; expected one 3-D volume/,
     ],
-    ["a picture", { dims: [2, 4, 4] }, /2-D image of 4 x 4/],
+    ["a small picture", { dims: [2, 4, 4] }, /only 4 x 4 x 1 voxels/],
+    ["five axes", { dims: [5, 4, 4, 4, 1, 3] }, /5-D image of 4 x 4 x 4 x 1 x 3/],
     ["an impossible rank", { dims: [9, 4, 4, 4] }, /9 dimensions/],
     ["no rank", { dims: [0, 4, 4, 4] }, /0 dimensions/],
     ["an axis of 0", { dims: [3, 4, 0, 4] }, /4 x 0 x 4 voxels; every size must be positive/],
@@ -136,7 +138,7 @@ describe("readVolume", () => {
 
   it("refuses a missing file, a folder and a path through a file", async () => {
     await expect(readVolume(join(dir, "none.nii"))).rejects.toThrow(/none\.nii: no such file/);
-    await expect(readVolume(dir)).rejects.toThrow(/is a folder/);
+    await expect(readVolume(dir)).rejects.toThrow(/a folder without DICOM images/);
     const file = await put("plain.nii", header(), new Uint8Array(64));
     await expect(readVolume(join(file, "x.nii"))).rejects.toMatchObject({ code: "bad-input" });
   });
@@ -180,6 +182,13 @@ describe("readLabelMap", () => {
       await expect(labels([0, 0, value])).rejects.toThrow(`label.nii.gz: holds ${value} at voxel 2`);
     },
   );
+
+  it("takes a picture of some size as one slice", async () => {
+    const path = await put("picture.nii", header({ dims: [2, 16, 20] }), Uint8Array.from(count(320)));
+    const { grid, data } = await readVolume(path);
+    expect(grid.shape).toEqual([1, 20, 16]);
+    expect(data[319]).toBe(319 % 256);
+  });
 
   it("lets a thin label map be: only images have a least size", async () => {
     const path = await put("thin.nii", header({ dims: [3, 8, 8, 1] }), new Uint8Array(64));

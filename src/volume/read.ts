@@ -1,93 +1,66 @@
-import { stat } from "node:fs/promises";
 import { badInput } from "../errors.js";
-import { bytesOf, NIFTI2_HEADER_BYTES, type NiftiHeader, parseNiftiHeader } from "./nifti-header.js";
-import { decodeVoxels } from "./nifti-voxels.js";
-import { openStored, readBytes, readHead, type StoredFile } from "./stored-file.js";
-import { type Grid, type LabelMap, type Volume, voxelCount } from "./volume.js";
+import { openImage } from "./format.js";
+import { type StoredImage, toIntensities, toLabels } from "./stored-image.js";
+import type { Grid, LabelMap, Volume } from "./volume.js";
 
-/** A volume thinner than this along any axis is no 3-D image to segment. */
+/** An image thinner than this is taken only where its slices are large: 2-D images and thin stacks. */
 const MIN_EDGE_VOXELS = 4;
-/** Rounding that slope and float storage may leave on a whole number. */
-const WHOLE_TOLERANCE = 1e-3;
+const MIN_SLICE_EDGE_VOXELS = 16;
 
-/** `a.hdr.gz` -> [`a.img.gz`, `a.img`], and the other way round: the partner of half a pair, likeliest first. */
-function partners(path: string): string[] {
-  const [, base, half, gz] = /^(.*)\.(hdr|img)(\.gz)?$/i.exec(path) ?? [];
-  if (base === undefined) return [];
-  const other = half!.toLowerCase() === "hdr" ? "img" : "hdr";
-  return [`${base}.${other}${gz ?? ""}`, `${base}.${other}${gz ? "" : ".gz"}`];
-}
-
-async function findPartner(path: string): Promise<string> {
-  const names = partners(path);
-  for (const name of names) if (await stat(name).catch(() => null)) return name;
+/** Refuses images too small to segment. */
+export function checkSize({ path, extents }: StoredImage): void {
+  const [, middle, largest] = extents.slice(0, 3).sort((a, b) => a - b);
+  const isVolume = extents.slice(0, 3).every((n) => n >= MIN_EDGE_VOXELS);
+  if (isVolume || (middle! >= MIN_SLICE_EDGE_VOXELS && largest! >= MIN_SLICE_EDGE_VOXELS)) return;
   throw badInput(
-    `${path}: half of a header and image pair, but ${names[0] ?? "its other half"} is missing; put both in one folder`,
+    `${path}: an image of only ${extents.slice(0, 3).join(" x ")} voxels; expected at least ${MIN_EDGE_VOXELS} along every axis, or slices of ${MIN_SLICE_EDGE_VOXELS} x ${MIN_SLICE_EDGE_VOXELS}`,
   );
 }
 
-interface Stored {
-  readonly header: NiftiHeader;
-  readonly voxels: StoredFile;
+function checkOneVolume({ path, extents }: StoredImage): void {
+  if (extents.slice(3).every((n) => n === 1)) return;
+  throw badInput(
+    `${path}: a ${extents.length}-D image of ${extents.join(" x ")}; expected one 3-D volume, split it first`,
+  );
 }
 
-async function openImage(path: string): Promise<Stored> {
-  const isImg = /\.img(\.gz)?$/i.test(path);
-  const named = await openStored(path);
-  const head = isImg ? await openStored(await findPartner(path)) : named;
-  const header = parseNiftiHeader(await readHead(head, NIFTI2_HEADER_BYTES), head.path);
-  if (!header.isPair) return { header, voxels: head };
-  return { header, voxels: isImg ? named : await openStored(await findPartner(path)) };
+/** Opens one volume that is large enough to segment; no voxel is read. Bad input: what `readVolume` refuses before that. */
+export async function openVolume(path: string): Promise<StoredImage> {
+  const image = await openImage(path);
+  checkOneVolume(image);
+  checkSize(image);
+  return image;
 }
 
 /**
- * Reads a 3-D NIfTI-1 or NIfTI-2 image: .nii, .nii.gz, or .hdr with .img (each maybe .gz, either one named).
- * Intensities are after slope and intercept; [D, H, W] is the file's own order, x fastest. Nothing is reoriented:
- * training sees the stored axes and a result written with this grid lies exactly on the image.
- * Bad input (one line naming the file): missing, damaged, cut short, not NIfTI, 4-D, complex or color, or fewer
- * than 4 voxels along an axis; refused before memory is taken for what a header merely claims.
+ * Reads a 3-D image. Intensities are after slope and intercept; [D, H, W] is the file's own order, x fastest. Nothing
+ * is reoriented: a result written with this grid lies exactly on the image.
+ * Bad input (one line naming the file): missing, damaged, cut short, of no known format, 4-D, complex or color, or
+ * too small to segment; refused before memory is taken for what a header merely claims.
  */
 export async function readVolume(path: string): Promise<Volume> {
-  const { header, voxels } = await openVolume(path);
-  return decode(header, voxels);
+  const { grid, slope, intercept, load } = await openVolume(path);
+  return { grid, data: toIntensities(await load(), slope, intercept) };
 }
 
 /** Only the grid of an image, from its header. Bad input: what `readVolume` refuses before it reads voxels. */
-export const readGrid = async (path: string): Promise<Grid> => (await openVolume(path)).header.grid;
+export const readGrid = async (path: string): Promise<Grid> => (await openVolume(path)).grid;
 
-async function openVolume(path: string): Promise<Stored> {
-  const { header, voxels } = await openImage(path);
-  const { shape } = header.grid;
-  if (Math.min(...shape) < MIN_EDGE_VOXELS) {
-    throw badInput(
-      `${path}: an image of only ${[...shape].reverse().join(" x ")} voxels; expected at least ${MIN_EDGE_VOXELS} along every axis`,
-    );
-  }
-  return { header, voxels };
+/**
+ * Reads a label map, stored as integers or floats, or a DICOM segmentation. `onto`: the grid of the image that it
+ * belongs to, which a segmentation's frames, stored only where something is, are laid onto. As `readVolume`; also bad
+ * input: a value that is no class, a segmentation of another image.
+ */
+export async function readLabelMap(path: string, onto: Grid | null = null): Promise<LabelMap> {
+  if (/\.(h5|hdf5)$/i.test(path)) return readH5Label(path);
+  const image = await openImage(path, onto);
+  checkOneVolume(image);
+  const { grid, slope, intercept, load } = image;
+  return { grid, data: toLabels(await load(), path, slope, intercept) };
 }
 
-async function decode(header: NiftiHeader, voxels: StoredFile): Promise<Volume> {
-  const raw = await readBytes(voxels, header.offset, voxelCount(header.grid.shape) * bytesOf(header.type));
-  return { grid: header.grid, data: decodeVoxels(raw, header) };
-}
-
-/** Numbers -> classes 0..255; bad input names the file and the first value that is none. */
-export function toLabels(values: ArrayLike<number>, file: string): Uint8Array {
-  const labels = new Uint8Array(values.length);
-  for (let i = 0; i < labels.length; i++) {
-    const value = values[i]!;
-    const whole = Math.round(value);
-    if (!(Math.abs(value - whole) <= WHOLE_TOLERANCE && whole >= 0 && whole <= 255)) {
-      throw badInput(`${file}: holds ${value} at voxel ${i}; a label map holds whole numbers from 0 to 255`);
-    }
-    labels[i] = whole;
-  }
-  return labels;
-}
-
-/** Reads a NIfTI label map, stored as integers or floats. As `readVolume`; also bad input: a value that is no class. */
-export async function readLabelMap(path: string): Promise<LabelMap> {
-  const { header, voxels } = await openImage(path);
-  const { grid, data } = await decode(header, voxels);
-  return { grid, data: toLabels(data, path) };
+async function readH5Label(path: string): Promise<LabelMap> {
+  const { label } = await (await import("./read-h5.js")).readH5Case(path);
+  if (label) return label;
+  throw badInput(`${path}: has no label dataset`);
 }

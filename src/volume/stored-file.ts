@@ -1,7 +1,7 @@
-import { type FileHandle, constants as fsConstants, open } from "node:fs/promises";
-import { promisify } from "node:util";
-import { constants, gunzip, gunzipSync } from "node:zlib";
-import { badInput } from "../errors.js";
+import { createReadStream, constants as fsConstants } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import { constants, createUnzip, gunzipSync } from "node:zlib";
+import { badInput, PenumbraError } from "../errors.js";
 
 /** A file whose bytes may be gzipped; told by its content, not its name. */
 export interface StoredFile {
@@ -21,7 +21,7 @@ const GZIP_HEAD_BYTES = 1 << 14;
 /** For reading; a pipe does not make the program wait for somebody to write into it. */
 const READ_FLAGS = fsConstants.O_RDONLY | fsConstants.O_NONBLOCK;
 
-const gunzipAsync = promisify(gunzip);
+const CHUNK_BYTES = 1 << 20;
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
@@ -81,26 +81,58 @@ const tooShort = (file: StoredFile, end: number, has: number | string) =>
     `${file.path}: its header needs ${end} bytes but the file has ${has}; it is cut short or the header is damaged`,
   );
 
-async function inflate(file: StoredFile, end: number): Promise<Buffer> {
-  if (end > file.size * MAX_GZIP_RATIO) {
-    throw tooShort(file, end, `${file.size} gzipped, which hold at most ${file.size * MAX_GZIP_RATIO}`);
+const tooLong = (file: StoredFile, length: number) =>
+  badInput(
+    `${file.path}: holds more than the ${length} bytes that its header needs; refused to unpack further`,
+  );
+
+/** Where packed bytes lie in a file. */
+interface Packed {
+  readonly start: number;
+  readonly length: number;
+}
+
+function checkRatio(file: StoredFile, packed: Packed, length: number): void {
+  const most = packed.length * MAX_GZIP_RATIO;
+  if (length > most) {
+    throw tooShort(file, length, `${packed.length} packed, which hold at most ${most}`);
   }
-  const most = end + TRAILING_BYTES;
-  if (file.size > most + (most >> 10)) {
-    throw badInput(`${file.path}: ${file.size} gzipped bytes for an image of ${end}; the header is damaged`);
-  }
-  const packed = await withFile(file.path, (handle) => readAt(handle, 0, file.size));
-  try {
-    return await gunzipAsync(packed, { maxOutputLength: most });
-  } catch (cause) {
-    const tooLarge = (cause as NodeJS.ErrnoException).code === "ERR_BUFFER_TOO_LARGE";
+  const limit = length + TRAILING_BYTES;
+  if (packed.length > limit + (limit >> 10)) {
     throw badInput(
-      tooLarge
-        ? `${file.path}: holds more than the ${end} bytes that its header needs; refused to unpack further`
-        : `${file.path}: its gzip data is damaged or cut short (${(cause as Error).message})`,
-      cause,
+      `${file.path}: ${packed.length} packed bytes for an image of ${length}; the header is damaged`,
     );
   }
+}
+
+/** Gathers chunks into `length` bytes; what little follows them is let go. Fewer where there are fewer. */
+async function gather(chunks: AsyncIterable<Buffer>, length: number, file: StoredFile): Promise<Buffer> {
+  const bytes = Buffer.allocUnsafeSlow(length);
+  let filled = 0;
+  for await (const chunk of chunks) {
+    chunk.copy(bytes, Math.min(filled, length));
+    filled += chunk.length;
+    if (filled > length + TRAILING_BYTES) throw tooLong(file, length);
+  }
+  return bytes.subarray(0, filled);
+}
+
+/** `length` bytes, unpacked from gzip or zlib data. */
+async function inflate(file: StoredFile, packed: Packed, length: number): Promise<Buffer> {
+  checkRatio(file, packed, length);
+  if (length === 0) return Buffer.alloc(0);
+  const end = packed.start + packed.length - 1;
+  const source = createReadStream(file.path, { start: packed.start, end, highWaterMark: CHUNK_BYTES });
+  const unpacked = source.pipe(createUnzip({ chunkSize: CHUNK_BYTES }));
+  source.on("error", (cause) => unpacked.destroy(cause));
+  const bytes = await gather(unpacked, length, file)
+    .catch((cause: Error) => {
+      if (cause instanceof PenumbraError) throw cause;
+      throw badInput(`${file.path}: its gzip data is damaged or cut short (${cause.message})`, cause);
+    })
+    .finally(() => source.destroy());
+  if (bytes.length < length) throw tooShort(file, length, bytes.length);
+  return bytes;
 }
 
 /**
@@ -109,11 +141,19 @@ async function inflate(file: StoredFile, end: number): Promise<Buffer> {
  */
 export async function readBytes(file: StoredFile, offset: number, length: number): Promise<Uint8Array> {
   const end = offset + length;
-  if (file.gzip) {
-    const bytes = await inflate(file, end);
-    if (bytes.length < end) throw tooShort(file, end, bytes.length);
-    return bytes.subarray(offset, end);
-  }
+  if (file.gzip) return (await inflate(file, { start: 0, length: file.size }, end)).subarray(offset);
   if (file.size < end) throw tooShort(file, end, file.size);
   return withFile(file.path, (handle) => readAt(handle, offset, length));
 }
+
+/** `length` bytes, unpacked from the gzip or zlib data that begins at `start` of a file. Bad input as `readBytes`. */
+export const readPacked = (
+  file: StoredFile,
+  start: number,
+  length: number,
+  packedLength = file.size - start,
+): Promise<Uint8Array> => inflate(file, { start, length: packedLength }, length);
+
+/** Up to `length` bytes from `start`, as they are on disk. */
+export const readRaw = (file: StoredFile, start: number, length: number): Promise<Uint8Array> =>
+  withFile(file.path, (handle) => readAt(handle, start, Math.max(0, Math.min(length, file.size - start))));

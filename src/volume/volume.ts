@@ -13,6 +13,17 @@ export interface NiftiGeometry {
   readonly sform: readonly number[];
 }
 
+/** The position fields of a MetaImage header as stored, for the same end: physical points are left-posterior-superior. */
+export interface MetaImageGeometry {
+  /** Direction of each axis, one after another. */
+  readonly transformMatrix: readonly number[];
+  readonly offset: readonly number[];
+  readonly elementSpacing: readonly number[];
+}
+
+/** World axes that a NRRD header may name, as letters. */
+export type NrrdSpace = "RAS" | "LAS" | "LPS";
+
 /** Where voxels lie. */
 export interface Grid {
   /** Voxels along [D, H, W]. */
@@ -23,6 +34,10 @@ export interface Grid {
   readonly affine: readonly number[] | null;
   /** Set when the grid was read from a NIfTI file. The writer ignores it once it no longer gives `affine`. */
   readonly nifti?: NiftiGeometry;
+  /** Set when the grid was read from a MetaImage; as `nifti`. */
+  readonly metaImage?: MetaImageGeometry;
+  /** Set when the grid was read from a NRRD file: the world that its numbers are in. */
+  readonly nrrdSpace?: NrrdSpace;
 }
 
 /** An image on the host: intensities after slope and intercept, [D, H, W]. */
@@ -39,3 +54,7 @@ export interface LabelMap {
 
 /** Number of voxels of a [D, H, W] shape. */
 export const voxelCount = ([d, h, w]: Triple): number => d * h * w;
+
+/** Whether the file itself says where the grid lies: a NIfTI grid without codes has a made-up place. */
+export const isPlaced = ({ affine, nifti }: Grid): boolean =>
+  affine !== null && (nifti === undefined || nifti.sformCode > 0 || nifti.qformCode > 0);

@@ -76,7 +76,9 @@ describe("writing", () => {
     await expect(writeLabelMap(at("no/such/folder.nii.gz"), labels(GRID))).rejects.toMatchObject({
       code: "bad-input",
     });
-    await expect(writeLabelMap(at("labels.png"), labels(GRID))).rejects.toThrow(/ends in \.nii\.gz or \.nii/);
+    await expect(writeLabelMap(at("labels.png"), labels(GRID))).rejects.toThrow(
+      /ends in \.nii\.gz, \.nii, \.nrrd or \.mha/,
+    );
     const short = { grid: GRID, data: new Uint8Array(7) };
     await expect(writeLabelMap(at("short.nii"), short)).rejects.toThrow(/7 voxels for a grid of \[4, 5, 6\]/);
     expect(await readdir(dir)).toEqual(before);

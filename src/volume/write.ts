@@ -1,104 +1,64 @@
-import { randomUUID } from "node:crypto";
-import { rename, rm, writeFile } from "node:fs/promises";
 import { promisify } from "node:util";
-import { gzip } from "node:zlib";
+import { deflate, gzip } from "node:zlib";
 import { badInput } from "../errors.js";
-import { geometryOfAffine, niftiAffine } from "./affine.js";
-import { type Grid, type LabelMap, type NiftiGeometry, type Volume, voxelCount } from "./volume.js";
+import { writeWholeFile } from "../files/whole-file.js";
+import { type Grid, type LabelMap, type Volume, voxelCount } from "./volume.js";
+import { encodeMetaImageHeader } from "./write-metaimage.js";
+import { encodeNifti } from "./write-nifti.js";
+import { encodeNrrdHeader } from "./write-nrrd.js";
+import { labelVoxels, scaledVoxels, voxelBytes, type WrittenVoxels } from "./written-voxels.js";
 
 const gzipAsync = promisify(gzip);
+const deflateAsync = promisify(deflate);
+const LEVEL = { level: 6 };
 
-/** Voxels begin behind the 348 bytes of the header and 4 that say "no extension". */
-const VOXEL_OFFSET = 352;
-const MAX_EDGE = 32767; // dim[] of NIfTI-1 is int16
-const MM_AND_SECONDS = 10; // xyzt_units
+/** How intensities are stored: as they are, or as int16 with a slope (NIfTI only). */
+export type IntensityType = "float32" | "int16";
 
-const DATATYPES = { u8: { code: 2, bits: 8 }, f32: { code: 16, bits: 32 } } as const;
-type WrittenType = keyof typeof DATATYPES;
+type Encode = (path: string, grid: Grid, voxels: WrittenVoxels) => Promise<Uint8Array> | Uint8Array;
 
-/** The stored fields where they still mean this grid, else fields made from its affine and spacing. */
-function geometryOf(grid: Grid): NiftiGeometry {
-  const { nifti, affine, shape } = grid;
-  const [z, y, x] = grid.spacingMm ?? [1, 1, 1];
-  if (nifti && affine) {
-    const meant = niftiAffine(nifti, shape);
-    const edges = nifti.pixdim.slice(1).map(Math.abs);
-    const sameEdges = nifti.sformCode <= 0 || (edges[0] === x && edges[1] === y && edges[2] === z);
-    if (sameEdges && meant.every((value, i) => value === affine[i])) return nifti;
+const nrrd: Encode = async (_, grid, voxels) =>
+  Buffer.concat([encodeNrrdHeader(grid, voxels), await gzipAsync(voxelBytes(voxels), LEVEL)]);
+
+const metaImage: Encode = async (_, grid, voxels) => {
+  const packed = await deflateAsync(voxelBytes(voxels), LEVEL);
+  return Buffer.concat([encodeMetaImageHeader(grid, voxels, packed.length), packed]);
+};
+
+/** By the name's ending. */
+const ENCODERS: ReadonlyArray<readonly [RegExp, Encode]> = [
+  [/\.nii$/i, encodeNifti],
+  [/\.nii\.gz$/i, async (...parts) => gzipAsync(encodeNifti(...parts), LEVEL)],
+  [/\.nrrd$/i, nrrd],
+  [/\.mha$/i, metaImage],
+];
+
+async function write(path: string, grid: Grid, voxels: WrittenVoxels): Promise<void> {
+  const encode = ENCODERS.find(([ending]) => ending.test(path))?.[1];
+  if (!encode) throw badInput(`${path}: expected a name that ends in .nii.gz, .nii, .nrrd or .mha`);
+  if (voxels.data.length !== voxelCount(grid.shape)) {
+    throw badInput(`${path}: ${voxels.data.length} voxels for a grid of [${grid.shape.join(", ")}]`);
   }
-  if (affine) return geometryOfAffine(affine, [x, y, z]);
-  return {
-    pixdim: [1, x, y, z],
-    qformCode: 0,
-    qform: Array(6).fill(0),
-    sformCode: 0,
-    sform: Array(12).fill(0),
-  };
-}
-
-/** A NIfTI-1 header of 352 bytes, little endian. nifti1.h gives the offsets. */
-function encodeHeader(grid: Grid, type: WrittenType): Buffer {
-  const bytes = Buffer.alloc(VOXEL_OFFSET);
-  const [depth, height, width] = grid.shape;
-  const geometry = geometryOf(grid);
-  const floats = (offset: number, values: readonly number[]) =>
-    values.forEach((value, i) => {
-      bytes.writeFloatLE(value, offset + 4 * i);
-    });
-  bytes.writeInt32LE(348, 0);
-  [3, width, height, depth, 1, 1, 1, 1].forEach((size, i) => {
-    bytes.writeInt16LE(size, 40 + 2 * i);
-  });
-  bytes.writeInt16LE(DATATYPES[type].code, 70);
-  bytes.writeInt16LE(DATATYPES[type].bits, 72);
-  floats(76, [...geometry.pixdim, 1, 1, 1, 1]);
-  floats(108, [VOXEL_OFFSET, 1, 0]); // vox_offset, scl_slope, scl_inter
-  bytes.writeUInt8(MM_AND_SECONDS, 123);
-  bytes.write("penumbra", 148, "latin1");
-  bytes.writeInt16LE(geometry.qformCode, 252);
-  bytes.writeInt16LE(geometry.sformCode, 254);
-  floats(256, geometry.qform);
-  floats(280, geometry.sform);
-  bytes.write("n+1\0", 344, "latin1");
-  return bytes;
-}
-
-/** Writes beside the target, then renames: a reader never sees half a file. */
-async function replaceFile(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.${randomUUID()}.part`;
-  try {
-    await writeFile(temporary, bytes, { flag: "wx" });
-    await rename(temporary, path);
-  } catch (cause) {
-    await rm(temporary, { force: true });
-    throw badInput(`${path}: can't be written (${(cause as Error).message})`, cause);
-  }
-}
-
-async function writeNifti(path: string, grid: Grid, data: Float32Array | Uint8Array): Promise<void> {
-  if (!/\.nii(\.gz)?$/i.test(path)) throw badInput(`${path}: expected a name that ends in .nii.gz or .nii`);
-  if (data.length !== voxelCount(grid.shape)) {
-    throw badInput(`${path}: ${data.length} voxels for a grid of [${grid.shape.join(", ")}]`);
-  }
-  if (Math.max(...grid.shape) > MAX_EDGE) {
-    throw badInput(
-      `${path}: grid [${grid.shape.join(", ")}] is over ${MAX_EDGE} along an axis, NIfTI-1's limit`,
-    );
-  }
-  const header = encodeHeader(grid, data instanceof Uint8Array ? "u8" : "f32");
-  const voxels = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-  const plain = Buffer.concat([header, voxels]);
-  await replaceFile(path, /\.gz$/i.test(path) ? await gzipAsync(plain, { level: 6 }) : plain);
+  if (voxels.slope !== 1 && !/\.nii(\.gz)?$/i.test(path))
+    throw badInput(`${path}: only NIfTI stores a slope; write float32, or a name that ends in .nii.gz`);
+  writeWholeFile(path, [await encode(path, grid, voxels)]);
 }
 
 /**
- * Writes a volume as NIfTI-1 float32, gzipped when the name ends in .gz, on its own grid: the position fields that
- * were read with it where it came from NIfTI, else its affine as sform, and as qform too if the axes are at right
- * angles. Bad input: another file ending, a data length that doesn't fit the grid, a path that can't be written.
+ * Writes a volume on its own grid, float32 unless told otherwise: NIfTI-1 (.nii, .nii.gz), NRRD (.nrrd) or MetaImage
+ * (.mha), by the name's ending. The position fields that were read with the grid are written again where it came from
+ * a file of that format, else what its affine gives: in NIfTI as sform, and as qform too if the axes are at right
+ * angles. Bad input: another ending, a data length that doesn't fit the grid, a path that can't be written.
  */
-export const writeVolume = (path: string, volume: Volume): Promise<void> =>
-  writeNifti(path, volume.grid, volume.data);
+export const writeVolume = (path: string, volume: Volume, type: IntensityType = "float32"): Promise<void> =>
+  write(
+    path,
+    volume.grid,
+    type === "int16" ? scaledVoxels(volume.data) : { type: "f32", data: volume.data, slope: 1 },
+  );
 
-/** Writes a label map as NIfTI-1 uint8; otherwise as `writeVolume`. */
-export const writeLabelMap = (path: string, labels: LabelMap): Promise<void> =>
-  writeNifti(path, labels.grid, labels.data);
+/** Writes a label map as uint8, or uint16 where its data is that; otherwise as `writeVolume`. */
+export const writeLabelMap = (
+  path: string,
+  labels: LabelMap | { readonly grid: Grid; readonly data: Uint16Array },
+): Promise<void> => write(path, labels.grid, labelVoxels(labels.data));

@@ -1,9 +1,9 @@
 import { basename, join, resolve } from "node:path";
-import { libtorchFacts } from "../engine/libtorch.js";
 import { scope } from "../engine/scope.js";
 import { badInput } from "../errors.js";
 import { sha256OfFile } from "../files/checksum.js";
 import { type Config, resolveConfig } from "../training/config.js";
+import { setUpEngine } from "../training/engine-setup.js";
 import { checkNewRun, createRun, type ImportRecord } from "../training/run-directory.js";
 import { type HostTensor, writeSafetensors } from "../training/safetensors.js";
 import { newNetwork } from "../training/stages.js";
@@ -137,10 +137,14 @@ function writeRun(
 ): void {
   const classNames = classNamesFor(options, config.model.classes);
   const dataset = { dir: "", classNames, labeled: [], unlabeled: [], test: [] };
-  const libtorch = libtorchFacts().version;
-  createRun(options.out, { config, dataset, libtorch, precision: "unknown", imported });
+  const engine = { ...setUpEngine({ ...config, device: "cpu" }, null), precision: "fp32" } as const;
+  const lock = createRun(resolve(options.out), { config, dataset, imported }, engine);
   const named = [...state].map(([name, tensor]): [string, HostTensor] => [`network.${name}`, tensor]);
-  writeSafetensors(join(options.out, "model.safetensors"), new Map(named), { format: "pt" });
+  try {
+    writeSafetensors(join(options.out, "model.safetensors"), new Map(named), { format: "pt" });
+  } finally {
+    lock.release();
+  }
 }
 
 /**

@@ -7,6 +7,8 @@ import type { News, Order } from "./worker.js";
 
 /** A worker that is silent for so long hangs in one input. */
 const SILENCE_MS = 60_000;
+/** Starting and making the seeds may take longer where many programs want the processor. */
+const START_MS = 600_000;
 const FAULTS_DIR = fileURLToPath(new URL("../fuzz-faults", import.meta.url));
 const WORKER = fileURLToPath(new URL("./worker.js", import.meta.url));
 
@@ -28,7 +30,7 @@ function work(order: Order): Promise<{ tally: Tally | null; at: number; end: str
       end = `hangs: no answer in ${SILENCE_MS / 1000} s`;
       child.kill("SIGKILL");
     };
-    let timer = setTimeout(silent, SILENCE_MS);
+    let timer = setTimeout(silent, START_MS);
     child.on("message", (news: News) => {
       clearTimeout(timer);
       timer = setTimeout(silent, SILENCE_MS);

@@ -95,7 +95,8 @@ const runDirectory: Target = {
   async prepare(dir) {
     const run = join(dir, "run");
     const dataset = { dir: "/data", classNames: ["background", "x"], labeled: [], unlabeled: [], test: [] };
-    createRun(run, { config: resolveConfig({}), dataset, libtorch: "1", precision: "fp32" });
+    const engine = { libtorch: "1", precision: "fp32", threads: 1, processor: "x" } as const;
+    createRun(run, { config: resolveConfig({}), dataset }, engine).release();
     const path = join(run, "run.json");
     return jsonAt(path, [readFileSync(path, "utf8")], () => readRun(run));
   },
@@ -133,7 +134,8 @@ const manifest: Target = {
   share: 6,
   async prepare(dir) {
     const position = { stage: "stage1", iteration: 3, total: 3 };
-    scope(() => saveCheckpoint(dir, { position, state: new Map([["x", zeros([2])]]) }, 1));
+    const begun = { position, stageEnds: false, skips: { total: 0, inRow: 0 } };
+    scope(() => saveCheckpoint(dir, { ...begun, state: new Map([["x", zeros([2])]]) }, 1));
     const path = join(dir, "checkpoint-0000003.json");
     cpSync(path, `${path}.seed`);
     return jsonAt(path, [readFileSync(path, "utf8")], () =>

@@ -138,11 +138,12 @@ describe.each(goldenFiles("stage2_step"))("%s", (file) => {
         const foreground = golden.tensor("pseudo_label").to("float32").unsqueeze(1);
         return foreground.sub(0.5).mul(fromArray(Float32Array.of(-1, 1), [1, 2, 1, 1, 1]));
       };
-      const method = new AuaStage2(network, labeler, estimator, {
+      const method = new AuaStage2(network, labeler, new Map([["features", estimator]]), {
         pseudoWeight: Number(golden.metadata.pseudo_weight),
         prototypeWeight: Number(golden.metadata.feature_weight),
         temperature: Number(golden.metadata.tau),
         ignoreBackground: golden.metadata.ignore_label === "0",
+        prototypeUpdates: "while-training",
       });
       const terms = method.losses(batchOf(golden, 2));
       expectClose(terms.supervised!.value, golden, "loss.supervised", 1e-5);

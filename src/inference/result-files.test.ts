@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { classSlugs, outputName } from "./predict.js";
+import { classSlugs, outputName } from "./result-files.js";
 
 it.each([
   ["scans/a.b.nii.gz", "a.b"],
@@ -7,6 +7,10 @@ it.each([
   ["a.hdr.gz", "a"],
   ["A.IMG", "A"],
   ["a.h5", "a"],
+  ["a.seg.nrrd", "a.seg"],
+  ["series/", "series"],
+  ["series.7", "series.7"],
+  ["slice.dcm", "slice"],
   ["set/CASE_7/mri_norm2.h5", "CASE_7"],
 ])("%s is named %s", (path, name) => {
   expect(outputName(path)).toBe(name);

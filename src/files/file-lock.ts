@@ -1,0 +1,109 @@
+import { randomUUID } from "node:crypto";
+import { constants, copyFileSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { PenumbraError } from "../errors.js";
+import { lifeOf, type ProcessIdentity, thisProcess } from "./process-identity.js";
+import { discard } from "./whole-file.js";
+import { writeFailure } from "./write-failure.js";
+
+const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+
+/** Makes `path` with the content of `source`; false when it is there already. Whole at once where links are known. */
+function placeNew(source: string, path: string): boolean {
+  try {
+    linkSync(source, path);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    if (!["EPERM", "ENOTSUP", "ENOSYS"].includes(codeOf(error) ?? "")) throw error;
+    try {
+      copyFileSync(source, path, constants.COPYFILE_EXCL);
+    } catch (again) {
+      if (codeOf(again) === "EEXIST") return false;
+      throw again;
+    }
+  }
+  return true;
+}
+
+const textOf = (path: string): string | null => {
+  try {
+    return readFileSync(path, "utf8");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return null;
+    throw error;
+  }
+};
+
+function ownerIn(text: string): ProcessIdentity | null {
+  try {
+    const owner = JSON.parse(text) as ProcessIdentity | null;
+    return typeof owner?.pid === "number" && typeof owner.host === "string" ? owner : null;
+  } catch {
+    return null;
+  }
+}
+
+function heldBy(path: string, owner: ProcessIdentity | null, alive: boolean): PenumbraError {
+  const who = owner ? `process ${owner.pid} on ${owner.host}` : "a process that can't be told";
+  const wayOut = alive
+    ? "wait for it to end, or stop it"
+    : `if it is surely gone, remove the file and try again`;
+  return new PenumbraError("environment", `${path}: in use by ${who}; ${wayOut}`);
+}
+
+/** Moves a dead owner's lock out of the way. False when another process was quicker: what was there is put back. */
+function removeStale(path: string, judged: string): boolean {
+  const aside = `${path}.${process.pid}.stale`;
+  try {
+    renameSync(path, aside);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return true;
+    throw error;
+  }
+  const same = textOf(aside) === judged;
+  if (!same) placeNew(aside, path);
+  rmSync(aside, { force: true });
+  return same;
+}
+
+/** A file that says which process something belongs to. It holds until `release`, or until its process is gone. */
+export class FileLock {
+  private constructor(
+    readonly path: string,
+    readonly text: string,
+  ) {}
+
+  /**
+   * Takes a lock; that of a process that is gone is taken over, and `onTakeOver` hears whose it was.
+   * @throws PenumbraError "environment" when a process has it that runs, or that can't be seen from here.
+   */
+  static take(path: string, onTakeOver: (owner: ProcessIdentity) => void = () => {}): FileLock {
+    const text = `${JSON.stringify({ ...thisProcess(), lock: randomUUID() })}\n`;
+    const mine = `${path}.${process.pid}.claim`;
+    try {
+      writeFileSync(mine, text);
+      while (!placeNew(mine, path)) {
+        const there = textOf(path);
+        if (there === null) continue; // released just now
+        const owner = ownerIn(there);
+        const life = owner ? lifeOf(owner) : "unknown";
+        if (!owner || life !== "dead") throw heldBy(path, owner, life === "alive");
+        if (removeStale(path, there)) onTakeOver(owner);
+      }
+      return new FileLock(path, text);
+    } catch (error) {
+      throw error instanceof PenumbraError ? error : writeFailure(path, error);
+    } finally {
+      discard(mine);
+    }
+  }
+
+  /** Whether the lock is still there and still this one: not when the directory was removed or another took it. */
+  held(): boolean {
+    return textOf(this.path) === this.text;
+  }
+
+  /** Where the file can't be removed it says, from now on, that its process is gone. */
+  release(): void {
+    if (this.held()) discard(this.path);
+  }
+}

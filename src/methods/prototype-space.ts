@@ -1,0 +1,24 @@
+import type { Tensor } from "../engine/tensor.js";
+
+/** What prototypes are of: the embedding z, or the mean logits. */
+export type PrototypeSpace = "features" | "outputs";
+
+/** Where the contrast against prototypes takes place; Li et al. 2021 (SDCA) do both. */
+export type PrototypeSpaces = PrototypeSpace | "both";
+
+/** The spaces that a choice stands for. */
+export const SPACES: Record<PrototypeSpaces, readonly PrototypeSpace[]> = {
+  features: ["features"],
+  outputs: ["outputs"],
+  both: ["features", "outputs"],
+};
+
+/** What a space is called among loss terms, and where its prototypes are in a state. */
+export const SPACE_NAMES: Record<PrototypeSpace, { readonly term: string; readonly state: string }> = {
+  features: { term: "prototype", state: "prototypes" },
+  outputs: { term: "outputPrototype", state: "outputPrototypes" },
+};
+
+/** [B,K,D,H,W] -> rows [B·V,K] */
+export const featureRows = (z: Tensor): Tensor =>
+  z.to("float32").permute([0, 2, 3, 4, 1]).reshape([-1, z.shape[1]!]);

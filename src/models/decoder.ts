@@ -1,0 +1,67 @@
+import { scope } from "../engine/scope.js";
+import type { Tensor } from "../engine/tensor.js";
+import { ChannelDropout, Conv3d } from "../nn/layers.js";
+import { Module } from "../nn/module.js";
+import type { Normalization } from "../nn/norm.js";
+import { ConvBlock, UpBlock, type Upsampling } from "./vnet-blocks.js";
+
+export interface DecoderOptions {
+  readonly filters: number;
+  readonly normalization: Normalization;
+  /** Channel dropout on the bottom features and on the output, while training. */
+  readonly dropout: number;
+  readonly device: string;
+}
+
+const DECODER = ["six", "seven", "eight", "nine"] as const;
+
+/** Makes a module the child of another, under a name. */
+type Register = <M extends Module>(name: string, module: M) => M;
+
+/** V-Net's way up: five levels of features, the finest first -> embedding z [B,filters,D,H,W]. Skips are added. */
+export class WayUp {
+  readonly #up: UpBlock[] = [];
+  readonly #blocks: ConvBlock[] = [];
+  readonly #outConv: Conv3d;
+  readonly #dropout: ChannelDropout;
+
+  constructor(register: Register, upsampling: Upsampling, options: DecoderOptions) {
+    const { filters, device } = options;
+    const width = (level: number) => filters * 2 ** level;
+    for (const [i, name] of DECODER.entries()) {
+      const level = 3 - i;
+      const below = ["five", ...DECODER][i];
+      const up = new UpBlock(width(level + 1), width(level), upsampling, options);
+      this.#up.push(register(`block_${below}_up`, up));
+      const convolutions = Math.min(level + 1, 3);
+      const block = new ConvBlock(convolutions, width(level), width(level), options);
+      this.#blocks.push(register(`block_${name}`, block));
+    }
+    this.#outConv = register("out_conv", new Conv3d(filters, filters, 1, device));
+    this.#dropout = register("dropout", new ChannelDropout(options.dropout));
+  }
+
+  forward(levels: readonly Tensor[]): Tensor {
+    let x = this.#dropout.forward(levels[4]!);
+    for (const [i, block] of this.#blocks.entries()) {
+      x = block.forward(this.#up[i]!.forward(x).add(levels[3 - i]!));
+    }
+    return this.#outConv.forward(this.#dropout.forward(x));
+  }
+}
+
+/** A second opinion on an encoder's features: a way up of its own and a head. levels -> logits [B,C,D,H,W], float32 */
+export class AuxiliaryDecoder extends Module {
+  readonly #wayUp: WayUp;
+  readonly #mean: Conv3d;
+
+  constructor(upsampling: Upsampling, classes: number, options: DecoderOptions) {
+    super();
+    this.#wayUp = new WayUp((name, module) => this.child(name, module), upsampling, options);
+    this.#mean = this.child("mean_l", new Conv3d(options.filters, classes, 1, options.device));
+  }
+
+  logits(levels: readonly Tensor[]): Tensor {
+    return scope(() => this.#mean.forward(this.#wayUp.forward(levels).relu()).to("float32"));
+  }
+}

@@ -1,0 +1,82 @@
+import { upsample2 } from "../engine/ops.js";
+import type { Tensor } from "../engine/tensor.js";
+import { Conv3d, UpConv3d } from "../nn/layers.js";
+import { Module } from "../nn/module.js";
+import { type Normalization, normRelu } from "../nn/norm.js";
+
+/** Layers in a row; parameters are named by position among layers that PyTorch's Sequential would count. */
+class Stack extends Module {
+  readonly #layers: { forward(x: Tensor): Tensor }[] = [];
+  #position = 0;
+  /** `slots`: how many places the layer takes in the published numbering (normalization + ReLU take two). */
+  push(layer: Module & { forward(x: Tensor): Tensor }, slots: number): void {
+    this.child(String(this.#position), layer);
+    this.#layers.push(layer);
+    this.#position += slots;
+  }
+  forward(x: Tensor): Tensor {
+    return this.#layers.reduce((y, layer) => layer.forward(y), x);
+  }
+}
+
+/** The published blocks keep their layers under the name "conv". */
+class Block extends Module {
+  protected readonly stack = this.child("conv", new Stack());
+  forward(x: Tensor): Tensor {
+    return this.stack.forward(x);
+  }
+  protected pushNormRelu(normalization: Normalization, channels: number, device: string): void {
+    this.stack.push(normRelu(normalization, channels, device), normalization === "none" ? 1 : 2);
+  }
+}
+
+/** How blocks are made. */
+export interface Build {
+  readonly normalization: Normalization;
+  readonly device: string;
+}
+
+/** `count` times: 3x3x3 convolution, normalization, ReLU. */
+export class ConvBlock extends Block {
+  constructor(count: number, inChannels: number, outChannels: number, { normalization, device }: Build) {
+    super();
+    for (let i = 0; i < count; i++) {
+      this.stack.push(new Conv3d(i === 0 ? inChannels : outChannels, outChannels, 3, device), 1);
+      this.pushNormRelu(normalization, outChannels, device);
+    }
+  }
+}
+
+export class DownBlock extends Block {
+  constructor(inChannels: number, outChannels: number, { normalization, device }: Build) {
+    super();
+    this.stack.push(new Conv3d(inChannels, outChannels, 2, device), 1);
+    this.pushNormRelu(normalization, outChannels, device);
+  }
+}
+
+/** How a decoder doubles the size: a learned transposed convolution, or interpolation and a 3x3x3 convolution. */
+export type Upsampling = "transposed" | "trilinear" | "nearest";
+
+/** Doubles the size without parameters. */
+class Interpolation extends Module {
+  constructor(readonly kind: "trilinear" | "nearest") {
+    super();
+  }
+  forward(x: Tensor): Tensor {
+    return upsample2(x, this.kind);
+  }
+}
+
+export class UpBlock extends Block {
+  constructor(inChannels: number, outChannels: number, upsampling: Upsampling, build: Build) {
+    super();
+    const { normalization, device } = build;
+    if (upsampling === "transposed") this.stack.push(new UpConv3d(inChannels, outChannels, device), 1);
+    else {
+      this.stack.push(new Interpolation(upsampling), 1);
+      this.stack.push(new Conv3d(inChannels, outChannels, 3, device), 1);
+    }
+    this.pushNormRelu(normalization, outChannels, device);
+  }
+}

@@ -1,0 +1,49 @@
+import { availableParallelism, cpus } from "node:os";
+import { checkDevice, resolvePrecision } from "../engine/device.js";
+import { flushDenormals, libtorchFacts, setThreads } from "../engine/libtorch.js";
+import type { Precision } from "../engine/precision.js";
+import type { Config } from "./config.js";
+import type { RunRecord } from "./run-directory.js";
+
+/** What a run is computed with. The same again gives the same numbers, on the CPU to the bit. */
+export interface EngineSetup {
+  readonly device: string;
+  readonly precision: Precision;
+  readonly threads: number;
+  readonly libtorch: string;
+  readonly processor: string;
+}
+
+/**
+ * Sets the engine up for a run. One that goes on keeps the precision and the threads that it began with: "auto" and
+ * "all cores" are decided once.
+ */
+export function setUpEngine(config: Config, began: RunRecord | null): EngineSetup {
+  const device = checkDevice(config.device);
+  const threads = setThreads(began?.threads ?? config.threads, availableParallelism());
+  flushDenormals();
+  return {
+    device,
+    precision: began?.precision ?? resolvePrecision(config.precision, device),
+    threads,
+    libtorch: libtorchFacts().version,
+    processor: cpus()[0]?.model ?? "unknown",
+  };
+}
+
+/**
+ * How this machine differs from the one a run began on; null where the run goes on to the same bits.
+ * @param device where it began
+ */
+export function differenceOf(here: EngineSetup, began: RunRecord, device: string): string | null {
+  const pairs: [string, string | number | undefined, string | number][] = [
+    ["device", device, here.device],
+    ["libtorch", began.libtorch, here.libtorch],
+    ["processor", began.processor, here.processor],
+    ["threads", began.threads, here.threads],
+  ];
+  const changed = pairs.filter(([, then, now]) => then !== undefined && then !== now);
+  if (changed.length === 0) return null;
+  const list = changed.map(([name, then, now]) => `${name} ${then}, now ${now}`).join("; ");
+  return `this run began with ${list}: it goes on, but not to the same bits`;
+}

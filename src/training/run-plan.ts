@@ -1,0 +1,106 @@
+import { resolve } from "node:path";
+import { type Dataset, openDataset } from "../data/dataset.js";
+import { badInput } from "../errors.js";
+import { type Config, resolveConfig } from "./config.js";
+import { readConfigFile } from "./config-file.js";
+import { methodEntry } from "./method-catalog.js";
+import { checkNewRun, type RunRecord } from "./run-directory.js";
+
+/** What a new run is made from. */
+export interface NewRunOptions {
+  /** The data directory. */
+  readonly data?: string;
+  /** A new run directory. */
+  readonly out?: string;
+  readonly method?: Config["method"];
+  /** A finished run whose weights all networks start from, as far as it trained them. */
+  readonly init?: string;
+  /** Use the first so many labels only. */
+  readonly labeled?: number;
+  readonly preset?: string;
+  /** A JSON file of config keys. */
+  readonly configFile?: string;
+  /** "stage1.iterations=100" */
+  readonly set?: readonly string[];
+  readonly device?: string;
+  readonly precision?: Config["precision"];
+  /** Follow symbolic links that lead out of the data directory. */
+  readonly allowLinks?: boolean;
+}
+
+/** What is trained, on what, into where. */
+export interface RunPlan {
+  readonly dir: string;
+  readonly config: Config;
+  readonly dataset: Dataset;
+}
+
+/**
+ * The plan of a new run; nothing is written yet.
+ * @throws PenumbraError "bad-input" for a directory that is taken, and for data and configuration that don't go together
+ */
+export async function planNewRun(options: NewRunOptions): Promise<RunPlan> {
+  const data = dataOf(options);
+  if (!options.out) throw badInput("--out is missing: name a directory for the run");
+  checkNewRun(resolve(options.out));
+  return { dir: resolve(options.out), ...(await planTraining({ ...options, data })) };
+}
+
+function dataOf({ data }: NewRunOptions): string {
+  if (!data) throw badInput("--data is missing: name the directory with the scans");
+  return data;
+}
+
+/**
+ * The configuration and the data that a new run would have; nothing is written.
+ * @throws PenumbraError "bad-input" where they don't fit each other.
+ */
+export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan, "dir">> {
+  const { labeled, allowLinks } = options;
+  const dataset = await openDataset(resolve(dataOf(options)), { labeled, allowLinks });
+  const config = resolveConfig({
+    classes: dataset.classNames.length,
+    ...(options.preset && { preset: options.preset }),
+    ...(options.configFile && { file: readConfigFile(options.configFile) }),
+    ...(options.set && { set: options.set }),
+    ...(options.method && { method: options.method }),
+    ...(options.init && { init: resolve(options.init) }),
+    ...(options.device && { device: options.device }),
+    ...(options.precision && { precision: options.precision }),
+  });
+  checkTogether(config, dataset);
+  return { config, dataset };
+}
+
+function checkTogether(config: Config, dataset: Dataset): void {
+  if (config.model.classes !== dataset.classNames.length) {
+    throw badInput(
+      `${dataset.dir} has ${dataset.classNames.length} classes (${dataset.classNames.join(", ")}) but the config's model.classes is ${config.model.classes}; ` +
+        `choose another preset or add --set model.classes=${dataset.classNames.length}`,
+    );
+  }
+  const { labels, unlabeled } = methodEntry(config.method);
+  if (labels && dataset.labeled.length === 0) {
+    throw badInput(
+      `${dataset.dir} has no label for any of its ${dataset.unlabeled.length} training cases; label at least one (labelsTr, and "label" in dataset.json)`,
+    );
+  }
+  if (labels && unlabeled && dataset.unlabeled.length === 0) {
+    throw badInput(
+      `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
+    );
+  }
+}
+
+/** The data of a run that goes on. @throws PenumbraError "bad-input" when its cases are other ones now */
+export async function datasetOf(dir: string, run: RunRecord, allowLinks?: boolean): Promise<Dataset> {
+  const dataset = await openDataset(run.data, { labeled: run.labeled.length, allowLinks });
+  for (const kind of ["labeled", "unlabeled"] as const) {
+    const [then, now] = [run[kind].join(), dataset[kind].map(({ id }) => id).join()];
+    if (then !== now)
+      throw badInput(
+        `${run.data}: its ${kind} cases are not those ${dir} was trained on (run.json); restore them or train again`,
+      );
+  }
+  return dataset;
+}

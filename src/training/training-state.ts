@@ -1,0 +1,52 @@
+import { generatorState, restoreGeneratorState } from "../engine/random.js";
+import { keep, scope } from "../engine/scope.js";
+import { type Method, part, restoreMethod, under } from "../methods/method.js";
+import type { StateDict } from "../nn/module.js";
+import { Sgd, type SgdOptions } from "../nn/optimizer.js";
+import type { Stage } from "./stages.js";
+
+/** Everything that a stage changes as it runs: the method's tensors, the optimizer's, and libtorch's generators. */
+export class TrainingState {
+  readonly optimizer: Sgd;
+
+  /** A stage at its start. */
+  constructor(
+    readonly method: Method,
+    readonly options: { readonly optimizer: SgdOptions; readonly device: string },
+  ) {
+    this.optimizer = new Sgd(method.parameters(), options.optimizer);
+  }
+
+  /** A stage as `capture` found it, to the bit. @throws Error naming a tensor that `saved` lacks. */
+  static restored(stage: Stage, saved: StateDict, options: TrainingState["options"]): TrainingState {
+    const ofMethod = part(saved, "method");
+    const method = stage.create(ofMethod);
+    restoreMethod(method, ofMethod);
+    const state = new TrainingState(method, options);
+    state.optimizer.loadState(part(saved, "optimizer"));
+    for (const [device, generator] of part(saved, "generator")) restoreGeneratorState(device, generator);
+    return state;
+  }
+
+  /** "method.…", "optimizer.…" and the state of each "generator.…"; but for the last, the stage's own tensors. */
+  capture(): StateDict {
+    const devices = ["cpu", this.options.device];
+    return new Map([
+      ...under("method", this.method.state()),
+      ...under("optimizer", this.optimizer.stateDict()),
+      ...under("generator", new Map(devices.map((name) => [name, generatorState(name)]))),
+    ]);
+  }
+
+  /** What the next stage starts from: copies of the method's tensors, which belong to the caller. */
+  result(): StateDict {
+    return scope(
+      () => new Map([...this.method.state()].map(([name, tensor]) => [name, keep(tensor.detach().clone())])),
+    );
+  }
+
+  dispose(): void {
+    this.optimizer.dispose();
+    this.method.dispose();
+  }
+}
