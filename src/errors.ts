@@ -4,6 +4,16 @@ export type ErrorCode = "bad-input" | "environment" | "interrupted";
 /** 1 is left to bugs: anything thrown that is not a `PenumbraError`. */
 export const EXIT_CODES: Record<ErrorCode, number> = { "bad-input": 2, environment: 3, interrupted: 130 };
 
+/** Longest message: it may quote what a file holds. */
+const MAX_LETTERS = 2000;
+
+/** Text that may come from a file nobody vouches for, safe to show on a terminal: no line breaks, control or direction characters. */
+export const printable = (text: string): string =>
+  text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, "\ufffd");
+
+const oneLine = (message: string): string =>
+  printable(message.length > MAX_LETTERS ? `${message.slice(0, MAX_LETTERS)}…` : message);
+
 /** An error a person can act on: one line that says what, where, what was expected and how to fix it. */
 export class PenumbraError extends Error {
   override readonly name = "PenumbraError";
@@ -12,7 +22,7 @@ export class PenumbraError extends Error {
     message: string,
     options?: { cause?: unknown },
   ) {
-    super(message, options);
+    super(oneLine(message), options);
   }
 }
 

@@ -103,3 +103,5 @@ export {
 } from "./volume/resample.js";
 export { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume/volume.js";
 export { type IntensityType, writeLabelMap, writeVolume } from "./volume/write.js";
+export { type ExportOptions, exportWeights } from "./weights/export-weights.js";
+export { type ImportOptions, type ImportReport, importWeights } from "./weights/import-weights.js";

@@ -14,11 +14,12 @@ const MAY: Record<string, readonly string[]> = {
   methods: ["models", "losses", "nn", "engine"],
   files: [],
   volume: ["files"],
-  data: ["volume"],
+  data: ["volume", "files"],
   metrics: ["volume"],
   report: ["metrics", "volume"],
   recipes: ["training", "files", "methods", "models", "losses", "nn", "engine", "data", "volume"],
   training: ["methods", "models", "losses", "nn", "engine", "data", "volume", "files"],
+  weights: ["training", "models", "nn", "engine", "files"],
   inference: [
     "training",
     "methods",

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { deviceOption, precisionOption, status } from "./options.js";
+import { deviceOption, linksOption, precisionOption, status } from "./options.js";
 
 interface EvaluateArguments {
   readonly run: string;
@@ -8,6 +8,7 @@ interface EvaluateArguments {
   readonly out?: string;
   readonly json?: true;
   readonly uncertainty: boolean;
+  readonly allowLinks?: true;
   readonly device?: string;
   readonly precision?: "auto" | "fp32" | "bf16";
 }
@@ -19,6 +20,7 @@ export function evaluateCommand(): Command {
     .requiredOption("--data <dir>", "data directory")
     .addOption(new Option("--split <split>", "cases to score").choices(["test", "labeled"]).default("test"))
     .option("--out <dir>", "new directory for label maps, scores and a report (left out: inside the run)")
+    .addOption(linksOption())
     .option("--no-uncertainty", "leave the uncertainty maps out of the report")
     .option("--json", "print the scores as JSON instead of a table")
     .addOption(deviceOption())

@@ -5,7 +5,9 @@ import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
 import { doctorCommand } from "./doctor.js";
 import { evaluateCommand } from "./evaluate.js";
+import { exportCommand } from "./export.js";
 import { fingerprintCommand } from "./fingerprint.js";
+import { importCommand } from "./import.js";
 import { inspectCommand } from "./inspect.js";
 import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
@@ -26,6 +28,8 @@ export function program(): Command {
     predictCommand(),
     compareCommand(),
     methodsCommand(),
+    importCommand(),
+    exportCommand(),
     inspectCommand(),
     fingerprintCommand(),
     prepareCommand(),

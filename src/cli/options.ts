@@ -30,6 +30,8 @@ export const workersOption = () =>
   new Option("--workers <n>", "threads, each with a case; 0: one case after another")
     .argParser(wholeNumber(0))
     .default(availableParallelism(), "one for each core, as far as memory allows");
+export const linksOption = () =>
+  new Option("--allow-links", "follow symbolic links that lead out of the data directory");
 
 /** A line about what is being done; standard output is left to results. */
 export const status = (line: string): void => void process.stderr.write(`${line}\n`);

@@ -1,11 +1,22 @@
 import { Command, Option } from "commander";
 import { METHOD_NAMES } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
-import { cacheOption, collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
+import {
+  cacheOption,
+  collected,
+  deviceOption,
+  linksOption,
+  precisionOption,
+  status,
+  wholeNumber,
+} from "./options.js";
 import { progressOf, stopOnSignal } from "./training-progress.js";
 
 interface TrainArguments
-  extends Pick<TrainOptions, "data" | "out" | "method" | "init" | "labeled" | "preset" | "set"> {
+  extends Pick<
+    TrainOptions,
+    "data" | "out" | "method" | "init" | "labeled" | "preset" | "set" | "allowLinks"
+  > {
   readonly resume?: string;
   readonly config?: string;
   readonly device?: string;
@@ -33,6 +44,7 @@ export function trainCommand(): Command {
     .addOption(precisionOption())
     .addOption(cacheOption())
     .option("--skip-checks", "train although the checks of the data would refuse")
+    .addOption(linksOption())
     .addOption(new Option("--resume <run>", "go on with a stopped run").conflicts(GIVEN_BY_THE_RUN))
     .option("--list-keys", "list presets and configuration keys, and stop")
     .action(runTrain);

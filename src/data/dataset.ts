@@ -2,6 +2,7 @@ import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { badInput } from "../errors.js";
 import { readDecathlon } from "./decathlon.js";
+import { checkCaseName, checkInside } from "./inside.js";
 import { readLaH5 } from "./la-h5.js";
 
 /** Where a case's image and label are; in one file for h5. */
@@ -70,14 +71,25 @@ function labelsToUse(asked: number | undefined, cases: Cases, dir: string): numb
   return asked;
 }
 
+export interface OpenOptions {
+  /** Use the first so many labels only. */
+  readonly labeled?: number;
+  /** Follow symbolic links of case files that lead out of the folder. */
+  readonly allowLinks?: boolean;
+}
+
 /**
  * Opens a data folder: Decathlon or nnU-Net layout (dataset.json) or the literature's left-atrium h5 (train.list).
  * With `labeled: N` only the first N labels of the training list are used and the rest of it counts as unlabeled;
- * those cases keep no label path. Bad input: no such folder or layout, a missing image, fewer labels than N.
+ * those cases keep no label path. Bad input: no such folder or layout, a missing image, fewer labels than N, a file
+ * that lies outside the folder, a case whose name can't name results.
  */
-export async function openDataset(dir: string, options: { labeled?: number } = {}): Promise<Dataset> {
+export async function openDataset(dir: string, options: OpenOptions = {}): Promise<Dataset> {
   const root = resolve(dir);
   const cases = await readCases(root);
+  const all = [...cases.training, ...cases.test];
+  for (const { id, imagePath } of all) checkCaseName(id, imagePath);
+  if (!options.allowLinks) await checkInside(root, all);
   const used = labelsToUse(options.labeled, cases, root);
   const labeled = cases.training.filter(({ labelPath }) => labelPath !== null).slice(0, used);
   const unlabeled = cases.training

@@ -1,6 +1,7 @@
-import { readdir, readFile, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { basename, join, relative, resolve, sep } from "node:path";
 import { badInput } from "../errors.js";
+import { readTextFile } from "../files/text-file.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 import { type DatasetJson, type ListedCase, parseDatasetJson } from "./dataset-json.js";
 
@@ -96,7 +97,7 @@ function checkDistinct(cases: readonly CaseFiles[]): void {
  */
 export async function readDecathlon(dir: string): Promise<Cases> {
   const file = join(dir, "dataset.json");
-  const json = parseDatasetJson(await readFile(file, "utf8"), file);
+  const json = parseDatasetJson(readTextFile(file, "the list of a data folder"), file);
   const casesOf = async (part: Part) => {
     const entries = json[part] ?? (await listFolder(dir, part, json.fileEnding));
     return Promise.all(entries.map((entry) => filesOf(dir, entry, part, json)));

@@ -1,14 +1,16 @@
-import { readFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
+import { readTextFile } from "../files/text-file.js";
 import { h5HasLabel } from "../volume/read-h5.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 
 /** Case names of a list file, one a line; null where there is no such file. */
 async function readList(file: string): Promise<string[] | null> {
-  const text = await readFile(file, "utf8").catch(() => null);
-  if (text === null) return null;
-  const names = text.split(/\r?\n/).map((line) => line.trim());
+  if (!(await stat(file).catch(() => null))) return null;
+  const names = readTextFile(file, "a list of cases")
+    .split(/\r?\n/)
+    .map((line) => line.trim());
   const cases = names.filter((name) => name !== "");
   const odd = cases.find((name) => !/^[\w-][\w.-]*$/.test(name));
   if (odd)

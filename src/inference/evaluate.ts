@@ -38,6 +38,8 @@ export interface EvaluateOptions extends EngineOptions {
   readonly split?: Split;
   /** A new directory; left out, `evaluation-<split>` in the run, which a later evaluation replaces. */
   readonly out?: string;
+  /** Follow symbolic links that lead out of the data directory. */
+  readonly allowLinks?: boolean;
   /** Show uncertainty maps in the report; they take three more segmentations. */
   readonly uncertainty?: boolean;
   /** The command line, for the report. */
@@ -74,10 +76,9 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const split = options.split ?? "test";
   const status = options.onStatus ?? (() => {});
   const { model, run, precision } = openModel(options.run, options);
-  const dataset = await openDataset(
-    resolve(options.data),
-    split === "labeled" ? { labeled: run.labeled.length } : {},
-  );
+  const { allowLinks } = options;
+  const labeled = split === "labeled" ? run.labeled.length : undefined;
+  const dataset = await openDataset(resolve(options.data), { labeled, allowLinks });
   checkClassCount(dataset, model);
   const cases = casesWithLabels(dataset, split);
   const out = prepareOutput(options, split);

@@ -31,25 +31,39 @@ function paceOf(log: readonly LogEntry[]): string {
   return paces.join(", ") || "not logged";
 }
 
-/** Names and values of what a reader of the report must know. */
-export function factsOf(facts: ReportFacts): Record<string, string> {
-  const { config, run, log, precision, evaluated, secondsPerCase, command } = facts;
-  const commit = run.git ? ` (${run.git.commit.slice(0, 8)}${run.git.modified ? ", modified" : ""})` : "";
+/** How the network came to its weights: by training here, or from a file. */
+function originOf({ config, run, log }: ReportFacts): Record<string, string> {
+  const { imported } = run;
+  if (imported) {
+    return {
+      weights: `${imported.file} (${imported.form}, SHA-256 ${imported.sha256})`,
+      imported: run.created,
+    };
+  }
   return {
-    method: config.method,
-    evaluated,
     "trained on": run.data,
     "labels used": `${run.labeled.length} cases, ${run.unlabeled.length} more without labels`,
     iterations: stagesOf(config)
       .map(({ name, iterations }) => `${name} ${iterations}`)
       .join(", "),
     "seconds per iteration": paceOf(log),
+    trained: run.created,
+  };
+}
+
+/** Names and values of what a reader of the report must know. */
+export function factsOf(facts: ReportFacts): Record<string, string> {
+  const { config, run, precision, evaluated, secondsPerCase, command } = facts;
+  const commit = run.git ? ` (${run.git.commit.slice(0, 8)}${run.git.modified ? ", modified" : ""})` : "";
+  return {
+    method: config.method,
+    evaluated,
+    ...originOf(facts),
     "seconds per case": secondsPerCase.toFixed(1),
-    precision: `${run.precision} in training, ${precision} here`,
+    precision: run.imported ? precision : `${run.precision} in training, ${precision} here`,
     seed: String(config.seed),
     penumbra: `${run.penumbra}${commit}`,
     libtorch: run.libtorch,
-    trained: run.created,
     ...(command && { command }),
   };
 }

@@ -63,7 +63,9 @@ function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, de
   return scope(() => {
     const state = readState(path, device);
     const network = newNetwork(here).loadState(part(state, "network")).evaluate();
-    const labeler = () => newNetwork(here).loadState(part(state, "labeler")).evaluate();
+    const saved = part(state, "labeler");
+    const lacksLabeler = saved.size === 0 && run.imported !== undefined; // weights of stage 2 come alone
+    const labeler = () => (lacksLabeler ? null : newNetwork(here).loadState(saved).evaluate());
     const trained = { network: () => network, labeler };
     const stochastic = where ? trained[where]() : null;
     return { config: here, classNames: run.classNames, network, stochastic };

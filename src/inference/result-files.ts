@@ -1,5 +1,6 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join, resolve } from "node:path";
+import { checkCaseName } from "../data/inside.js";
 import { badInput } from "../errors.js";
 import { openDicomFrames } from "../volume/dicom.js";
 import { type AxisOrder, toStoredOrder } from "../volume/orientation.js";
@@ -75,7 +76,7 @@ export function resultFiles(
 ): ResultFiles {
   const { out, probabilities, uncertainty } = options;
   const format = formatFor(image, options.format);
-  const name = outputName(image.path);
+  const name = checkCaseName(outputName(image.path), image.path);
   const probabilityType = typeof probabilities === "string" ? probabilities : "float32";
   if (probabilityType === "int16" && format !== "nifti")
     throw badInput(

@@ -1,12 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Dataset } from "../data/dataset.js";
 import type { Precision } from "../engine/precision.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
 import { FileLock } from "../files/file-lock.js";
+import { readTextFile } from "../files/text-file.js";
 import { isLeftover, removeLeftovers, writeJson } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import { packageVersion } from "../version.js";
@@ -14,6 +15,18 @@ import { type Config, parseConfig } from "./config.js";
 
 /** The form of run directories that this version reads and writes. */
 const FORMAT = 1;
+
+/** Where the weights of a run came from that were not trained here. */
+export interface ImportRecord {
+  /** The file's name, without its folder. */
+  readonly file: string;
+  readonly sha256: string;
+  /** "PyTorch", "PyTorch before 1.6" or "safetensors". */
+  readonly form: string;
+  /** Names that the file lacked, and those it had beside them. */
+  readonly missing: readonly string[];
+  readonly leftOver: readonly string[];
+}
 
 /** What a run was made from, beside its config: `run.json`. */
 export interface RunRecord {
@@ -31,6 +44,8 @@ export interface RunRecord {
   readonly labeled: readonly string[];
   readonly unlabeled: readonly string[];
   readonly test: readonly string[];
+  /** Set when the weights were imported; `data` is "" then and there are no cases. */
+  readonly imported?: ImportRecord;
 }
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
@@ -87,14 +102,18 @@ export function lockRun(dir: string, onTakeOver?: (line: string) => void): FileL
 }
 
 /** What a run is made from, and what it is computed with. */
-type Made = { readonly config: Config; readonly dataset: Dataset };
+interface Made {
+  readonly config: Config;
+  readonly dataset: Pick<Dataset, "dir" | "classNames" | "labeled" | "unlabeled" | "test">;
+  readonly imported?: ImportRecord;
+}
 type Engine = Required<Pick<RunRecord, "libtorch" | "precision" | "threads" | "processor">>;
 
 /**
  * Makes a run directory with config.json and run.json, and locks it; the lock is the caller's to release.
  * @throws PenumbraError "bad-input" when the directory is there and not empty; nothing in it is touched.
  */
-export function createRun(dir: string, { config, dataset }: Made, engine: Engine): FileLock {
+export function createRun(dir: string, { config, dataset, imported }: Made, engine: Engine): FileLock {
   checkNewRun(dir);
   makeDirectory(dir);
   const lock = lockRun(dir);
@@ -113,6 +132,7 @@ export function createRun(dir: string, { config, dataset }: Made, engine: Engine
     labeled: ids(dataset.labeled),
     unlabeled: ids(dataset.unlabeled),
     test: ids(dataset.test),
+    ...(imported && { imported }),
   };
   try {
     checkNewRun(dir); // now that nobody else can begin one here
@@ -182,8 +202,9 @@ function readJson(path: string, dir: string): unknown {
   if (!existsSync(path))
     throw badInput(`${dir} is no run directory: it has no ${path.slice(dir.length + 1)}`);
   try {
-    return JSON.parse(readFileSync(path, "utf8"));
+    return JSON.parse(readTextFile(path, "a run's record"));
   } catch (cause) {
+    if (cause instanceof PenumbraError) throw cause;
     throw badInput(`${path} is not valid JSON; restore it or train again`, cause);
   }
 }

@@ -1,6 +1,7 @@
-import { closeSync, existsSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
+import { readTextFile } from "../files/text-file.js";
 import { writeText } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import type { IterationReport } from "./iteration.js";
@@ -125,7 +126,7 @@ function parseLine(line: string): LogEntry {
 export function readRunLog(dir: string): LogEntry[] {
   const path = join(dir, LOG_NAME);
   if (!existsSync(path)) return [];
-  const lines = readFileSync(path, "utf8").split("\n");
+  const lines = readTextFile(path, "a run's log").split("\n");
   lines.pop(); // "" after the last newline, or a line cut short
   return lines.map((line, index) => {
     try {

@@ -1,9 +1,9 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Dataset, openDataset } from "../data/dataset.js";
 import { badInput } from "../errors.js";
 import type { AutoSetting } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, resolveConfig } from "./config.js";
+import { readConfigFile } from "./config-file.js";
 import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import { checkNewRun, type RunRecord } from "./run-directory.js";
@@ -33,6 +33,8 @@ export interface NewRunOptions {
   readonly skipChecks?: boolean;
   readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
+  /** Follow symbolic links that lead out of the data directory. */
+  readonly allowLinks?: boolean;
 }
 
 /** What is trained, on what, into where. */
@@ -65,10 +67,8 @@ function dataOf({ data }: NewRunOptions): string {
  * @throws PenumbraError "bad-input" where they don't fit each other.
  */
 export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan, "dir">> {
-  const dataset = await openDataset(
-    resolve(dataOf(options)),
-    options.labeled === undefined ? {} : { labeled: options.labeled },
-  );
+  const { labeled, allowLinks } = options;
+  const dataset = await openDataset(resolve(dataOf(options)), { labeled, allowLinks });
   const sources: ConfigSources = {
     classes: dataset.classNames.length,
     ...(options.preset && { preset: options.preset }),
@@ -123,8 +123,8 @@ function checkTogether(config: Config, dataset: Dataset): void {
 }
 
 /** The data of a run that goes on. @throws PenumbraError "bad-input" when its cases are other ones now */
-export async function datasetOf(dir: string, run: RunRecord): Promise<Dataset> {
-  const dataset = await openDataset(run.data, { labeled: run.labeled.length });
+export async function datasetOf(dir: string, run: RunRecord, allowLinks?: boolean): Promise<Dataset> {
+  const dataset = await openDataset(run.data, { labeled: run.labeled.length, allowLinks });
   for (const kind of ["labeled", "unlabeled"] as const) {
     const [then, now] = [run[kind].join(), dataset[kind].map(({ id }) => id).join()];
     if (then !== now)
@@ -133,12 +133,4 @@ export async function datasetOf(dir: string, run: RunRecord): Promise<Dataset> {
       );
   }
   return dataset;
-}
-
-function readConfigFile(path: string): unknown {
-  try {
-    return JSON.parse(readFileSync(path, "utf8"));
-  } catch (cause) {
-    throw badInput(`${path} can't be read as JSON: ${cause instanceof Error ? cause.message : cause}`, cause);
-  }
 }

@@ -1,9 +1,17 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
 import { badInput } from "../errors.js";
+import { FileBytes } from "../files/file-bytes.js";
 import { writeWholeFile } from "../files/whole-file.js";
+import {
+  ARRAYS,
+  type Dtype,
+  decodeElements,
+  STORED_BYTES,
+  STORED_DTYPES,
+  type StoredDtype,
+  type TensorData,
+} from "./stored-dtype.js";
 
-export type Dtype = "F32" | "F64" | "I64" | "I32" | "U8" | "BOOL";
-export type TensorData = Float32Array | Float64Array | BigInt64Array | Int32Array | Uint8Array;
+export type { Dtype, TensorData } from "./stored-dtype.js";
 
 /** A tensor on the host: row-major data, as many elements as the shape's product ([] is a scalar). BOOL is 0 or 1 in bytes. */
 export interface HostTensor {
@@ -19,49 +27,38 @@ export interface Safetensors {
 
 interface Entry {
   readonly name: string;
-  readonly dtype: Dtype;
+  readonly dtype: StoredDtype;
   readonly shape: readonly number[];
   readonly begin: number;
   readonly end: number;
 }
 
-const ARRAYS = {
-  F64: Float64Array,
-  I64: BigInt64Array,
-  F32: Float32Array,
-  I32: Int32Array,
-  U8: Uint8Array,
-  BOOL: Uint8Array,
-} as const;
 const DTYPES = Object.keys(ARRAYS) as Dtype[];
 const LENGTH_BYTES = 8;
 /** The format's own limit on the header. */
 const MAX_HEADER_BYTES = 100_000_000;
-/** Below the 2 GiB that one read call may carry. */
-const CHUNK_BYTES = 1 << 30;
 
 /**
  * Reads a .safetensors file (https://huggingface.co/docs/safetensors, format section): header length, JSON
- * header, data. Every length and offset is checked against the file's size before anything is allocated.
+ * header, data. Every length and offset is checked against the file's size before anything is allocated. Types that
+ * have no array here are widened without loss: F16 and BF16 to F32, I16 and I8 to I32.
  * Throws bad-input naming the file where it can't be opened or isn't whole.
  */
 export function readSafetensors(path: string): Safetensors {
-  const file = openForReading(path);
+  const file = new FileBytes(path, "a .safetensors file");
   try {
-    const fileBytes = fstatSync(file).size;
-    const headerBytes = readHeaderLength(file, fileBytes, path);
-    const header = parseHeader(readBytes(file, LENGTH_BYTES, headerBytes), path);
+    const headerBytes = readHeaderLength(file);
+    const header = parseHeader(file.read(LENGTH_BYTES, headerBytes), path);
     const dataStart = LENGTH_BYTES + headerBytes;
-    const entries = checkEntries(header, fileBytes - dataStart, path);
+    const entries = checkEntries(header, file.size - dataStart, path);
     const tensors = new Map<string, HostTensor>();
     for (const { name, dtype, shape, begin, end } of entries) {
-      const bytes = readBytes(file, dataStart + begin, end - begin);
-      const data = new ARRAYS[dtype](bytes.buffer as ArrayBuffer);
-      tensors.set(name, { dtype, shape, data });
+      const bytes = file.read(dataStart + begin, end - begin);
+      tensors.set(name, { shape, ...decodeElements(dtype, bytes) });
     }
     return { metadata: readMetadata(header, path), tensors };
   } finally {
-    closeSync(file);
+    file.close();
   }
 }
 
@@ -85,23 +82,12 @@ export function encodeSafetensors(
   return [header, ...values];
 }
 
-function openForReading(path: string): number {
-  try {
-    return openSync(path, "r");
-  } catch (error) {
-    throw badInput(
-      `can't open ${path}: ${(error as Error).message}; give the path of a .safetensors file`,
-      error,
-    );
-  }
-}
-
-function readHeaderLength(file: number, fileBytes: number, path: string): number {
-  if (fileBytes < LENGTH_BYTES) throw damaged(path, `it has ${fileBytes} bytes, too few for a header`);
-  const length = new DataView(readBytes(file, 0, LENGTH_BYTES).buffer).getBigUint64(0, true);
-  const limit = Math.min(MAX_HEADER_BYTES, fileBytes - LENGTH_BYTES);
+function readHeaderLength(file: FileBytes): number {
+  if (file.size < LENGTH_BYTES) throw damaged(file.path, `it has ${file.size} bytes, too few for a header`);
+  const length = new DataView(file.read(0, LENGTH_BYTES).buffer).getBigUint64(0, true);
+  const limit = Math.min(MAX_HEADER_BYTES, file.size - LENGTH_BYTES);
   if (length < 2n || length > BigInt(limit)) {
-    throw damaged(path, `its header claims ${length} bytes where 2 to ${limit} are possible`);
+    throw damaged(file.path, `its header claims ${length} bytes where 2 to ${limit} are possible`);
   }
   return Number(length);
 }
@@ -147,10 +133,10 @@ function checkEntries(header: Record<string, unknown>, dataBytes: number, path: 
 function checkEntry(name: string, value: unknown, path: string): Entry {
   if (!isRecord(value)) throw damaged(path, `its entry for tensor "${name}" is not an object`);
   const { dtype, shape, data_offsets: offsets } = value;
-  const known = DTYPES.find((candidate) => candidate === dtype);
+  const known = STORED_DTYPES.find((candidate) => candidate === dtype);
   if (!known) {
     throw badInput(
-      `${path}: tensor "${name}" is ${JSON.stringify(dtype)}; convert it to one of ${DTYPES.join(", ")}`,
+      `${path}: tensor "${name}" is ${JSON.stringify(dtype)}; convert it to one of ${STORED_DTYPES.join(", ")}`,
     );
   }
   if (!isCounts(shape)) throw damaged(path, `tensor "${name}" has shape ${JSON.stringify(shape)}`);
@@ -158,7 +144,7 @@ function checkEntry(name: string, value: unknown, path: string): Entry {
     throw damaged(path, `tensor "${name}" has offsets ${JSON.stringify(offsets)}`);
   }
   const [begin, end] = offsets as [number, number];
-  const expected = elementCount(shape) * ARRAYS[known].BYTES_PER_ELEMENT;
+  const expected = elementCount(shape) * STORED_BYTES[known];
   if (end - begin !== expected) {
     throw damaged(
       path,
@@ -188,16 +174,6 @@ function encodeHeader(ordered: [string, HostTensor][], metadata: Record<string, 
   new DataView(header.buffer).setBigUint64(0, BigInt(padded), true);
   header.set(text, LENGTH_BYTES);
   return header;
-}
-
-function readBytes(file: number, position: number, length: number): Uint8Array {
-  const bytes = new Uint8Array(length);
-  for (let done = 0; done < length; ) {
-    const got = readSync(file, bytes, done, Math.min(CHUNK_BYTES, length - done), position + done);
-    if (got === 0) throw badInput("the file became shorter while it was being read; try again");
-    done += got;
-  }
-  return bytes;
 }
 
 const elementCount = (shape: readonly number[]) => shape.reduce((product, size) => product * size, 1);

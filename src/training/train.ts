@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import type { PatchSource } from "../data/loader.js";
-import { PenumbraError } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import type { FileLock } from "../files/file-lock.js";
 import { writeJson } from "../files/whole-file.js";
 import { encoderOf } from "../methods/densecl.js";
@@ -79,10 +79,18 @@ function takenFrom(run: string, { dir, config }: RunPlan, status: (line: string)
 async function goOn(dir: string, options: TrainOptions): Promise<string> {
   const status = options.onStatus ?? (() => {});
   const { config: stored, run } = readRun(dir);
+  if (run.imported) {
+    throw badInput(`${dir} holds weights imported from ${run.imported.file}; there is no training to resume`);
+  }
   const lock = lockRun(dir, status);
   try {
     const config = { ...stored, device: options.device ?? stored.device };
-    const plan = { dir: resolve(dir), config, dataset: await datasetOf(dir, run), derived: [] };
+    const plan = {
+      dir: resolve(dir),
+      config,
+      dataset: await datasetOf(dir, run, options.allowLinks),
+      derived: [],
+    };
     const engine = setUpEngine(config, run);
     const difference = differenceOf(engine, run, stored.device);
     if (difference) status(difference);

@@ -1,6 +1,6 @@
-import h5 from "h5wasm/node";
+import h5 from "h5wasm";
 import { badInput } from "../errors.js";
-import { openStored, readHead } from "./stored-file.js";
+import { openStored, readBytes, readHead } from "./stored-file.js";
 import { type StoredImage, type StoredType, toLabels } from "./stored-image.js";
 import { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume.js";
 
@@ -15,10 +15,29 @@ const HDF5_FLOAT = 1;
 const SIGNATURE = "\x89HDF\r\n\x1a\n";
 /** The library unpacks into 32-bit memory; well over any scan in this layout. */
 const MAX_VOXELS = 2 ** 27;
+const MAX_FILE_BYTES = 2 ** 30;
 /** Deflate's limit: more than this times the file's bytes can't be in it. */
 const MAX_RATIO = 1032;
 
-/** Opens, does the work, closes; the library's own errors become bad input that names the file. */
+/** Chunks are unpacked whole; a file whose data may grow can have chunks larger than its data, up to this. */
+const MAX_SPARE_CHUNK_BYTES = 2 ** 26;
+
+let opened = 0;
+
+/** The library, whose file system is in memory and holds nothing: links and external data lead nowhere. */
+const emptyLibrary = h5.ready.then((library) => {
+  library.activate_throwing_error_handler();
+  const devices = library.FS.readdir("/dev").filter(
+    (name: string) => !name.startsWith(".") && name !== "shm",
+  );
+  for (const name of devices) library.FS.unlink(`/dev/${name}`);
+  return library;
+});
+
+/**
+ * Opens, does the work, closes; the library's own errors become bad input that names the file. It sees a copy under
+ * a name of its own: after an error it may take a file of the same name or number for the one it had open.
+ */
 async function withH5<T>(
   path: string,
   work: (file: InstanceType<typeof h5.File>, size: number) => T,
@@ -26,19 +45,32 @@ async function withH5<T>(
   const stored = await openStored(path);
   const head = Buffer.from(await readHead(stored, SIGNATURE.length)).toString("latin1");
   if (head !== SIGNATURE) throw badInput(`${path}: not an HDF5 file; expected the datasets image and label`);
-  const library = await h5.ready;
-  library.activate_throwing_error_handler();
+  if (stored.size > MAX_FILE_BYTES) {
+    throw badInput(`${path}: ${stored.size} bytes; HDF5 files of at most ${MAX_FILE_BYTES} are read`);
+  }
+  const bytes = await readBytes(stored, 0, stored.size);
+  const { FS } = await emptyLibrary;
+  const copy = `/${opened++}.h5`;
   let file: InstanceType<typeof h5.File> | null = null;
   try {
-    file = new h5.File(path, "r");
+    FS.writeFile(copy, bytes);
+    file = new h5.File(copy, "r");
     return work(file, stored.size);
   } catch (cause) {
     if (cause instanceof Error && cause.name === "PenumbraError") throw cause;
     const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0];
     throw badInput(`${path}: damaged HDF5 file (${reason})`, cause);
   } finally {
-    file?.close();
+    closeQuietly(file);
+    FS.unlink(copy);
   }
+}
+
+/** Of a damaged file the library may fail to close what it opened; that has been said by then. */
+function closeQuietly(file: InstanceType<typeof h5.File> | null): void {
+  try {
+    file?.close();
+  } catch {}
 }
 
 /** Stored (x, y, z) with z fastest -> [D, H, W] = [z, y, x] with x fastest. */
@@ -77,6 +109,13 @@ function checkedDataset(
   if (voxelCount(shape) > MAX_VOXELS || voxelCount(shape) * voxelBytes > size * MAX_RATIO) {
     throw badInput(
       `${path}: dataset ${name} claims [${stored.join(", ")}] voxels, which ${size} bytes can't hold`,
+    );
+  }
+  const bytes = voxelCount(shape) * voxelBytes;
+  const chunk = (dataset.metadata.chunks ?? []).reduce((product, n) => product * n, voxelBytes);
+  if (!(chunk <= Math.max(bytes, MAX_SPARE_CHUNK_BYTES))) {
+    throw badInput(
+      `${path}: dataset ${name} of ${bytes} bytes claims chunks of ${chunk}; the file is damaged`,
     );
   }
   const letter = kind === HDF5_FLOAT ? "f" : signed ? "i" : "u";

@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, constants as fsConstants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { constants, createUnzip, gunzipSync } from "node:zlib";
 import { badInput, PenumbraError } from "../errors.js";
@@ -18,6 +18,9 @@ const TRAILING_BYTES = 1 << 20;
 /** Enough of a gzip file to hold the first 540 bytes, little enough to expand to 16 MiB at most. */
 const GZIP_HEAD_BYTES = 1 << 14;
 
+/** For reading; a pipe does not make the program wait for somebody to write into it. */
+const READ_FLAGS = fsConstants.O_RDONLY | fsConstants.O_NONBLOCK;
+
 const CHUNK_BYTES = 1 << 20;
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -29,7 +32,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Opens a regular file, does the work and closes it; bad input when it can't be opened. */
 async function withFile<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
-  const handle = await open(path, "r").catch((cause: NodeJS.ErrnoException) => {
+  const handle = await open(path, READ_FLAGS).catch((cause: NodeJS.ErrnoException) => {
     throw badInput(`${path}: ${REASONS[cause.code ?? ""] ?? cause.message}`, cause);
   });
   try {

@@ -1,0 +1,42 @@
+import { realpath } from "node:fs/promises";
+import { isAbsolute, relative, sep } from "node:path";
+import { badInput, printable } from "../errors.js";
+import type { CaseFiles } from "./dataset.js";
+
+/** Longest name of a case; file systems take 255 bytes, and results add to it. */
+const MAX_NAME_LETTERS = 200;
+
+const isInside = (dir: string, path: string): boolean => {
+  const inside = relative(dir, path);
+  return inside !== ".." && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
+};
+
+/**
+ * Refuses cases whose files are links that lead out of their data folder. The folder itself may be reached through a
+ * link, and links within it are followed.
+ * @throws PenumbraError "bad-input" naming the link and where it leads
+ */
+export async function checkInside(dir: string, cases: readonly CaseFiles[]): Promise<void> {
+  const root = await realpath(dir);
+  for (const { imagePath, labelPath } of cases) {
+    for (const path of new Set([imagePath, labelPath ?? imagePath])) {
+      const target = await realpath(path);
+      if (isInside(root, target)) continue;
+      throw badInput(
+        `${path}: a link that leads out of ${dir}, to ${target}; copy the file there, or allow such links with --allow-links`,
+      );
+    }
+  }
+}
+
+/**
+ * A case's name, which results are named by. @throws PenumbraError "bad-input" where it can't be a file's name in every
+ * folder: empty, hidden, with a separator, very long, or with characters that change what a terminal shows
+ */
+export function checkCaseName(name: string, file: string): string {
+  const odd = name === "" || name.startsWith(".") || name.length > MAX_NAME_LETTERS || /[/\\]/.test(name);
+  if (!odd && printable(name) === name) return name;
+  throw badInput(
+    `${file}: ${JSON.stringify(name.slice(0, MAX_NAME_LETTERS))} can't be a case's name, which results are named by; rename the file`,
+  );
+}
