@@ -14,7 +14,7 @@ import type { CaseFiles, Dataset } from "../data/dataset.js";
 import { complaint, refusal } from "../errors.testing.js";
 import { thisProcess } from "../files/process-identity.js";
 import { resolveConfig } from "./config.js";
-import { createRun, lockRun, readRun } from "./run-directory.js";
+import { copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
 
 let root: string;
 let dir: string;
@@ -107,6 +107,34 @@ describe("a run directory", () => {
     const said: string[] = [];
     lockRun(dir, (line) => said.push(line)).release();
     expect(said).toEqual([expect.stringContaining("taken over from process 7 on ")]);
+  });
+});
+
+describe("copyProgress", () => {
+  const other = () => {
+    const from = join(root, "other");
+    mkdirSync(join(from, "checkpoints"), { recursive: true });
+    for (const name of ["log.jsonl", "checkpoints/checkpoint-2.json", "checkpoints/checkpoint-2.safetensors"])
+      writeFileSync(join(from, name), name);
+    return from;
+  };
+
+  it("copies log and checkpoints", () => {
+    made();
+    copyProgress(other(), dir);
+    expect(readFileSync(join(dir, "log.jsonl"), "utf8")).toBe("log.jsonl");
+    expect(readdirSync(join(dir, "checkpoints")).sort()).toEqual([
+      "checkpoint-2.json",
+      "checkpoint-2.safetensors",
+    ]);
+  });
+
+  it("that stops at a tensor file leaves no manifest, and says what could not be copied", () => {
+    made();
+    const from = other();
+    mkdirSync(join(from, "checkpoints/checkpoint-3.safetensors"));
+    expect(complaint(() => copyProgress(from, dir))).toContain("checkpoint-3.safetensors: can't be written");
+    expect(readdirSync(join(dir, "checkpoints")).filter((name) => name.endsWith(".json"))).toEqual([]);
   });
 });
 
