@@ -69,6 +69,11 @@ function running(method: Method, batch: PatchBatch, start: number, precision: Pr
   const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
   let iteration = start;
   const step = () =>
-    void trainStep(method, optimizer, () => batch, { iteration: iteration++, learningRate: 1e-4, precision });
+    void trainStep(method, optimizer, () => batch, {
+      iteration: iteration++,
+      learningRate: 1e-4,
+      precision,
+      clipNorm: null,
+    });
   return { method, step };
 }

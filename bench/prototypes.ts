@@ -37,7 +37,12 @@ export function benchPrototypes({ preset, steps, temperatures }: PrototypesOptio
   const method = new Supervised(newNetwork(config));
   const optimizer = new Sgd(method.parameters(), config.optimizer);
   for (let iteration = 0; iteration < steps; iteration++)
-    trainStep(method, optimizer, () => batch, { iteration, learningRate: 0.01, precision: "fp32" });
+    trainStep(method, optimizer, () => batch, {
+      iteration,
+      learningRate: 0.01,
+      precision: "fp32",
+      clipNorm: null,
+    });
   const estimation = new PrototypeEstimation(method.network);
   estimation.losses(batch);
   const prototypes = estimation.estimators.get("features")!;

@@ -62,7 +62,7 @@ it("stops when it is told to, and the same call goes on from there to the same e
   ]);
   expect(readJson()).toEqual(comparison);
   for (const file of files) expect(existsSync(join(out, file)), file).toBe(true);
-}, 120_000);
+}, 300_000);
 
 it("trains and scores nothing twice", async () => {
   const scored = join(out, "runs/ua-mt/seed-1/evaluation-test/scores.json");
@@ -134,4 +134,4 @@ it("takes a method's first stage from the cell that is just that stage, and ends
   expect(bytes("ladder").equals(bytes("alone"))).toBe(true);
   expect(comparison.cells[1]!.evaluation).toEqual(whole.comparison.cells[0]!.evaluation);
   expect(comparison.cells[1]!.minutes).toBeGreaterThan(comparison.cells[0]!.minutes);
-}, 120_000);
+}, 300_000);

@@ -19,7 +19,7 @@ beforeAll(async () => {
   await madeUpSet(data, { labeled: 0, unlabeled: 3 });
   const settings = tinyArguments(...small.slice(0, 3));
   outcome = await penumbra("train", "--data", data, "--method", "densecl", "--out", pretrained, ...settings);
-}, 120_000);
+}, 300_000);
 afterAll(() => rmSync(dir, { recursive: true }));
 
 it("needs no label and leaves the encoder alone", () => {
@@ -60,7 +60,7 @@ it("is where other methods start from, the rest of their networks as they are dr
     ),
   });
   expect(existsSync(other)).toBe(false);
-}, 120_000);
+}, 300_000);
 
 it.each([
   ["evaluate", ["--run", pretrained, "--data", data], "segments nothing; start a method from it"],

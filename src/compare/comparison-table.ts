@@ -1,4 +1,5 @@
 import { csvField, scoreHeadings } from "../metrics/score-table.js";
+import type { MethodName } from "../training/method-catalog.js";
 import {
   type ClassSummary,
   type Comparison,
@@ -70,11 +71,14 @@ function markdownTable(headings: readonly string[], rows: readonly (readonly str
   return [line(all[0]!), line(widths.map((n) => "-".repeat(n))), ...all.slice(1).map(line)].join("\n");
 }
 
-/** Both tables as Markdown: the means, and every method's Dice against each one before it. */
+/** Both tables as Markdown: the means, and every method's Dice against the first and against the one before it. */
 export function comparisonMarkdown(comparison: Comparison): string {
   const { headings, rows } = mainTable(comparison);
+  const names = comparison.methods.map(({ method }) => method);
+  const isShown = (method: MethodName, against: MethodName) =>
+    against === names[0] || names.indexOf(against) === names.indexOf(method) - 1;
   const differences = comparison.differences
-    .filter(({ metric }) => metric === "dice")
+    .filter(({ metric, method, against }) => metric === "dice" && isShown(method, against))
     .map((d) => [d.method, d.against, d.class, shownDifference(d), String(d.cases)]);
   const parts = [markdownTable(headings, rows)];
   if (differences.length > 0) {
