@@ -100,7 +100,7 @@ describe("a file that nobody vouches for", () => {
     }
     await writeFile(path, other);
     expect((await readH5Case(path)).image.data[1]).toBe(106);
-  });
+  }, 180_000);
 
   it("reaches no other file through a link", async () => {
     const target = put("target.h5", { image });
