@@ -76,7 +76,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { model, run, precision } = openModel(options.run, options);
   const dataset = await openDataset(
     resolve(options.data),
-    split === "labeled" ? { labeled: run.labeled.length } : {},
+    split === "labeled" ? { labeledIds: run.labeled } : {},
   );
   checkClassCount(dataset, model);
   const cases = casesWithLabels(dataset, split);

@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { CORRECTIONS_FOLDER } from "../data/corrections.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput } from "../errors.js";
@@ -31,7 +32,15 @@ export interface RunRecord {
   readonly labeled: readonly string[];
   readonly unlabeled: readonly string[];
   readonly test: readonly string[];
+  /** Labels drawn by a person that were used, below the data directory. Runs of before they existed have none. */
+  readonly corrected?: readonly string[];
 }
+
+/** Which of a data set's labels in use are corrections, as paths below its directory. */
+export const correctedLabels = ({ dir, labeled }: Dataset): string[] =>
+  labeled
+    .map(({ labelPath }) => relative(dir, labelPath ?? dir))
+    .filter((path) => dirname(path) === CORRECTIONS_FOLDER);
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -113,6 +122,7 @@ export function createRun(dir: string, { config, dataset }: Made, engine: Engine
     labeled: ids(dataset.labeled),
     unlabeled: ids(dataset.unlabeled),
     test: ids(dataset.test),
+    corrected: correctedLabels(dataset),
   };
   try {
     checkNewRun(dir); // now that nobody else can begin one here
