@@ -2,6 +2,7 @@
 // Plain JavaScript without packages, because it runs before there are any. Quick and silent when all is done.
 //   node scripts/setup.mjs            what is missing or out of date
 //   node scripts/setup.mjs --search   also look for libtorch again (else the one built against last stays)
+//   node scripts/setup.mjs --tests    also a Chromium for the tests of the viewer, where apt can be used
 //   TORCH_DIR=/path node scripts/setup.mjs   build against that libtorch
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -14,6 +15,8 @@ import { note, outputOf, run, SetupError, step } from "./step.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const lockPath = join(root, "package-lock.json");
+/** Where Debian puts it; tests look there too. */
+const CHROMIUM = "/usr/bin/chromium";
 // The published package carries dist/ and its packages but no lock: only the addon is left to build.
 const isCheckout = existsSync(lockPath);
 
@@ -87,13 +90,43 @@ function removeOrphans(sources) {
   }
 }
 
+/** The pages of `penumbra view`. */
+async function buildViewer() {
+  const folder = join(root, "viewer");
+  const stampPath = join(folder, "dist/stamp.json");
+  const sources = filesUnder(folder).filter((file) => !relative(folder, file).startsWith("dist"));
+  const key = hashOf(root, [...sources, lockPath]);
+  if (readStamp(stampPath)?.key === key) return;
+  const vite = join(root, "node_modules/vite/bin/vite.js");
+  await step("building the viewer's pages", () =>
+    run(process.execPath, [vite, "build", folder, "--logLevel", "warn"], { cwd: root }),
+  );
+  writeFileSync(stampPath, `${JSON.stringify({ key })}\n`);
+}
+
+/** Tests of the viewer need a browser; without one they are skipped and say so. */
+async function provideBrowser() {
+  if (existsSync(CHROMIUM)) return;
+  const install = debianInstaller();
+  if (!install) return note(`no ${CHROMIUM}: the viewer's tests in a browser will be skipped`);
+  try {
+    await step("installing Debian's chromium for the viewer's tests", () => install(["chromium"]));
+  } catch (error) {
+    note(`chromium can't be installed, so the viewer's tests in a browser will be skipped: ${error.message}`);
+  }
+}
+
 try {
   if (process.platform === "win32")
     throw new SetupError("Windows is not supported: use WSL 2 with Debian", 3);
   if (isCheckout) await installPackages();
   const torch = await provideLibtorch();
   await buildNative(root, torch, blasOf(torch));
-  if (isCheckout) await compileTypeScript();
+  if (isCheckout) {
+    await compileTypeScript();
+    await buildViewer();
+    if (process.argv.includes("--tests")) await provideBrowser();
+  }
 } catch (error) {
   const known = error instanceof SetupError;
   process.stderr.write(`setup: ${known ? error.message : error.stack}\n`);

@@ -29,6 +29,7 @@ export { keep, scope } from "./engine/scope.js";
 export { call, cat, fromArray, ones, rand, randn, stack, Tensor, zeros } from "./engine/tensor.js";
 export { type ErrorCode, EXIT_CODES, PenumbraError } from "./errors.js";
 export { type EvaluateOptions, evaluate, type Split } from "./inference/evaluate.js";
+export { watchFixedCases } from "./inference/fixed-cases.js";
 export {
   type EngineOptions,
   loadModel,
@@ -39,7 +40,9 @@ export {
   segment,
 } from "./inference/model.js";
 export { type PredictOptions, predict } from "./inference/predict.js";
+export { type Ranking, rank } from "./inference/rank.js";
 export type { ResultFormat } from "./inference/result-files.js";
+export { drawSamples } from "./inference/samples.js";
 export {
   type SlidingWindowOptions,
   slidingWindow,
@@ -82,6 +85,7 @@ export { type AutoSetting, autoSettings } from "./training/auto-settings.js";
 export { type Config, describeConfigKeys, type PartialConfig, resolveConfig } from "./training/config.js";
 export type { IterationReport } from "./training/iteration.js";
 export { METHODS, type MethodEntry, type MethodName } from "./training/method-catalog.js";
+export type { MakeObserver, ObservedRun, Observer } from "./training/observer.js";
 export { PRESETS, type PresetName } from "./training/presets.js";
 export { type RunRecord, readRun } from "./training/run-directory.js";
 export { type LogEntry, readRunLog } from "./training/run-log.js";

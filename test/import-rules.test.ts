@@ -34,6 +34,7 @@ const MAY: Record<string, readonly string[]> = {
     "report",
   ],
   compare: ["inference", "training", "data", "files", "metrics", "report"],
+  viewer: ["inference", "training", "data", "volume", "metrics"],
 };
 /** The rooms that put everything together. */
 const OPEN = new Set(["cli", "demo", "index.ts"]);

@@ -12,7 +12,9 @@ import { inspectCommand } from "./inspect.js";
 import { methodsCommand } from "./methods.js";
 import { predictCommand } from "./predict.js";
 import { prepareCommand } from "./prepare.js";
+import { rankCommand } from "./rank.js";
 import { trainCommand } from "./train.js";
+import { viewCommand } from "./view.js";
 
 const BUG = 1;
 
@@ -33,6 +35,8 @@ export function program(): Command {
     inspectCommand(),
     fingerprintCommand(),
     prepareCommand(),
+    rankCommand(),
+    viewCommand(),
     demoCommand(),
     doctorCommand(),
   ]) {

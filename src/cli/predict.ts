@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { ResultFormat } from "../inference/result-files.js";
-import { deviceOption, precisionOption, status } from "./options.js";
+import { deviceOption, precisionOption, status, wholeNumber } from "./options.js";
 
 interface PredictArguments {
   readonly run: string;
@@ -8,6 +8,7 @@ interface PredictArguments {
   readonly format?: ResultFormat;
   readonly probabilities?: "float32" | "int16";
   readonly uncertainty?: true;
+  readonly samples?: number;
   readonly device?: string;
   readonly precision?: "auto" | "fp32" | "bf16";
 }
@@ -33,6 +34,11 @@ export function predictCommand(): Command {
         .preset("float32"),
     )
     .option("--uncertainty", "write a map of the voxels' entropy too")
+    .option(
+      "--samples <n>",
+      "write so many segmentations that the model thinks possible too, an even number",
+      wholeNumber(2),
+    )
     .addOption(deviceOption())
     .addOption(precisionOption())
     .action(runPredict);

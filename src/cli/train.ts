@@ -52,9 +52,10 @@ export function trainCommand(): Command {
 
 async function runTrain({ config, listKeys, ...options }: TrainArguments): Promise<void> {
   if (listKeys) return printKeys();
-  const [{ train }, { readRun }] = await Promise.all([
+  const [{ train }, { readRun }, { watchFixedCases }] = await Promise.all([
     import("../training/train.js"),
     import("../training/run-directory.js"),
+    import("../inference/fixed-cases.js"),
   ]);
   const dir = options.resume ?? options.out;
   const progress = await progressOf(() => (dir ? readRun(dir).config.log.every : 1));
@@ -62,6 +63,7 @@ async function runTrain({ config, listKeys, ...options }: TrainArguments): Promi
   const run = await train({
     ...options,
     configFile: config,
+    observer: watchFixedCases,
     signal,
     onStatus: (line) => progress.note(line),
     onIteration: (report) => progress.update(report),

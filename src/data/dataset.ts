@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { badInput } from "../errors.js";
+import { type Correction, readCorrections } from "./corrections.js";
 import { readDecathlon } from "./decathlon.js";
 import { checkCaseName, checkInside } from "./inside.js";
 import { readLaH5 } from "./la-h5.js";
@@ -71,9 +72,12 @@ function labelsToUse(asked: number | undefined, cases: Cases, dir: string): numb
   return asked;
 }
 
+/** Which labels of a data folder are used, and how far its files may be trusted. */
 export interface OpenOptions {
-  /** Use the first so many labels only. */
+  /** The first so many of the data's own labels; left out: all. */
   readonly labeled?: number;
+  /** Exactly these cases, as a run recorded them. */
+  readonly labeledIds?: readonly string[];
   /** Follow symbolic links of case files that lead out of the folder. */
   readonly allowLinks?: boolean;
 }
@@ -81,20 +85,38 @@ export interface OpenOptions {
 /**
  * Opens a data folder: Decathlon or nnU-Net layout (dataset.json) or the literature's left-atrium h5 (train.list).
  * With `labeled: N` only the first N labels of the training list are used and the rest of it counts as unlabeled;
- * those cases keep no label path. Bad input: no such folder or layout, a missing image, fewer labels than N, a file
- * that lies outside the folder, a case whose name can't name results.
+ * those cases keep no label path. A training case with a correction (`labelsCorrected`) is labeled by it in any case,
+ * beside those N. Bad input: no such folder or layout, a missing image, fewer labels than N, a file that lies outside
+ * the folder, a case whose name can't name results.
  */
 export async function openDataset(dir: string, options: OpenOptions = {}): Promise<Dataset> {
   const root = resolve(dir);
   const cases = await readCases(root);
-  const all = [...cases.training, ...cases.test];
+  const corrections = await readCorrections(root);
+  const training = cases.training.map((files) => {
+    const corrected = corrections.get(files.id);
+    return corrected ? { ...files, labelPath: corrected.path } : files;
+  });
+  const all = [...training, ...cases.test];
   for (const { id, imagePath } of all) checkCaseName(id, imagePath);
   if (!options.allowLinks) await checkInside(root, all);
-  const used = labelsToUse(options.labeled, cases, root);
-  const labeled = cases.training.filter(({ labelPath }) => labelPath !== null).slice(0, used);
-  const unlabeled = cases.training
+  const chosen = options.labeledIds ?? chooseLabeled(cases, corrections, root, options.labeled);
+  const isLabeled = new Set(chosen);
+  const labeled = training.filter(({ id, labelPath }) => labelPath !== null && isLabeled.has(id));
+  const unlabeled = training
     .filter((files) => !labeled.includes(files))
     .map((files) => ({ ...files, labelPath: null }));
   const { layout, classNames, modality, test } = cases;
   return { dir: root, layout, classNames, modality, labeled, unlabeled, test };
+}
+
+/** The first labels of the data itself, as many as are to be used, and every corrected case. */
+function chooseLabeled(
+  cases: Cases,
+  corrections: ReadonlyMap<string, Correction>,
+  root: string,
+  asked: number | undefined,
+): string[] {
+  const own = cases.training.filter(({ labelPath }) => labelPath !== null);
+  return [...own.slice(0, labelsToUse(asked, cases, root)).map(({ id }) => id), ...corrections.keys()];
 }

@@ -20,6 +20,7 @@ export async function readCase({ imagePath, labelPath }: CaseFiles): Promise<Raw
     return { image, label: labelPath ? await readLabelMap(labelPath, image.grid) : null };
   }
   const { image, label } = await readH5Case(imagePath);
+  if (labelPath && labelPath !== imagePath) return { image, label: await readLabelMap(labelPath) };
   if (labelPath && !label)
     throw badInput(`${imagePath}: has no label dataset, though the case is listed as labeled`);
   return { image, label: labelPath ? label : null };

@@ -2,6 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { openDataset } from "../data/dataset.js";
 import { evaluate } from "../inference/evaluate.js";
+import { watchFixedCases } from "../inference/fixed-cases.js";
 import type { Evaluation } from "../metrics/score.js";
 import type { IterationReport } from "../training/iteration.js";
 import { train } from "../training/train.js";
@@ -83,6 +84,7 @@ async function trainAndScore(
     set: [...(method === "supervised" ? BASELINE : []), ...set, `seed=${seed}`],
     device: "cpu",
     cache: join(out, "prepared"),
+    observer: watchFixedCases,
     ...(onStatus && { onStatus }),
     ...(onIteration && { onIteration }),
     ...(signal && { signal }),

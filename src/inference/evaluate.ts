@@ -77,8 +77,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const status = options.onStatus ?? (() => {});
   const { model, run, precision } = openModel(options.run, options);
   const { allowLinks } = options;
-  const labeled = split === "labeled" ? run.labeled.length : undefined;
-  const dataset = await openDataset(resolve(options.data), { labeled, allowLinks });
+  const labeledIds = split === "labeled" ? run.labeled : undefined;
+  const dataset = await openDataset(resolve(options.data), { labeledIds, allowLinks });
   checkClassCount(dataset, model);
   const cases = casesWithLabels(dataset, split);
   const out = prepareOutput(options, split);

@@ -2,11 +2,13 @@ import { prepareCase } from "../data/prepare.js";
 import { badInput } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
 import { prepareOptions } from "../training/config.js";
+import { toStoredOrder } from "../volume/orientation.js";
 import { openVolume } from "../volume/read.js";
-import type { IntensityType } from "../volume/write.js";
+import { type IntensityType, writeLabelMap } from "../volume/write.js";
 import { type EngineOptions, openModel, segment } from "./model.js";
 import { onSource } from "./own-grid.js";
 import { checkOutputs, pathsOf, type ResultFormat, resultFiles, writeResult } from "./result-files.js";
+import { checkSamples, drawSamples } from "./samples.js";
 import { WorkProgress } from "./work-progress.js";
 
 export interface PredictOptions extends EngineOptions {
@@ -22,13 +24,15 @@ export interface PredictOptions extends EngineOptions {
   readonly probabilities?: boolean | IntensityType;
   /** Write the voxels' entropy (nats) too. */
   readonly uncertainty?: boolean;
+  /** Write so many samples of the predicted distribution too, as label maps; an even number. */
+  readonly samples?: number;
   readonly onStatus?: (line: string) => void;
 }
 
 /**
  * Segments scans with a trained run. Writes into `out`, on each scan's own grid: `<name>.nii.gz` (label map, uint8),
- * if asked for `<name>_probability_<class>.nii.gz` for each foreground class, and `<name>_uncertainty.nii.gz` (float32,
- * entropy in nats); .nrrd or .mha by `format`. As DICOM: `<name>.dcm` (binary segmentation) and
+ * if asked for `<name>_probability_<class>.nii.gz` for each foreground class, `<name>_uncertainty.nii.gz` (float32,
+ * entropy in nats) and `<name>_sample_<n>.nii.gz` (label maps, n from 1); .nrrd or .mha by `format`. As DICOM: `<name>.dcm` (binary segmentation) and
  * `<name>_probabilities.dcm` (fractional, all classes). Returns the paths written, in the order of the images.
  * @throws PenumbraError "bad-input" before computing: no finished run, an image that can't be read, two results of
  *   one name, a result that is there already, a format that can't hold it; "environment" for a device this machine
@@ -38,6 +42,7 @@ export async function predict(options: PredictOptions): Promise<string[]> {
   const status = options.onStatus ?? (() => {});
   if (options.images.length === 0) throw badInput("no image to segment: name at least one");
   const { model, precision } = openModel(options.run, options);
+  if (options.samples !== undefined) checkSamples(model, options.samples);
   const jobs = [];
   for (const path of options.images) {
     const image = await openVolume(path);
@@ -48,7 +53,7 @@ export async function predict(options: PredictOptions): Promise<string[]> {
   makeDirectory(options.out);
 
   const progress = new WorkProgress(
-    jobs.reduce((sum, { voxels }) => sum + voxels, 0),
+    jobs.reduce((sum, { voxels }) => sum + voxels, 0) * (options.samples ? 2 : 1),
     status,
   );
   for (const [i, { files, voxels }] of jobs.entries()) {
@@ -60,6 +65,21 @@ export async function predict(options: PredictOptions): Promise<string[]> {
     const result = onSource(found, placement, files.probabilities.length > 0);
     const { axisOrder: order } = model.config.data;
     await writeResult(files, result, { grid: storedGrid, order, classNames: model.classNames });
+    if (files.samples.length === 0) continue;
+    const onSampleWindow = progress.next(`${files.name}, samples`, voxels);
+    const drawing = { precision, samples: files.samples.length, onWindow: onSampleWindow };
+    await drawSamples(model, image, grid.shape, drawing, (labels, index) => {
+      const sample = { labels, probabilities: oneHot(labels, model.classNames.length), uncertainty: null };
+      const data = toStoredOrder(onSource(sample, placement, false).labels, storedGrid, order);
+      return writeLabelMap(files.samples[index]!, { grid: storedGrid, data });
+    });
   }
   return jobs.flatMap(({ files }) => pathsOf(files));
+}
+
+/** Labels [D,H,W] -> 1 for each voxel's own class and 0 for the others, [C,D,H,W]. */
+function oneHot(labels: Uint8Array, classes: number): Float32Array {
+  const channels = new Float32Array(classes * labels.length);
+  for (let i = 0; i < labels.length; i++) channels[labels[i]! * labels.length + i] = 1;
+  return channels;
 }

@@ -28,6 +28,7 @@ export interface ResultOptions {
   readonly format?: ResultFormat;
   readonly probabilities?: boolean | IntensityType;
   readonly uncertainty?: boolean;
+  readonly samples?: number;
 }
 
 /** What is made of one image, and where it goes. */
@@ -40,6 +41,8 @@ export interface ResultFiles {
   readonly probabilities: readonly string[];
   readonly probabilityType: IntensityType;
   readonly uncertainty: string | null;
+  /** One for each sample of the predicted distribution, or none. */
+  readonly samples: readonly string[];
 }
 
 /** "scans/a.nii.gz" -> "a"; in the h5 layout, where every file is mri_norm2.h5, the folder's name. */
@@ -74,7 +77,7 @@ export function resultFiles(
   options: ResultOptions,
   classNames: readonly string[],
 ): ResultFiles {
-  const { out, probabilities, uncertainty } = options;
+  const { out, probabilities, uncertainty, samples = 0 } = options;
   const format = formatFor(image, options.format);
   const name = checkCaseName(outputName(image.path), image.path);
   const probabilityType = typeof probabilities === "string" ? probabilities : "float32";
@@ -83,6 +86,8 @@ export function resultFiles(
       `--probabilities int16: only NIfTI stores a slope, and ${image.path} gives ${format}; use --format nifti`,
     );
   const ending = ENDINGS[format];
+  // a segmentation has no pixels for nats, and of several only one is the result
+  const besides = format === "dicom-seg" ? ENDINGS.nifti : ending;
   const probabilityNames =
     format === "dicom-seg"
       ? ["probabilities"]
@@ -94,18 +99,17 @@ export function resultFiles(
     labels: join(out, `${name}${ending}`),
     probabilities: probabilities ? probabilityNames.map((part) => join(out, `${name}_${part}${ending}`)) : [],
     probabilityType,
-    // a segmentation has no pixels for nats
-    uncertainty: uncertainty
-      ? join(out, `${name}_uncertainty${format === "dicom-seg" ? ENDINGS.nifti : ending}`)
-      : null,
+    uncertainty: uncertainty ? join(out, `${name}_uncertainty${besides}`) : null,
+    samples: Array.from({ length: samples }, (_, i) => join(out, `${name}_sample_${i + 1}${besides}`)),
   };
 }
 
 /** All paths of a scan's results. */
-export const pathsOf = ({ labels, probabilities, uncertainty }: ResultFiles): string[] => [
+export const pathsOf = ({ labels, probabilities, uncertainty, samples }: ResultFiles): string[] => [
   labels,
   ...probabilities,
   ...(uncertainty ? [uncertainty] : []),
+  ...samples,
 ];
 
 /** Refuses two results of one name and results that are there already. */

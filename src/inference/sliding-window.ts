@@ -3,8 +3,11 @@ import { scope } from "../engine/scope.js";
 import { call, fromArray, ones, type Tensor, zeros } from "../engine/tensor.js";
 import type { Triple } from "../volume/volume.js";
 
-/** patch [1,1,d,h,w] -> values per voxel [1,N,d,h,w], averaged where windows overlap */
-export type WindowFunction = (patch: Tensor) => Tensor;
+/**
+ * patch [1,1,d,h,w] -> values per voxel [1,N,d,h,w], averaged where windows overlap. `origin` [D,H,W] is the patch's
+ * first voxel in the image as it was padded to at least the patch's size.
+ */
+export type WindowFunction = (patch: Tensor, origin: Triple) => Tensor;
 
 export interface SlidingWindowOptions {
   readonly patchSize: Triple;
@@ -52,14 +55,15 @@ export function slidingWindow(
         return result;
       }, null)!;
       const mean = sum.div(count);
-      return crop(mean, before as unknown as Triple, shape)
+      return cropWindow(mean, before as unknown as Triple, shape)
         .select(0, 0)
         .contiguous();
     }),
   );
 }
 
-const crop = (x: Tensor, [z, y, x0]: Triple, [d, h, w]: Triple): Tensor =>
+/** The part of x [.,.,D,H,W] that begins at an origin. */
+export const cropWindow = (x: Tensor, [z, y, x0]: Triple, [d, h, w]: Triple): Tensor =>
   x
     .slice(2, z, z + d)
     .slice(3, y, y + h)
@@ -73,9 +77,9 @@ function addWindow(
   sum: Tensor | null,
   count: Tensor,
 ): Tensor {
-  const values = run(crop(image, origin, patchSize).contiguous());
+  const values = run(cropWindow(image, origin, patchSize).contiguous(), origin);
   const total = sum ?? zeros([1, values.shape[1]!, ...image.shape.slice(2)], { device: image.device });
-  crop(total, origin, patchSize).add_(values);
-  crop(count, origin, patchSize).add_(ones([1], { device: image.device }));
+  cropWindow(total, origin, patchSize).add_(values);
+  cropWindow(count, origin, patchSize).add_(ones([1], { device: image.device }));
   return total;
 }

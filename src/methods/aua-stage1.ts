@@ -41,6 +41,7 @@ const drawn = (deviation: number): Draws => ({
  * samples of the student's and the teacher's distributions, and contrast of features at boundaries.
  */
 export class AuaStage1 extends TeacherMethod {
+  readonly contrasts = "projection";
   readonly #draws: Draws;
 
   constructor(

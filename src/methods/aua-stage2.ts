@@ -90,6 +90,13 @@ export class AuaStage2 implements Method {
   parameters(): StateDict {
     return this.network.parameters();
   }
+  networks(): Record<string, SegmentationNetwork> {
+    return { student: this.network, "pseudo labels": this.labeler };
+  }
+  /** Those of features, where the method keeps them. */
+  prototypes(): Tensor | null {
+    return this.estimators.get("features")?.mean ?? null;
+  }
   afterStep(): void {}
   state(): StateDict {
     return new Map([

@@ -40,6 +40,12 @@ export interface Method {
   /** Everything that a checkpoint must hold to go on, the method's own tensors. Starts with "network.". */
   state(): StateDict;
   dispose(): void;
+  /** Networks worth looking at during training, the one that teaches last; left out: "student", which is `network`. */
+  networks?(): Readonly<Record<string, SegmentationNetwork>>;
+  /** Which features the method pulls together and apart; left out: none, or the embedding. */
+  readonly contrasts?: "projection" | "embedding";
+  /** Mean feature of each class [C,K], the method's own tensor; null where it keeps none. */
+  prototypes?(): Tensor | null;
 }
 
 /** Tensors of a state under "prefix.", by the rest of their names. */

@@ -1,5 +1,6 @@
 import { noGrad } from "../engine/autograd.js";
 import { scope } from "../engine/scope.js";
+import type { Tensor } from "../engine/tensor.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { type Estimators, estimatorState, newEstimators } from "./estimators.js";
@@ -35,6 +36,10 @@ export class PrototypeEstimation implements Method {
   }
   parameters(): StateDict {
     return this.network.parameters();
+  }
+  /** Those of features, where the method keeps them. */
+  prototypes(): Tensor | null {
+    return this.estimators.get("features")?.mean ?? null;
   }
   afterStep(): void {}
   state(): StateDict {

@@ -38,6 +38,9 @@ export abstract class TeacherMethod extends NetworkMethod {
     for (const parameter of teacher.parameters().values()) parameter.requireGrad(false);
   }
 
+  networks(): Record<string, SegmentationNetwork> {
+    return { student: this.network, teacher: this.teacher };
+  }
   override afterStep(iteration: number): void {
     const decay = teacherDecay(iteration, this.#decay);
     movingAverage_(this.teacher.parameters(), this.network.parameters(), decay);

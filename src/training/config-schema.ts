@@ -272,6 +272,10 @@ export const configSchema = z.strictObject({
     every: iterations("iterations between checkpoints"),
     keep: atLeast(1, "checkpoints that are kept"),
   }),
+  validation: z.strictObject({
+    every: atLeast(0, "iterations between looks at a few fixed cases (Dice, pictures, features); 0: never"),
+    cases: atLeast(0, "test cases among them; nothing is ever chosen by their scores"),
+  }),
   log: z.strictObject({
     every: atLeast(1, "iterations between lines of progress"),
     spike: leaf(

@@ -87,6 +87,7 @@ export const BASE_CONFIG: Config = {
   schedule: { scale: 1 },
   inference: { stride: [4, 18, 18], uncertaintySamples: 20 },
   checkpoint: { every: 500, keep: 2 },
+  validation: { every: 250, cases: 2 },
   log: { every: 10, spike: 20 },
   citation: [AUA],
 };
@@ -102,6 +103,7 @@ const LATER = [
   "densecl",
   "auaSharp",
   "schedule",
+  "validation",
 ] as const;
 
 /** What runs that were made before a key existed did. Their methods of one stage had no learning-rate steps of their own. */
@@ -194,6 +196,7 @@ const phantom: PartialConfig = {
   mcNet: { rampUp: 800 },
   densecl: { iterations: 400, queue: 256, momentum: 0.95 },
   inference: { stride: [16, 16, 16], uncertaintySamples: 10 },
+  validation: { every: 50 },
   checkpoint: { every: 200 },
 };
 

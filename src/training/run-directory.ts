@@ -1,7 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { copyFileSync, existsSync, readdirSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
+import { CORRECTIONS_FOLDER } from "../data/corrections.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
@@ -46,7 +47,15 @@ export interface RunRecord {
   readonly test: readonly string[];
   /** Set when the weights were imported; `data` is "" then and there are no cases. */
   readonly imported?: ImportRecord;
+  /** Labels drawn by a person that were used, below the data directory. Runs of before they existed have none. */
+  readonly corrected?: readonly string[];
 }
+
+/** Which of a data set's labels in use are corrections, as paths below its directory. */
+export const correctedLabels = ({ dir, labeled }: Pick<Dataset, "dir" | "labeled">): string[] =>
+  labeled
+    .map(({ labelPath }) => relative(dir, labelPath ?? dir))
+    .filter((path) => dirname(path) === CORRECTIONS_FOLDER);
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -133,6 +142,7 @@ export function createRun(dir: string, { config, dataset, imported }: Made, engi
     unlabeled: ids(dataset.unlabeled),
     test: ids(dataset.test),
     ...(imported && { imported }),
+    corrected: correctedLabels(dataset),
   };
   try {
     checkNewRun(dir); // now that nobody else can begin one here

@@ -6,7 +6,7 @@ import { askedFor, type Config, type ConfigSources, resolveConfig } from "./conf
 import { readConfigFile } from "./config-file.js";
 import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
-import { checkNewRun, type RunRecord } from "./run-directory.js";
+import { checkNewRun, correctedLabels, type RunRecord } from "./run-directory.js";
 import { checkSet, deriveSettings, preparationOf, surveyTraining } from "./training-data.js";
 
 /** What a new run is made from. */
@@ -124,7 +124,7 @@ function checkTogether(config: Config, dataset: Dataset): void {
 
 /** The data of a run that goes on. @throws PenumbraError "bad-input" when its cases are other ones now */
 export async function datasetOf(dir: string, run: RunRecord, allowLinks?: boolean): Promise<Dataset> {
-  const dataset = await openDataset(run.data, { labeled: run.labeled.length, allowLinks });
+  const dataset = await openDataset(run.data, { labeledIds: run.labeled, allowLinks });
   for (const kind of ["labeled", "unlabeled"] as const) {
     const [then, now] = [run[kind].join(), dataset[kind].map(({ id }) => id).join()];
     if (then !== now)
@@ -132,5 +132,14 @@ export async function datasetOf(dir: string, run: RunRecord, allowLinks?: boolea
         `${run.data}: its ${kind} cases are not those ${dir} was trained on (run.json); restore them or train again`,
       );
   }
+  checkCorrections(dir, run.corrected ?? [], correctedLabels(dataset));
   return dataset;
+}
+
+function checkCorrections(dir: string, then: readonly string[], now: readonly string[]): void {
+  if (then.join() === now.join()) return;
+  const named = (files: readonly string[]) => files.join(", ") || "none";
+  throw badInput(
+    `${dir} was trained with these corrected labels: ${named(then)}; now the data has: ${named(now)}; train again into a new directory`,
+  );
 }

@@ -13,6 +13,7 @@ import { readInitialWeights, startFrom } from "./initial-weights.js";
 import type { IterationReport } from "./iteration.js";
 import { checkMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
+import type { MakeObserver, Observer } from "./observer.js";
 import { checkpointsOf, copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
 import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-plan.js";
 import { RunRecorder } from "./run-recorder.js";
@@ -28,6 +29,8 @@ export interface TrainOptions extends NewRunOptions {
   readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
   readonly onIteration?: (report: IterationReport) => void;
+  /** Looks at the run while it trains, for example `watchFixedCases`. */
+  readonly observer?: MakeObserver;
 }
 
 /** A run that is about to be computed: its directory is this process's own. */
@@ -133,9 +136,11 @@ function initialWeights(config: Config): StateDict {
   return weights;
 }
 
-async function runToEnd(session: Session, { signal, onStatus, onIteration }: TrainOptions): Promise<string> {
+async function runToEnd(session: Session, options: TrainOptions): Promise<string> {
+  const { signal, onStatus, onIteration } = options;
   const { dir, config, engine, initial, cases, lock, resume } = session;
   const status = onStatus ?? (() => {});
+  const observer = await observerOf(session, options);
   const recorder = new RunRecorder({ dir, config, lock, from: resume?.position ?? null, onStatus: status });
   try {
     const state = await runStages({
@@ -144,6 +149,7 @@ async function runToEnd(session: Session, { signal, onStatus, onIteration }: Tra
       ...cases,
       initial,
       resume,
+      observer,
       ...(signal && { signal }),
       onWarning: status,
       onIteration: (report) => {
@@ -158,6 +164,12 @@ async function runToEnd(session: Session, { signal, onStatus, onIteration }: Tra
     recorder.close();
   }
   return dir;
+}
+
+async function observerOf(session: Session, { observer }: TrainOptions): Promise<Observer | null> {
+  const { dir, config, dataset, engine, resume } = session;
+  if (!observer || config.validation.every === 0) return null;
+  return observer({ dir, config, dataset, precision: engine.precision, done: resume?.position.total ?? 0 });
 }
 
 /** What others need: the network (of a pretraining its encoder), and the stage-1 student for its trained distribution. */

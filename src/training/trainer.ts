@@ -9,6 +9,7 @@ import { stepDecay } from "../nn/schedule.js";
 import type { Checkpoint } from "./checkpoint.js";
 import type { Config } from "./config.js";
 import type { IterationReport } from "./iteration.js";
+import type { Observer } from "./observer.js";
 import { toDevice } from "./patches.js";
 import { scaledSchedule } from "./schedule.js";
 import { countSkips, NO_SKIPS } from "./skips.js";
@@ -29,6 +30,8 @@ export interface TrainerOptions {
   readonly onIteration: (report: IterationReport) => void;
   /** What went otherwise than planned and was put right. */
   readonly onWarning?: (line: string) => void;
+  /** Looks at the method every `validation.every` iterations and at the end of each stage. */
+  readonly observer?: Observer | null;
   /** Stop after the current iteration, save, and throw "interrupted". */
   readonly signal?: AbortSignal;
 }
@@ -101,6 +104,9 @@ async function runStage(
       };
       options.onIteration(report);
       skips = countSkips(skips, report, optimizer.skipLimit);
+      const { every } = config.validation;
+      if (every > 0 && (position.iteration % every === 0 || position.iteration === stage.iterations))
+        options.observer?.look(state.method, position);
       await turn(0); // lets signals and the loader's messages in
       const stopping = signal?.aborted ?? false;
       const stageEnds = position.iteration === stage.iterations;

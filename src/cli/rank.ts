@@ -1,0 +1,29 @@
+import { Command } from "commander";
+import { deviceOption, precisionOption, status } from "./options.js";
+
+interface RankArguments {
+  readonly run: string;
+  readonly data?: string;
+  readonly json?: true;
+  readonly device?: string;
+  readonly precision?: "auto" | "fp32" | "bf16";
+}
+
+export function rankCommand(): Command {
+  return new Command("rank")
+    .description("Rank unlabeled cases by uncertainty: the first ones are worth labeling next.")
+    .requiredOption("--run <run>", "run directory; the ranking is kept in it")
+    .option("--data <dir>", "data directory (left out: the one the run was trained on)")
+    .option("--json", "print the ranking as JSON")
+    .addOption(deviceOption())
+    .addOption(precisionOption())
+    .action(runRank);
+}
+
+async function runRank({ json, ...options }: RankArguments): Promise<void> {
+  const { rank } = await import("../inference/rank.js");
+  const ranking = await rank({ ...options, onStatus: status });
+  if (json) return void process.stdout.write(`${JSON.stringify(ranking, null, 2)}\n`);
+  status(ranking.rule);
+  for (const { id, value } of ranking.cases) process.stdout.write(`${value.toFixed(4)}  ${id}\n`);
+}

@@ -1,0 +1,104 @@
+import type { PreparedCase } from "../data/prepare.js";
+import { withPrecision } from "../engine/precision.js";
+import { fromArray } from "../engine/tensor.js";
+import { boundaryMask } from "../losses/boundary-contrast.js";
+import type { Method } from "../methods/method.js";
+import { featureRows } from "../methods/prototype-space.js";
+import { centreOfMass } from "../report/anatomy.js";
+import type { ObservedRun } from "../training/observer.js";
+import { type Triple, voxelCount } from "../volume/volume.js";
+import { inEvaluation } from "./evaluation-mode.js";
+
+/** Voxels near a boundary that are taken of each case. */
+const VOXELS_PER_CASE = 400;
+const DIGITS = 4;
+
+export interface FeatureSource {
+  readonly prepared: PreparedCase;
+  readonly labels: Uint8Array;
+  readonly source: "labeled" | "pseudo-labeled";
+}
+
+export interface FeatureRows {
+  /** "projection": unit length, what stage 1 contrasts; "embedding": what stage 2 compares with prototypes. */
+  readonly space: "projection" | "embedding";
+  readonly rows: { feature: number[]; class: number; source: FeatureSource["source"] }[];
+  readonly prototypes: number[][] | null;
+}
+
+/**
+ * The student's features at voxels near boundaries, of one patch around the labels of each case, evenly taken, in the
+ * space that the method shapes; and the method's prototypes.
+ */
+export function boundaryFeatures(
+  method: Method,
+  sources: readonly FeatureSource[],
+  run: ObservedRun,
+): FeatureRows {
+  const prototypes = method.prototypes?.() ?? null;
+  const space = method.contrasts === "projection" ? "projection" : "embedding";
+  const rows = sources.flatMap((source) => rowsOf(method, source, space, run));
+  const means = prototypes?.toFloat32Array();
+  const [classes, channels] = prototypes?.shape ?? [0, 0];
+  return {
+    space,
+    rows,
+    prototypes: means
+      ? Array.from({ length: classes! }, (_, c) =>
+          rounded(means.subarray(c * channels!, (c + 1) * channels!)),
+        )
+      : null,
+  };
+}
+
+function rowsOf(
+  { network }: Method,
+  { prepared, labels, source }: FeatureSource,
+  space: FeatureRows["space"],
+  { config, precision }: ObservedRun,
+): FeatureRows["rows"] {
+  const { shape } = prepared.grid;
+  const { patchSize } = config.data;
+  const centre = centreOfMass(labels, shape) ?? (shape.map((n) => n >> 1) as unknown as Triple);
+  const patch = cut(prepared.image, shape, centre, patchSize);
+  const classes = Uint8Array.from(cut(labels, shape, centre, patchSize));
+  const near: number[] = [];
+  boundaryMask(classes, patchSize).forEach((on, i) => {
+    if (on) near.push(i);
+  });
+  const step = Math.max(1, Math.ceil(near.length / VOXELS_PER_CASE));
+  const taken = near.filter((_, i) => i % step === 0);
+  if (taken.length === 0) return [];
+  const image = fromArray(patch, [1, 1, ...patchSize], config.device);
+  const features = inEvaluation(network, () =>
+    withPrecision(precision, config.device, () => {
+      const z = network.embed(image);
+      const all = featureRows(space === "projection" ? network.features(z) : z);
+      const index = fromArray(BigInt64Array.from(taken, BigInt), [taken.length], config.device);
+      return all.indexSelect(0, index).toFloat32Array();
+    }),
+  );
+  const channels = features.length / taken.length;
+  return taken.map((voxel, i) => ({
+    feature: rounded(features.subarray(i * channels, (i + 1) * channels)),
+    class: classes[voxel]!,
+    source,
+  }));
+}
+
+const rounded = (values: Float32Array): number[] =>
+  Array.from(values, (value) => Number(value.toFixed(DIGITS)));
+
+/** The patch [D, H, W] around a voxel, zeros where it leaves the volume. */
+function cut(values: Float32Array | Uint8Array, shape: Triple, centre: Triple, patch: Triple): Float32Array {
+  const origin = centre.map((at, axis) => at - (patch[axis]! >> 1));
+  const out = new Float32Array(voxelCount(patch));
+  for (let i = 0; i < out.length; i++) {
+    const x = origin[2]! + (i % patch[2]);
+    const y = origin[1]! + (Math.floor(i / patch[2]) % patch[1]);
+    const z = origin[0]! + Math.floor(i / (patch[2] * patch[1]));
+    if (z < 0 || y < 0 || x < 0 || z >= shape[0] || y >= shape[1] || x >= shape[2]) continue;
+    out[i] = values[(z * shape[1] + y) * shape[2] + x]!;
+  }
+  return out;
+}

@@ -1,0 +1,170 @@
+import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CaseFiles, Dataset } from "../data/dataset.js";
+import { type PreparedCase, prepareCase } from "../data/prepare.js";
+import { noGrad } from "../engine/autograd.js";
+import { withPrecision } from "../engine/precision.js";
+import { scope } from "../engine/scope.js";
+import type { Tensor } from "../engine/tensor.js";
+import { makeDirectory } from "../files/directory.js";
+import { writeWholeFile } from "../files/whole-file.js";
+import type { Method } from "../methods/method.js";
+import { overlap } from "../metrics/overlap.js";
+import type { SegmentationNetwork } from "../models/segmentation-network.js";
+import { centreOfMass } from "../report/anatomy.js";
+import { frameOf, renderSlice } from "../report/slices.js";
+import type { Position } from "../training/checkpoint.js";
+import { prepareOptions } from "../training/config.js";
+import type { ObservedRun, Observer } from "../training/observer.js";
+import type { Triple } from "../volume/volume.js";
+import { boundaryFeatures } from "./boundary-features.js";
+import { inEvaluation } from "./evaluation-mode.js";
+import { slidingWindow } from "./sliding-window.js";
+
+/** Folder of a run that this fills. */
+export const VALIDATION_FOLDER = "validation";
+const LOG = "log.jsonl";
+
+type Split = "test" | "unlabeled" | "labeled";
+
+interface FixedCase {
+  readonly split: Split;
+  readonly prepared: PreparedCase;
+  /** Voxel [D, H, W] that pictures go through: the label's centre, else the middle. */
+  readonly centre: Triple;
+}
+
+/** One line of the log. */
+export interface ValidationEntry extends Position {
+  readonly cases: readonly {
+    readonly id: string;
+    readonly split: Split;
+    /** Mean Dice over the foreground classes, by network; null where the case has no label. */
+    readonly dice: Readonly<Record<string, number>> | null;
+    /** Pictures beside the log, by network. */
+    readonly pictures: Readonly<Record<string, string>>;
+  }[];
+  /** File beside the log with features near boundaries. */
+  readonly features: string;
+}
+
+/** The first test cases with a label, the first unlabeled and the first labeled case. */
+function choose({ test, unlabeled, labeled }: Dataset, count: number): [Split, CaseFiles][] {
+  const scored = test.filter(({ labelPath }) => labelPath !== null).slice(0, count);
+  return [
+    ...scored.map((files): [Split, CaseFiles] => ["test", files]),
+    ...unlabeled.slice(0, 1).map((files): [Split, CaseFiles] => ["unlabeled", files]),
+    ...labeled.slice(0, 1).map((files): [Split, CaseFiles] => ["labeled", files]),
+  ];
+}
+
+/**
+ * Watches a training on a few fixed cases: Dice and a picture of what each of the method's networks makes of them, and
+ * the student's features near boundaries. Everything goes into the run's `validation` folder, a line of `log.jsonl` each
+ * time. It is for looking only: nothing is chosen by it, and it draws no random number, so that the run stays the same.
+ */
+export async function watchFixedCases(run: ObservedRun): Promise<Observer> {
+  const dir = join(run.dir, VALIDATION_FOLDER);
+  makeDirectory(dir);
+  keepUntil(join(dir, LOG), run.done);
+  const cases: FixedCase[] = [];
+  for (const [split, files] of choose(run.dataset, run.config.validation.cases)) {
+    const prepared = await prepareCase(files, prepareOptions(run.config));
+    const { shape } = prepared.grid;
+    const middle = shape.map((n) => Math.floor(n / 2)) as unknown as Triple;
+    const centre = (prepared.label && centreOfMass(prepared.label, shape)) ?? middle;
+    cases.push({ split, prepared, centre });
+  }
+  return {
+    look: (method, position) => {
+      const entry = noGrad(() => scope(() => lookAt(dir, cases, run, method, position)));
+      appendFileSync(join(dir, LOG), `${JSON.stringify(entry)}\n`);
+    },
+  };
+}
+
+/** Drops lines past the iteration that a run goes on from: they will be written again. */
+function keepUntil(path: string, done: number): void {
+  if (!existsSync(path)) return;
+  if (done === 0) {
+    rmSync(path);
+    return;
+  }
+  const lines = readFileSync(path, "utf8").split("\n").slice(0, -1);
+  const kept = lines.filter((line) => (JSON.parse(line) as Position).total <= done);
+  writeWholeFile(path, [Buffer.from(kept.map((line) => `${line}\n`).join(""))]);
+}
+
+function lookAt(
+  dir: string,
+  cases: readonly FixedCase[],
+  run: ObservedRun,
+  method: Method,
+  position: Position,
+): ValidationEntry {
+  const networks = method.networks?.() ?? { student: method.network };
+  const stem = String(position.total).padStart(7, "0");
+  const maps = new Map<FixedCase, Record<string, Uint8Array>>();
+  for (const one of cases) {
+    const made = Object.entries(networks).map(([name, network]) => [name, labelsOf(network, one, run)]);
+    maps.set(one, Object.fromEntries(made));
+  }
+  const entries = cases.map((one, i) => {
+    const byNetwork = maps.get(one)!;
+    const pictures = Object.entries(byNetwork).map(([name, labels], n) => {
+      const file = `${stem}-${i}-${n}.png`;
+      writeFileSync(join(dir, file), pictureOf(one, labels));
+      return [name, file];
+    });
+    return {
+      id: one.prepared.id,
+      split: one.split,
+      dice:
+        one.prepared.label && mapValues(byNetwork, (labels) => meanDice(labels, one.prepared.label!, run)),
+      pictures: Object.fromEntries(pictures) as Record<string, string>,
+    };
+  });
+  const features = `${stem}-features.json`;
+  const pseudo = Object.keys(networks).at(-1)!; // the network that teaches, where there is one
+  const sources = cases.flatMap((one) => {
+    if (one.split === "test") return [];
+    const source = one.split === "labeled" ? ("labeled" as const) : ("pseudo-labeled" as const);
+    return [{ prepared: one.prepared, labels: one.prepared.label ?? maps.get(one)![pseudo]!, source }];
+  });
+  const sample = boundaryFeatures(method, sources, run);
+  writeFileSync(
+    join(dir, features),
+    JSON.stringify({ stage: position.stage, total: position.total, ...sample }),
+  );
+  return { ...position, cases: entries, features };
+}
+
+const mapValues = <T, U>(record: Record<string, T>, change: (value: T) => U): Record<string, U> =>
+  Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
+
+/** Label map of a whole case by a network's mean logits; windows side by side, since it is for looking only. */
+function labelsOf(network: SegmentationNetwork, { prepared }: FixedCase, { config, precision }: ObservedRun) {
+  const { patchSize } = config.data;
+  const window = (patch: Tensor) =>
+    withPrecision(precision, config.device, () => network.meanLogits(network.embed(patch)).softmax(1));
+  return inEvaluation(network, () =>
+    scope(() => {
+      const options = { patchSize, stride: patchSize, device: config.device };
+      return slidingWindow(prepared.image, prepared.grid.shape, window, options).argmax(0);
+    }).toUint8Array(),
+  );
+}
+
+function meanDice(labels: Uint8Array, reference: Uint8Array, { config }: ObservedRun): number {
+  const count = config.model.classes - 1;
+  const values = Array.from({ length: count }, (_, i) => overlap(labels, reference, i + 1).dice);
+  return values.reduce((sum, value) => sum + value, 0) / count;
+}
+
+function pictureOf({ prepared, centre }: FixedCase, prediction: Uint8Array): Buffer {
+  const { id, image, grid, label } = prepared;
+  const reference = label ?? new Uint8Array(prediction.length);
+  const shown = { id, image, grid, reference, prediction, uncertainty: null };
+  const frame = { ...frameOf(shown), box: { start: [0, 0, 0] as const, end: grid.shape } };
+  return renderSlice(shown, "axial", centre, "contours", frame).png;
+}

@@ -1,0 +1,95 @@
+import { noGrad } from "../engine/autograd.js";
+import { withPrecision } from "../engine/precision.js";
+import { seedGenerators } from "../engine/random.js";
+import { scope } from "../engine/scope.js";
+import { randn, type Tensor } from "../engine/tensor.js";
+import { badInput } from "../errors.js";
+import { sampleLogits } from "../models/stochastic-head.js";
+import type { Triple } from "../volume/volume.js";
+import type { Model, SegmentOptions } from "./model.js";
+import { cropWindow, slidingWindow } from "./sliding-window.js";
+
+/** Memory of the samples that are drawn in one go over a volume; more samples take several. */
+const BYTES_AT_ONCE = 2 ** 30;
+
+export interface SampleOptions extends Pick<SegmentOptions, "precision" | "onWindow"> {
+  /** Even: samples come in pairs on both sides of the mean. */
+  readonly samples: number;
+}
+
+/** @throws PenumbraError "bad-input" for a model without a trained distribution, or an odd number of samples. */
+export function checkSamples({ stochastic, config }: Model, samples: number): void {
+  if (samples < 2 || samples % 2 !== 0)
+    throw badInput(
+      `--samples is ${samples}: expected an even number of at least 2, since they come in pairs`,
+    );
+  if (!stochastic)
+    throw badInput(
+      `--samples: a run of method ${config.method} learns no distribution to draw from; leave it out, or use a method with samples (penumbra methods)`,
+    );
+}
+
+/**
+ * Label maps [D,H,W] that the model thinks possible: samples of the predicted distribution of all logits together,
+ * given one by one to `take`, numbered from 0. A sample is one drawing for the whole volume: the noise behind the shared
+ * factors is the same in every window and that of the voxels belongs to the voxel, so nothing breaks at a window's edge;
+ * overlapping windows are averaged as logits. The generators are seeded with the config's seed: a scan's samples are
+ * always the same. image [D,H,W], normalized.
+ * Source of the distribution: Monteiro et al. 2020, eq. 5, as arXiv 2111.10989 trains it.
+ */
+export async function drawSamples(
+  model: Model,
+  image: Float32Array,
+  shape: Triple,
+  options: SampleOptions,
+  take: (labels: Uint8Array, index: number) => Promise<void>,
+): Promise<void> {
+  checkSamples(model, options.samples);
+  const { config } = model;
+  const { patchSize } = config.data;
+  const padded = shape.map((n, axis) => Math.max(n, patchSize[axis]!)) as unknown as Triple;
+  const logitBytes = 4 * config.model.classes * padded.reduce((product, n) => product * n);
+  const pairsAtOnce = Math.max(1, Math.floor(BYTES_AT_ONCE / (3 * logitBytes)));
+  seedGenerators(config.seed);
+  for (let pair = 0; pair < options.samples / 2; pair += pairsAtOnce) {
+    const pairs = Math.min(pairsAtOnce, options.samples / 2 - pair);
+    const drawn = drawPairs(model, image, shape, padded, pairs, options);
+    for (const [i, labels] of drawn.entries()) await take(labels, 2 * pair + i);
+  }
+}
+
+function drawPairs(
+  model: Model,
+  image: Float32Array,
+  shape: Triple,
+  padded: Triple,
+  pairs: number,
+  options: SampleOptions,
+): Uint8Array[] {
+  const { config } = model;
+  const { classes, rank } = config.model;
+  const { device } = config;
+  const stochastic = model.stochastic!;
+  return noGrad(() =>
+    scope(() => {
+      const factor = randn([1, pairs, rank], { device });
+      const diagonal = randn([1, pairs * classes, ...padded], { device });
+      const run = (patch: Tensor, origin: Triple): Tensor =>
+        withPrecision(options.precision, device, () => {
+          const distribution = stochastic.distribution(stochastic.embed(patch), null);
+          const here = cropWindow(diagonal, origin, config.data.patchSize).reshape([1, pairs, -1]);
+          const logits = sampleLogits(distribution, { factor, diagonal: here }); // [1,2P,C,V]
+          return logits.reshape([1, 2 * pairs * classes, ...config.data.patchSize]);
+        });
+      const mean = slidingWindow(image, shape, run, {
+        patchSize: config.data.patchSize,
+        stride: config.inference.stride,
+        device,
+        ...(options.onWindow && { onWindow: options.onWindow }),
+      });
+      return Array.from({ length: 2 * pairs }, (_, i) =>
+        scope(() => mean.slice(0, i * classes, (i + 1) * classes).argmax(0)).toUint8Array(),
+      );
+    }),
+  );
+}

@@ -1,0 +1,134 @@
+import { existsSync, readdirSync } from "node:fs";
+import { basename, join, relative, resolve, sep } from "node:path";
+import { badInput } from "../errors.js";
+import { readRun } from "../training/run-directory.js";
+
+/** A directory with a name that is safe in a URL. */
+export interface Place {
+  readonly id: string;
+  readonly name: string;
+  readonly dir: string;
+}
+
+type Kind = "run" | "data" | "comparison";
+const MARKERS: readonly (readonly [string, Kind])[] = [
+  ["run.json", "run"],
+  ["dataset.json", "data"],
+  ["train.list", "data"],
+  ["comparison.json", "comparison"],
+];
+
+const MOST_DEEP = 4;
+const MOST_FOLDERS = 5000;
+/** How long a walk through the directories is believed. */
+const FRESH_MS = 2000;
+
+/** Runs, data and comparisons below a directory; data that a run names is found wherever it lies. */
+export class Catalogue {
+  readonly root: string;
+  #walkedAt = Number.NEGATIVE_INFINITY;
+  #places: Record<Kind, readonly Place[]> = { run: [], data: [], comparison: [] };
+  #problems: string[] = [];
+
+  /** @throws PenumbraError "bad-input" when the directory is not there or holds nothing to show. */
+  constructor(dir: string) {
+    this.root = resolve(dir);
+    if (!existsSync(this.root))
+      throw badInput(`${dir}: no such directory; name a run, a data directory or one above them`);
+    if (this.runs.length + this.data.length + this.comparisons.length === 0) {
+      throw badInput(
+        `${dir}: no run (run.json) and no data (dataset.json, train.list) in it or up to ${MOST_DEEP} levels below; train first, or name another directory`,
+      );
+    }
+  }
+
+  get runs(): readonly Place[] {
+    return this.#fresh().run;
+  }
+  get data(): readonly Place[] {
+    return this.#fresh().data;
+  }
+  get comparisons(): readonly Place[] {
+    return this.#fresh().comparison;
+  }
+  get problems(): readonly string[] {
+    this.#fresh();
+    return this.#problems;
+  }
+  /** Where files may come from. */
+  get roots(): string[] {
+    return [...this.runs, ...this.data, ...this.comparisons].map(({ dir }) => dir);
+  }
+
+  find(kind: Kind, id: string): Place | undefined {
+    return this.#fresh()[kind].find((place) => place.id === id);
+  }
+
+  dataOf(dir: string): Place | undefined {
+    return this.data.find((place) => place.dir === resolve(dir));
+  }
+
+  #fresh(): Record<Kind, readonly Place[]> {
+    if (performance.now() - this.#walkedAt < FRESH_MS) return this.#places;
+    this.#walkedAt = performance.now();
+    this.#problems = [];
+    const found = walk(this.root);
+    for (const run of found.run) {
+      const data = this.#dataNamedBy(run);
+      if (data && !found.data.some(({ dir }) => dir === data)) found.data.push(placeAt(this.root, data));
+    }
+    this.#places = found;
+    return found;
+  }
+
+  #dataNamedBy({ dir }: Place): string | null {
+    try {
+      const data = resolve(readRun(dir).run.data);
+      return kindOf(data) === "data" ? data : null;
+    } catch (error) {
+      this.#problems.push((error as Error).message);
+      return null;
+    }
+  }
+}
+
+const kindOf = (dir: string): Kind | null =>
+  MARKERS.find(([name]) => existsSync(join(dir, name)))?.[1] ?? null;
+
+/** "runs/demo/aua" below "runs/demo" -> id "aua"; the root itself "~demo"; what lies elsewhere has its whole path. */
+function placeAt(root: string, dir: string): Place {
+  const path = relative(root, dir);
+  if (path === "") return { id: `~${basename(dir)}`, name: basename(dir), dir };
+  const inside = path !== ".." && !path.startsWith(`..${sep}`);
+  const id = (inside ? path : dir).split(sep).join("~");
+  return { id, name: inside ? path : basename(dir), dir };
+}
+
+/** Breadth first, so that a directory of thousands gives its nearest; runs are not searched for more. */
+function walk(root: string): Record<Kind, Place[]> {
+  const found: Record<Kind, Place[]> = { run: [], data: [], comparison: [] };
+  let level = [root];
+  let seen = 0;
+  for (let depth = 0; depth <= MOST_DEEP && level.length > 0; depth++) {
+    const next: string[] = [];
+    for (const dir of level) {
+      const kind = kindOf(dir);
+      if (kind) found[kind].push(placeAt(root, dir));
+      if (kind !== "run" && kind !== "data" && seen < MOST_FOLDERS) next.push(...foldersIn(dir));
+    }
+    seen += next.length;
+    level = next;
+  }
+  return found;
+}
+
+function foldersIn(dir: string): string[] {
+  try {
+    return readdirSync(dir, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory() && !/^(\.|node_modules$|checkpoints$)/.test(entry.name))
+      .map(({ name }) => join(dir, name))
+      .sort();
+  } catch {
+    return []; // not readable: nothing to show from it
+  }
+}

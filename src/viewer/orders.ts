@@ -1,0 +1,40 @@
+import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import { openDataset } from "../data/dataset.js";
+import { badInput } from "../errors.js";
+import type { Job, RunSummary } from "./api.js";
+import { MAPS_FOLDER } from "./case-table.js";
+import type { Place } from "./catalogue.js";
+import type { Jobs } from "./jobs.js";
+
+/** Samples that the page asks for: pairs, so that their mean is the prediction's. */
+const SAMPLES = 8;
+
+/**
+ * Has a case segmented with its uncertainty and, where the method learns a distribution, samples of it. They are written
+ * aside and moved into the run's maps when all are there.
+ */
+export async function orderMaps(jobs: Jobs, run: RunSummary, data: Place, id: string): Promise<Job> {
+  const { labeled, unlabeled, test } = await openDataset(data.dir);
+  const files = [...labeled, ...unlabeled, ...test].find((one) => one.id === id);
+  if (!files) throw badInput(`${data.dir}: no case ${id}`);
+  await mkdir(join(run.dir, MAPS_FOLDER), { recursive: true });
+  const aside = await mkdtemp(join(run.dir, MAPS_FOLDER, ".unfinished-"));
+  const samples = run.stochastic ? ["--samples", String(SAMPLES)] : [];
+  return jobs.add({
+    kind: "maps",
+    run: run.id,
+    subject: id,
+    args: ["predict", files.imagePath, "--run", run.dir, "--out", aside, "--uncertainty", ...samples],
+    finish: () => moveAll(aside, join(run.dir, MAPS_FOLDER)),
+    cleanUp: () => rm(aside, { recursive: true, force: true }),
+  });
+}
+
+async function moveAll(from: string, to: string): Promise<void> {
+  for (const name of await readdir(from)) await rename(join(from, name), join(to, name));
+}
+
+/** Has a run's unlabeled cases ranked by uncertainty. */
+export const orderRanking = (jobs: Jobs, run: Place): Job =>
+  jobs.add({ kind: "ranking", run: run.id, subject: "unlabeled cases", args: ["rank", "--run", run.dir] });

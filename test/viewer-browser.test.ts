@@ -1,0 +1,207 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { openDataset } from "../src/data/dataset.js";
+import { startViewer, type Viewer } from "../src/viewer/server.js";
+import { readLabelMap } from "../src/volume/read.js";
+import { type Browser, CHROMIUM, hasBrowser, openBrowser } from "./browser.js";
+import { tinyArguments } from "./made-up-data.js";
+import { type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
+
+/** What the pages leave for tests: the scene of the case that is open. */
+declare const scene: {
+  isFull: boolean;
+  nv: {
+    screenSlices: { axCorSag: number; leftTopWidthHeight: number[] }[];
+    scene: { crosshairPos: number[] };
+    frac2mm(frac: number[], volume: number, world: boolean): ArrayLike<number>;
+    drawBitmap: Uint8Array | null;
+  };
+};
+
+const why = hasBrowser ? "" : ` (skipped: no ${CHROMIUM}; apt-get install chromium)`;
+
+describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
+  const root = mkdtempSync(join(tmpdir(), "penumbra-browser-"));
+  let fixture: ViewerFixture;
+  let viewer: Viewer;
+  let browser: Browser;
+  beforeAll(async () => {
+    fixture = await viewerFixture(root);
+    viewer = await startViewer({ dir: root, port: 0 });
+    browser = await openBrowser(new URL(viewer.url).origin);
+  }, 60_000);
+  afterAll(async () => {
+    await browser?.close();
+    await viewer?.close();
+    rmSync(root, { recursive: true });
+  }, 60_000);
+
+  const go = async (hash: string, selector: string) => {
+    await browser.page.goto("about:blank");
+    await browser.page.goto(`${viewer.url}${hash}`);
+    await browser.page.waitForSelector(selector);
+  };
+  const openCase = async (id: string) => {
+    await go(`#/cases/made-up?case=${id}`, ".stage .volume");
+    await browser.page.waitForFunction(() => scene?.isFull);
+    await browser.page.waitForFunction(() => !document.querySelector(".status"));
+  };
+  /** The picture once it has stopped changing. */
+  const picture = async (): Promise<Buffer> => {
+    const take = () => browser.page.locator(".stage").screenshot();
+    let before = await take();
+    for (let i = 0; i < 20; i++) {
+      const now = await take();
+      if (now.equals(before)) return now;
+      before = now;
+    }
+    throw new Error("the picture does not come to rest");
+  };
+
+  it("shows every page without a complaint, and asks nobody else for anything", async () => {
+    await go("", ".card");
+    await go("#/training?run=made-up", ".chart .u-over");
+    expect(await browser.page.locator(".chart").count()).toBeGreaterThanOrEqual(5);
+    await openCase("te0");
+    await go("#/features/made-up", "main.sheet h1");
+    await go("#/next/made-up", "main.sheet h1");
+    await go("#/data/data", ".list tbody tr");
+    expect(await browser.page.locator(".list tbody tr").count()).toBe(6);
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it("lists the worst case first, and turns the order around", async () => {
+    await go("#/cases/made-up", ".list tbody tr");
+    const names = () => browser.page.locator(".list tbody tr td:first-child a").allTextContents();
+    const dice = async () =>
+      (await browser.page.locator(".list td.bar").allTextContents())
+        .filter((text) => text !== "–")
+        .map(Number);
+    const [first, second] = await dice();
+    expect(first!).toBeLessThan(second!);
+    const worst = (await names())[0];
+    await browser.page.getByRole("button", { name: "Dice" }).click();
+    expect((await dice())[0]).toBe(second);
+    await browser.page.getByLabel("Dice limit").fill(String(first));
+    expect(await names()).toEqual([worst]);
+  });
+
+  it("leads from a dot of a comparison to its case", async () => {
+    await go("#/comparison", "svg.dots");
+    expect(await browser.page.locator(".numbers").first().textContent()).toContain("aua");
+    await browser.page.locator("svg.dots a").filter({ hasText: "te1" }).click();
+    await browser.page.locator(".case h2").filter({ hasText: "te1" }).waitFor();
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it("changes the picture with each layer, and changes it back", async () => {
+    await openCase("te0");
+    await browser.page.locator("[data-layer=prediction]").check();
+    const start = await picture();
+    const seen = [start];
+    for (const layer of ["reference", "prediction", "disagreement", "uncertainty", "samples"]) {
+      const box = browser.page.locator(`[data-layer=${layer}]`);
+      await box.click();
+      await browser.page.waitForFunction(() => !document.querySelector(".status"));
+      const changed = await picture();
+      expect(
+        seen.some((other) => other.equals(changed)),
+        layer,
+      ).toBe(false);
+      seen.push(changed);
+      await box.click();
+      expect((await picture()).equals(start), `${layer}, back`).toBe(true);
+    }
+  });
+
+  it("shows another outline for another sample", async () => {
+    await openCase("te0");
+    await browser.page.locator("[data-layer=samples]").check();
+    await browser.page.getByText("all outlines faintly").click();
+    const slider = browser.page.getByLabel("sample", { exact: true });
+    const pictures: Buffer[] = [];
+    for (const value of ["0", "3", "0"]) {
+      await slider.fill(value);
+      pictures.push(await picture());
+    }
+    expect(pictures[0]!.equals(pictures[1]!)).toBe(false);
+    expect(pictures[0]!.equals(pictures[2]!)).toBe(true);
+  });
+
+  it("saves what is drawn: the voxel under the pointer, on the image's own grid, beside the data", async () => {
+    await openCase("tr2");
+    const { page } = browser;
+    await page.getByText("draw on the slices").click();
+    await page.waitForFunction(() => scene.nv.drawBitmap !== null);
+    await page.getByLabel("pen", { exact: false }).and(page.locator("input[type=range]")).fill("1");
+    const [x, y] = await page.evaluate(() => {
+      const axial = scene.nv.screenSlices.find(({ axCorSag }) => axCorSag === 0)!;
+      const [left, top, width, height] = axial.leftTopWidthHeight as [number, number, number, number];
+      return [left + 0.3 * width, top + 0.35 * height];
+    });
+    await page.locator(".stage .volume").click({ position: { x: x!, y: y! } });
+    await page.waitForFunction(() => scene.nv.drawBitmap!.some((value) => value === 1));
+    const mm = await page.evaluate(() =>
+      Array.from(scene.nv.frac2mm(scene.nv.scene.crosshairPos, 0, true)).slice(0, 3),
+    );
+    await page.getByRole("button", { name: "save as a new version" }).click();
+    await page.getByText("saved as version 1").waitFor();
+
+    const { data, grid } = await readLabelMap(join(fixture.data, "labelsCorrected", "tr2_v1.nii.gz"));
+    const drawn = [...data.keys()].filter((i) => data[i] !== 0);
+    expect(drawn).toHaveLength(1);
+    const [, height, width] = grid.shape;
+    const voxel = [
+      drawn[0]! % width,
+      Math.floor(drawn[0]! / width) % height,
+      Math.floor(drawn[0]! / (width * height)),
+    ];
+    const place = [0, 1, 2].map((row) => {
+      const [a, b, c, t] = grid.affine!.slice(4 * row, 4 * row + 4) as [number, number, number, number];
+      return a * voxel[0]! + b * voxel[1]! + c * voxel[2]! + t;
+    });
+    const edges = [1.5, 1, 2]; // of the made-up grid, along x, y, z
+    for (const axis of [0, 1, 2])
+      expect(Math.abs(place[axis]! - mm[axis]!)).toBeLessThanOrEqual(edges[axis]! / 2 + 1e-3);
+    expect((await openDataset(fixture.data)).labeled.map(({ id }) => id)).toContain("tr2");
+    await page.locator(".list tr[aria-current] .mark-corrected").waitFor();
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it("moves the curves while a training runs, without a reload", { timeout: 240_000 }, async () => {
+    const run = join(root, "trained");
+    const { page } = browser;
+    const training = spawn(
+      process.execPath,
+      [
+        ...["bin/penumbra.js", "train", "--data", fixture.data, "--out", run, "--method", "supervised"],
+        ...tinyArguments("supervised.iterations=100000", "validation.every=10"),
+      ],
+      { cwd: fileURLToPath(new URL("..", import.meta.url)), stdio: "ignore" },
+    );
+    const ended = once(training, "exit");
+    try {
+      await vi.waitUntil(() => existsSync(join(run, "log.jsonl")), { timeout: 90_000 });
+      await setTimeout(2100); // a walk through the directories is believed for 2 s
+      await go("#/training?run=trained", ".chart .u-over");
+      const chip = page.locator(".chip[aria-pressed=true] small");
+      const done = async () => Number((await chip.textContent())!.split("/")[0]);
+      const chart = page.locator(".chart").first();
+      const [early, before] = [await done(), await chart.screenshot()];
+      await vi.waitUntil(async () => (await done()) >= early + 5, { timeout: 90_000 });
+      expect((await chart.screenshot()).equals(before)).toBe(false);
+      await page.locator(".validation img").first().waitFor();
+      await go("#/features/trained", ".scatter canvas");
+      expect(browser.complaints).toEqual([]);
+    } finally {
+      training.kill("SIGTERM");
+      await ended;
+    }
+  });
+});

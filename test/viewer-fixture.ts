@@ -1,0 +1,102 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import type { CellResult, Comparison } from "../src/compare/comparison.js";
+import { summarizeMethod } from "../src/compare/summary.js";
+import { openDataset } from "../src/data/dataset.js";
+import { type Evaluation, scoreCase, summarize } from "../src/metrics/score.js";
+import { resolveConfig } from "../src/training/config.js";
+import { createRun } from "../src/training/run-directory.js";
+import { logEntry } from "../src/training/run-log.js";
+import { readLabelMap } from "../src/volume/read.js";
+import { writeLabelMap, writeVolume } from "../src/volume/write.js";
+import { GRID, madeUpSet, TINY } from "./made-up-data.js";
+
+/** A ball [D,H,W] around the middle of the made-up grid. */
+export function ballOf(radius: number): Uint8Array {
+  const [depth, height, width] = GRID.shape;
+  return Uint8Array.from({ length: depth * height * width }, (_, i) => {
+    const [z, y, x] = [Math.floor(i / (height * width)), Math.floor(i / width) % height, i % width];
+    return Math.hypot(z - depth / 2, y - height / 2, x - width / 2) < radius ? 1 : 0;
+  });
+}
+
+/** One line of a log, as a training writes it. */
+export const logLine = (total: number): string =>
+  `${JSON.stringify(
+    logEntry({
+      stage: "stage1",
+      iteration: total,
+      iterations: 8,
+      total,
+      totalIterations: 8,
+      terms: { dice: 1 / total, consistency: 0.1 * total },
+      weights: { dice: 0.5, consistency: 0.01 * total },
+      loss: 1 / total,
+      gradientNorm: 1,
+      skipped: null,
+      learningRate: 0.01,
+      seconds: 0.5,
+      waitedSeconds: 0,
+      caseIds: ["tr0"],
+    }),
+  )}\n`;
+
+/** What `compare` leaves of one method and one seed. */
+function writeComparison(dir: string, parts: { run: string; data: string; evaluation: Evaluation }): void {
+  const { run, data, evaluation } = parts;
+  const effort = { steps: 6, labeledPatches: 6, minutes: 0.1 };
+  const cell: CellResult = { method: "aua", seed: 0, run, evaluation, diverged: null, ...effort };
+  const comparison: Comparison = {
+    ...{ data, labeled: 2, planned: 1, unit: "mm", differences: [], cells: [cell] },
+    methods: [summarizeMethod([cell])],
+  };
+  mkdirSync(dir);
+  writeFileSync(join(dir, "comparison.json"), JSON.stringify(comparison));
+}
+
+export interface ViewerFixture {
+  readonly root: string;
+  readonly data: string;
+  readonly run: string;
+}
+
+/** A data directory and a finished run with log, scores, maps and samples of its test case te0, made without training. */
+export async function viewerFixture(root: string): Promise<ViewerFixture> {
+  const data = join(root, "data");
+  mkdirSync(data, { recursive: true });
+  await madeUpSet(data);
+  const dataset = await openDataset(data);
+  const config = resolveConfig({ classes: 2, set: [...TINY, "stage1.iterations=6"], method: "aua" });
+  const run = join(root, "made-up");
+  const engine = {
+    device: "cpu",
+    precision: "fp32",
+    threads: 1,
+    libtorch: "1.13.0",
+    processor: "made up",
+  } as const;
+  createRun(run, { config, dataset }, engine).release();
+  writeFileSync(join(run, "log.jsonl"), [1, 2, 3, 4, 5, 6].map(logLine).join(""));
+  writeFileSync(join(run, "model.safetensors"), "");
+
+  const rows = [];
+  mkdirSync(join(run, "evaluation-test", "labels"), { recursive: true });
+  for (const [i, files] of dataset.test.entries()) {
+    const prediction = { grid: GRID, data: ballOf(4 + i) };
+    await writeLabelMap(join(run, "evaluation-test", "labels", `${files.id}.nii.gz`), prediction);
+    rows.push(...scoreCase(files.id, prediction, await readLabelMap(files.labelPath!), dataset.classNames));
+  }
+  const evaluation = summarize(rows, "mm");
+  writeFileSync(join(run, "evaluation-test", "scores.json"), JSON.stringify(evaluation));
+  writeComparison(join(root, "compared"), { run, data, evaluation });
+
+  mkdirSync(join(run, "maps"));
+  const map = (ending: string) => join(run, "maps", `te0${ending}.nii.gz`);
+  await writeLabelMap(map(""), { grid: GRID, data: ballOf(4) });
+  const core = ballOf(3);
+  const entropy = Float32Array.from(ballOf(6), (inside, i) => 0.6 * (inside - core[i]!));
+  await writeVolume(map("_uncertainty"), { grid: GRID, data: entropy });
+  for (const n of [1, 2, 3, 4])
+    await writeLabelMap(map(`_sample_${n}`), { grid: GRID, data: ballOf(2 + 1.3 * n) });
+  return { root, data, run };
+}

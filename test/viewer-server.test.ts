@@ -1,0 +1,193 @@
+import {
+  appendFileSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { request } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gunzipSync } from "node:zlib";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { CaseTable, Overview } from "../src/viewer/api.js";
+import { startViewer, type Viewer } from "../src/viewer/server.js";
+import { logLine, type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
+
+let fixture: ViewerFixture;
+let viewer: Viewer;
+const base = mkdtempSync(join(tmpdir(), "penumbra-viewer-"));
+beforeAll(async () => {
+  fixture = await viewerFixture(join(base, "shown"));
+  writeFileSync(join(base, "secret.json"), "{}");
+  symlinkSync(join(base, "secret.json"), join(fixture.run, "link.json"));
+  symlinkSync(join(base), join(fixture.data, "up"));
+  viewer = await startViewer({ dir: fixture.root, port: 0 });
+});
+afterAll(async () => {
+  await viewer.close();
+  rmSync(base, { recursive: true });
+});
+
+const get = (path: string, headers: Record<string, string> = {}) => fetch(viewer.url + path, { headers });
+
+/** A request as it is, without a client that tidies the path or the Host header. */
+function raw(path: string, headers: Record<string, string> = {}, method = "GET"): Promise<number> {
+  const { hostname, port } = new URL(viewer.url);
+  return new Promise((resolve, reject) => {
+    request({ hostname, port, path, method, headers }, (answer) => {
+      answer.resume();
+      resolve(answer.statusCode!);
+    })
+      .on("error", reject)
+      .end();
+  });
+}
+const tokenPath = () => new URL(viewer.url).pathname;
+
+describe("access", () => {
+  it("listens on the loopback address only, with a token of at least 128 bits", () => {
+    const { hostname, pathname } = new URL(viewer.url);
+    expect(hostname).toBe("127.0.0.1");
+    expect(Buffer.from(pathname.split("/")[1]!, "base64url").length).toBeGreaterThanOrEqual(16);
+  });
+
+  it.each(["/", "/api/overview", "/wrong/", "/wrong/api/overview", "/?token=wrong"])(
+    "refuses %s without the token",
+    async (path) => {
+      expect(await raw(path)).toBe(403);
+    },
+  );
+
+  it("refuses other host names and pages of other sites", async () => {
+    expect(await raw(`${tokenPath()}api/overview`, { Host: "evil.example" })).toBe(403);
+    expect(await raw(`${tokenPath()}api/overview`, { Origin: "http://evil.example" })).toBe(403);
+    expect(await raw(`${tokenPath()}api/runs/made-up/ranking`, { Origin: "null" }, "POST")).toBe(403);
+    const { port } = new URL(viewer.url);
+    expect(await raw(`${tokenPath()}api/overview`, { Host: `localhost:${port}` })).toBe(200);
+  });
+
+  it.each([
+    "files/run/made-up/../../../secret.json",
+    "files/run/made-up/..%2f..%2fsecret.json",
+    "files/run/made-up/%2e%2e/%2e%2e/secret.json",
+    "files/run/made-up/..%5c..%5csecret.json",
+    "files/run/made-up/link.json",
+    "files/data/data/up/secret.json",
+    "volumes/data/data/..%2f..%2fsecret.nii",
+    "files/run/made-up/model.safetensors",
+    "files/run/made-up//etc/passwd",
+    "assets/..%2findex.html",
+  ])("does not hand out %s", async (path) => {
+    expect([403, 404]).toContain(await raw(tokenPath() + path));
+  });
+
+  it("answers 404 for what is not there, and 422 with one line for what can't be read", async () => {
+    expect((await get("files/run/made-up/none.json")).status).toBe(404);
+    expect((await get("api/runs/none")).status).toBe(404);
+    writeFileSync(join(fixture.run, "damaged.nii.gz"), "no gzip");
+    const answer = await get("volumes/run/made-up/damaged.nii.gz?coarse");
+    expect(answer.status).toBe(422);
+    expect(await answer.text()).toMatch(/damaged\.nii\.gz: only [78] bytes.*\n$/);
+  });
+});
+
+describe("what is served", () => {
+  it("lists the run with its data, scores and samples", async () => {
+    const overview = (await (await get("api/overview")).json()) as Overview;
+    expect(overview.runs).toMatchObject([
+      { id: "made-up", state: "finished", data: "data", labeled: 2, unlabeled: 2 },
+    ]);
+    expect(overview.data).toMatchObject([{ labeled: 2, unlabeled: 2, test: 2, corrected: 0 }]);
+    const table = (await (await get("api/runs/made-up/cases")).json()) as CaseTable;
+    const te0 = table.rows.find(({ id }) => id === "te0")!;
+    expect(te0.layers.samples).toHaveLength(4);
+    expect(te0.layers.prediction).toBe("volumes/run/made-up/maps/te0.nii.gz");
+    expect(table.rows.find(({ id }) => id === "te1")!.layers.prediction).toBe(
+      "volumes/run/made-up/evaluation-test/labels/te1.nii.gz",
+    );
+    expect(te0.scores[0]!.dice).toBeGreaterThan(0.3);
+  });
+
+  it("sends a volume unpacked, and the parts of a file that are asked for", async () => {
+    const path = join(fixture.data, "imagesTs", "te0.nii.gz");
+    const plain = gunzipSync(readFileSync(path));
+    const whole = await get("volumes/data/data/imagesTs/te0.nii.gz");
+    expect(Buffer.from(await whole.arrayBuffer()).equals(plain)).toBe(true);
+    const packed = readFileSync(path);
+    const part = await get("files/data/data/imagesTs/te0.nii.gz", { Range: "bytes=10-19" });
+    expect(part.status).toBe(206);
+    expect(part.headers.get("content-range")).toBe(`bytes 10-19/${packed.length}`);
+    expect(Buffer.from(await part.arrayBuffer()).equals(packed.subarray(10, 20))).toBe(true);
+    const tail = await get("files/data/data/imagesTs/te0.nii.gz", { Range: "bytes=-4" });
+    expect(Buffer.from(await tail.arrayBuffer()).equals(packed.subarray(-4))).toBe(true);
+    const beyond = await get("files/data/data/imagesTs/te0.nii.gz", { Range: `bytes=${packed.length}-` });
+    expect(beyond.status).toBe(416);
+  });
+
+  it("answers 200 requests at once", { timeout: 120_000 }, async () => {
+    const paths = ["", "api/overview", "api/runs/made-up/cases", "volumes/data/data/imagesTs/te0.nii.gz"];
+    const answers = await Promise.all(
+      Array.from({ length: 200 }, async (_, i) => {
+        const answer = await get(paths[i % paths.length]!);
+        await answer.arrayBuffer();
+        return answer.status;
+      }),
+    );
+    expect(answers.filter((status) => status !== 200)).toEqual([]);
+  });
+});
+
+/** Events up to the first that `enough` is true of, and the last id. */
+async function listen(lastId: string | null, enough: (events: string[]) => boolean) {
+  const stop = new AbortController();
+  const headers: Record<string, string> = lastId === null ? {} : { "Last-Event-ID": lastId };
+  const answer = await fetch(`${viewer.url}api/events?run=made-up`, { headers, signal: stop.signal });
+  let text = "";
+  for await (const chunk of answer.body!.pipeThrough(new TextDecoderStream())) {
+    text += chunk;
+    if (enough(text.split("\n\n"))) break;
+  }
+  stop.abort();
+  const totals = [...text.matchAll(/"total":(\d+)/g)].map(([, total]) => Number(total));
+  return { totals, id: [...text.matchAll(/^id: (.+)$/gm)].at(-1)?.[1] ?? null, text };
+}
+
+describe("live log", () => {
+  const has = (total: number) => (events: string[]) =>
+    events.some((event) => event.includes(`"total":${total},`));
+
+  it("sends what is there, then what comes, and after a reconnect only what is new", async () => {
+    const first = await listen(null, has(6));
+    expect(first.totals).toEqual([1, 2, 3, 4, 5, 6]);
+    appendFileSync(join(fixture.run, "log.jsonl"), logLine(7));
+    appendFileSync(join(fixture.run, "log.jsonl"), logLine(8).slice(0, 20)); // a line that is being written
+    const second = await listen(first.id, has(7));
+    expect(second.totals).toEqual([7]);
+    appendFileSync(join(fixture.run, "log.jsonl"), logLine(8).slice(20));
+    const third = await listen(second.id, has(8));
+    expect(third.totals).toEqual([8]);
+  });
+
+  it("says so when the log was written anew, as a resumed training does", async () => {
+    const before = await listen(null, has(8));
+    rmSync(join(fixture.run, "log.jsonl"));
+    writeFileSync(join(fixture.run, "log.jsonl"), logLine(1));
+    const after = await listen(before.id, has(1));
+    expect(after.totals).toEqual([1]);
+    expect(after.text).toContain('"anew":true');
+  });
+});
+
+it("refuses a directory with nothing to show, and one that is not there", async () => {
+  const empty = join(base, "empty");
+  mkdirSync(empty);
+  await expect(startViewer({ dir: empty, port: 0 })).rejects.toThrow(/no run \(run\.json\) and no data/);
+  await expect(startViewer({ dir: join(base, "none"), port: 0 })).rejects.toThrow(/no such directory/);
+  const { port } = new URL(viewer.url);
+  await expect(startViewer({ dir: fixture.root, port: Number(port) })).rejects.toThrow(
+    /is taken; name another/,
+  );
+});

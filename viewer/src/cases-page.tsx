@@ -1,0 +1,88 @@
+import { useEffect, useMemo, useState } from "preact/hooks";
+import type { CaseRow, CaseTable, DataSummary, Overview, RunSummary } from "../../src/viewer/api.js";
+import { CaseList } from "./case-list.js";
+import { CaseView } from "./case-view.js";
+import { onKeys } from "./keys.js";
+import { hrefOf, type Route, replaceRoute } from "./route.js";
+import { useFeed } from "./run-feed.js";
+import { useAnswer } from "./server.js";
+
+interface CasesPageProps {
+  readonly run: RunSummary | null;
+  readonly data: DataSummary | null;
+  readonly route: Route;
+  readonly overview: Overview;
+  readonly dark: boolean;
+}
+
+/** The list of cases beside the one that is open. */
+export function CasesPage({ run, data, route, overview }: CasesPageProps) {
+  const [version, setVersion] = useState(0);
+  const place = run
+    ? `api/runs/${encodeURIComponent(run.id)}/cases`
+    : `api/data/${encodeURIComponent(data!.id)}/cases`;
+  const { value: table, error } = useAnswer<CaseTable>(place, version);
+  const kept = useKept(table);
+  const feed = useFeed([]);
+  const done = feed.jobs.filter(({ state }) => state === "done" || state === "failed").length;
+  useEffect(() => setVersion((before) => before + 1), [done]);
+  const [order, setOrder] = useState<readonly CaseRow[]>([]);
+  const named = route.query.get("case");
+  const open = kept?.rows.find(({ id }) => id === named) ?? order[0] ?? kept?.rows[0] ?? null;
+  const show = (id: string) =>
+    replaceRoute(
+      hrefOf(route.page, route.rest.length > 0 ? route.rest : [run?.id ?? data!.id], { case: id }),
+    );
+  useEffect(
+    () =>
+      onKeys({
+        j: () => step(order, open, 1, show),
+        k: () => step(order, open, -1, show),
+      }),
+    [order, open?.id],
+  );
+  const classNames = run?.classNames ?? data!.classNames;
+  const dataId = run ? run.data : data!.id;
+  const dataName = overview.data.find(({ id }) => id === dataId)?.name ?? "";
+  if (error) return <p class="alarm">{error}</p>;
+  if (!kept) return <p class="empty">reading the list of cases …</p>;
+  return (
+    <main class="cases">
+      <CaseList
+        title={run?.name ?? dataName}
+        table={kept}
+        open={open?.id ?? null}
+        show={show}
+        onOrder={setOrder}
+        start={route.query.get("split")}
+      />
+      {open && dataId !== null && (
+        <CaseView
+          key={open.id}
+          row={open}
+          run={run}
+          dataId={dataId}
+          classNames={classNames}
+          jobs={feed.jobs}
+          startDrawing={route.query.get("draw") !== null}
+          onSaved={() => setVersion((before) => before + 1)}
+        />
+      )}
+    </main>
+  );
+}
+
+/** The last table while a newer one is asked for, so that nothing flickers. */
+function useKept(table: CaseTable | null): CaseTable | null {
+  const [kept, keep] = useState(table);
+  useEffect(() => {
+    if (table) keep(table);
+  }, [table]);
+  return useMemo(() => table ?? kept, [table, kept]);
+}
+
+function step(order: readonly CaseRow[], open: CaseRow | null, by: number, show: (id: string) => void): void {
+  const at = order.findIndex(({ id }) => id === open?.id);
+  const next = order[at + by];
+  if (next) show(next.id);
+}

@@ -1,0 +1,55 @@
+import { useEffect, useRef, useState } from "preact/hooks";
+import type { Job, LogPoint, ValidationPoint } from "../../src/viewer/api.js";
+
+/** What is known of a run's logs so far. */
+export interface RunLogs {
+  readonly log: LogPoint[];
+  readonly validation: ValidationPoint[];
+}
+
+export interface Feed {
+  readonly runs: ReadonlyMap<string, RunLogs>;
+  readonly jobs: readonly Job[];
+  /** "live", or "reconnecting" while the server is not heard. */
+  readonly state: "connecting" | "live" | "reconnecting";
+  /** Rises with every change. */
+  readonly version: number;
+}
+
+interface Message<P> {
+  readonly run: string;
+  readonly anew: boolean;
+  readonly points: readonly P[];
+}
+
+/**
+ * Follows the logs of runs and the jobs. One connection for all of them; the browser reconnects by itself and says where
+ * it was, so only what is new comes.
+ */
+export function useFeed(runIds: readonly string[]): Feed {
+  const [feed, set] = useState<Feed>({ runs: new Map(), jobs: [], state: "connecting", version: 0 });
+  const runs = useRef(new Map<string, RunLogs>());
+  const key = runIds.join("\n");
+  useEffect(() => {
+    runs.current = new Map(key === "" ? [] : key.split("\n").map((id) => [id, { log: [], validation: [] }]));
+    const search = new URLSearchParams([...runs.current.keys()].map((id) => ["run", id]));
+    const source = new EventSource(`api/events?${search}`);
+    const change = (more: Partial<Feed>) =>
+      set((before) => ({ ...before, ...more, runs: runs.current, version: before.version + 1 }));
+    const take = (name: "log" | "validation") => (event: MessageEvent<string>) => {
+      const { run, anew, points } = JSON.parse(event.data) as Message<LogPoint & ValidationPoint>;
+      const logs = runs.current.get(run);
+      if (!logs) return;
+      if (anew) logs[name].length = 0;
+      logs[name].push(...points);
+      change({ state: "live" });
+    };
+    source.addEventListener("log", take("log"));
+    source.addEventListener("validation", take("validation"));
+    source.addEventListener("jobs", (event) => change({ jobs: JSON.parse(event.data), state: "live" }));
+    source.onopen = () => change({ state: "live" });
+    source.onerror = () => change({ state: "reconnecting" });
+    return () => source.close();
+  }, [key]);
+  return feed;
+}
