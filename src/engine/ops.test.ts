@@ -5,7 +5,7 @@ import {
   channelDropout,
   conv3d,
   crossEntropy,
-  instanceNorm,
+  instanceNormRelu,
   oneHot,
   probabilityProducts,
   sampleLogits,
@@ -229,11 +229,34 @@ describe("other layers", () => {
     expect([numbers(y)[0], numbers(y)[13]]).toEqual([8.5, 27.5]);
   });
 
-  it("instanceNorm gives every channel of every case mean 0 and variance 1", () => {
-    const y = instanceNorm(tensor(wave(2 * 3 * 50), [2, 3, 2, 5, 5]));
-    for (const mean of numbers(y.mean([2, 3, 4]))) expect(mean).toBeCloseTo(0, 5);
-    for (const variance of numbers(y.square().mean([2, 3, 4]))) expect(variance).toBeCloseTo(1, 4);
-  });
+  it.each(["float32", "bfloat16"] as const)(
+    "instanceNormRelu is libtorch's instance_norm and ReLU: %s",
+    (dtype) => {
+      const values = tensor(wave(2 * 3 * 50), [2, 3, 2, 5, 5]).add(0.5);
+      const [x, reference] = [values.to(dtype).requireGrad(), values.to(dtype).to("float32").requireGrad()];
+      const ours = instanceNormRelu(x);
+      const theirs = call(
+        "instance_norm",
+        "",
+        reference,
+        null,
+        null,
+        null,
+        null,
+        true,
+        0.1,
+        1e-5,
+        true,
+      ).relu();
+      const tolerance = dtype === "float32" ? 1e-5 : 0.02;
+      expect(difference(ours.to("float32"), theirs)).toBeLessThan(tolerance);
+      for (const y of [ours.to("float32"), theirs])
+        y.mul(tensor(wave(300, 2), [2, 3, 2, 5, 5]))
+          .sum()
+          .backward();
+      expect(difference(x.grad!.to("float32"), reference.grad!)).toBeLessThan(tolerance);
+    },
+  );
 
   it("channelDropout keeps or drops whole channels and keeps the mean", () => {
     const y = channelDropout(ones([1, 4000, 2, 2, 2]), 0.25);

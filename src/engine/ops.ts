@@ -1,4 +1,4 @@
-import { type Argument, call, callOwn, type Tensor } from "./tensor.js";
+import { type Argument, call, callOwn, ones, type Tensor, zeros } from "./tensor.js";
 
 /** 3-D convolution. x [B,I,D,H,W], weight [O,I,k,k,k], bias [O] -> [B,O,D',H',W'] */
 export const conv3d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride = 1, padding = 0): Tensor =>
@@ -58,9 +58,22 @@ export const batchNormRelu = (
   return callOwn("batch_norm_relu", x, weight, bias, runningMean, runningVar, training, 0.1, 1e-5);
 };
 
-/** Instance normalization without affine parameters. */
-export const instanceNorm = (x: Tensor): Tensor =>
-  call("instance_norm", "", x, null, null, null, null, true, 0.1, 1e-5, true);
+/**
+ * Instance normalization without affine parameters, followed by ReLU: batch normalization of a batch of one, whose
+ * channels are all channels of all cases. x [B,C,D,H,W] -> the same shape. Source: Ulyanov et al. 2016.
+ */
+export function instanceNormRelu(x: Tensor): Tensor {
+  const { device, shape } = x;
+  const [b, c, ...space] = shape as [number, number, ...number[]];
+  const fresh = (make: typeof ones) => make([b * c], { device });
+  const parameters = {
+    weight: fresh(ones),
+    bias: fresh(zeros),
+    runningMean: fresh(zeros),
+    runningVar: fresh(ones),
+  };
+  return batchNormRelu(x.reshape([1, b * c, ...space]), parameters, true).reshape(shape);
+}
 
 export const groupNorm = (x: Tensor, groups: number, weight: Tensor, bias: Tensor): Tensor =>
   call("group_norm", "", x, groups, weight, bias, 1e-5, true);

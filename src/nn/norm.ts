@@ -1,4 +1,4 @@
-import { batchNormRelu, groupNorm, instanceNorm } from "../engine/ops.js";
+import { batchNormRelu, groupNorm, instanceNormRelu } from "../engine/ops.js";
 import { ones, type Tensor, zeros } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
@@ -47,7 +47,7 @@ class GroupNormRelu extends NormRelu {
 
 class InstanceNormRelu extends NormRelu {
   forward(x: Tensor): Tensor {
-    return instanceNorm(x).relu();
+    return instanceNormRelu(x);
   }
 }
 
