@@ -28,10 +28,10 @@ describe("schedule.scale", () => {
     });
   });
 
-  it("knows every key that counts iterations, but the log's", () => {
+  it("knows every key that counts iterations, but those that only look", () => {
     const counting = CONFIG_KEYS.filter(({ meaning }) => /\biterations\b/.test(meaning));
     const unscaled = counting.filter(({ scales }) => !scales).map(({ key }) => key);
-    expect(unscaled).toEqual(["schedule.scale", "log.every"]);
+    expect(unscaled).toEqual(["schedule.scale", "validation.every", "log.every"]);
   });
 
   it("is applied once, never below one iteration, and is the whole run's", () => {

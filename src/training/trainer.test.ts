@@ -214,7 +214,15 @@ describe("a run that was stopped", () => {
 
 describe.each(METHOD_NAMES)("%s", (method) => {
   it("stopped and resumed is the same run", async () => {
-    const config = settings(`method=${method}`, "supervised.iterations=6", "ssn.samples=2", "uaMt.passes=2");
+    const config = settings(
+      `method=${method}`,
+      "supervised.iterations=6",
+      "ssn.samples=2",
+      "uaMt.passes=2",
+      "bcp.pretraining=2",
+      "densecl.iterations=6",
+      "densecl.queue=16",
+    );
     const undisturbed = await run({ config, checkpoints: fresh() });
     const checkpoints = fresh();
     await expect(run({ config, checkpoints, stopAfter: 3 })).rejects.toMatchObject({ code: "interrupted" });
