@@ -1,14 +1,13 @@
 import type { Precision } from "#dist/engine/precision.js";
 import { seedGenerators } from "#dist/engine/random.js";
 import { scope } from "#dist/engine/scope.js";
-import type { Method, PatchBatch } from "#dist/methods/method.js";
-import { Sgd } from "#dist/nn/optimizer.js";
+import type { Method } from "#dist/methods/method.js";
 import { type Config, resolveConfig } from "#dist/training/config.js";
 import type { MethodName } from "#dist/training/method-catalog.js";
 import { stagesOf } from "#dist/training/stages.js";
-import { trainStep } from "#dist/training/step.js";
 import { madeUpBatch } from "./made-up-batch.js";
 import { medians, processorSecondsOf } from "./measure.js";
+import { stepper } from "./stepper.js";
 
 export interface MethodOptions {
   readonly method: MethodName;
@@ -59,21 +58,8 @@ function runningStages(config: Config, precision: Precision): (Running & { stage
     const { labeled, unlabeled } = stage.batch;
     const batch = madeUpBatch(labeled, unlabeled, config.data.patchSize);
     const method = stage.create(stages.at(-1)?.method.state() ?? new Map());
-    stages.push({ stage: stage.name, ...running(method, batch, stage.iterations, precision) });
+    stages.push({ stage: stage.name, method, ...stepper(method, batch, stage.iterations, precision) });
     stages.at(-1)!.step();
   }
   return stages;
-}
-
-function running(method: Method, batch: PatchBatch, start: number, precision: Precision): Running {
-  const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
-  let iteration = start;
-  const step = () =>
-    void trainStep(method, optimizer, () => batch, {
-      iteration: iteration++,
-      learningRate: 1e-4,
-      precision,
-      clipNorm: null,
-    });
-  return { method, step };
 }

@@ -5,14 +5,14 @@ import { seedGenerators } from "#dist/engine/random.js";
 import { scope } from "#dist/engine/scope.js";
 import type { Method, PatchBatch } from "#dist/methods/method.js";
 import type { SegmentationNetwork } from "#dist/models/segmentation-network.js";
-import { Sgd } from "#dist/nn/optimizer.js";
+import type { Sgd } from "#dist/nn/optimizer.js";
 import type { Config } from "#dist/training/config.js";
 import { stagesOf } from "#dist/training/stages.js";
-import { trainStep } from "#dist/training/step.js";
 import { forwardFlops } from "./convolution-work.js";
 import { madeUpBatch } from "./made-up-batch.js";
 import { matmulPeakGflops } from "./matmul-peak.js";
 import { medians, peakRssGb } from "./measure.js";
+import { stepper } from "./stepper.js";
 
 export interface StepFigures {
   readonly stage: 1 | 2;
@@ -48,15 +48,8 @@ export function benchStep({ config, stage, precision, repeats }: StepOptions): S
   seedGenerators(0);
   const batch = madeUpBatch(labeledPerBatch, unlabeledPerBatch, patchSize);
   const method = methodOf(config, stage, batch);
-  const optimizer = new Sgd(method.network.parameters(), config.optimizer);
-  let iteration = config.stage1.consistency.rampUp; // full weight of every term
-  const step = () =>
-    void trainStep(method, optimizer, () => batch, {
-      iteration: iteration++,
-      learningRate: 1e-4,
-      precision,
-      clipNorm: null,
-    });
+  const start = config.stage1.consistency.rampUp; // full weight of every term
+  const { optimizer, step } = stepper(method, batch, start, precision);
   const other = (method as unknown as Record<string, SegmentationNetwork>)[
     stage === 1 ? "teacher" : "labeler"
   ]!;

@@ -16,6 +16,7 @@ namespace {
 using penumbra::Bf16;
 using penumbra::store;
 using penumbra::toFloat;
+using penumbra::withElementType;
 
 constexpr int64_t kChunk = 1024;
 
@@ -84,13 +85,6 @@ struct Moments {
 
 KERNELS(float)
 KERNELS(Bf16)
-
-// `body` is called with a value of x's element type, float or Bf16
-template <typename Body>
-void withElementType(const at::Tensor& x, const Body& body) {
-  if (x.scalar_type() == at::kFloat) body(float());
-  else body(Bf16());
-}
 
 // What one forward pass leaves for the backward pass, per channel.
 struct Channels {

@@ -2,6 +2,8 @@
 // code of; these do the same without one, so that loops over them run at the speed of memory.
 #pragma once
 
+#include <ATen/ATen.h>
+
 #include <cstdint>
 #include <cstring>
 
@@ -26,6 +28,13 @@ inline void store(Bf16& to, float value) {
   std::memcpy(&bits, &value, sizeof bits);
   const uint32_t rounded = (bits + 0x7fffu + ((bits >> 16) & 1u)) >> 16;
   to.bits = static_cast<uint16_t>(value != value ? 0x7fc0u : rounded);
+}
+
+// `body` is called with a value of x's element type, float or Bf16
+template <typename Body>
+void withElementType(const at::Tensor& x, const Body& body) {
+  if (x.scalar_type() == at::kFloat) body(float());
+  else body(Bf16());
 }
 
 }  // namespace penumbra

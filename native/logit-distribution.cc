@@ -14,6 +14,7 @@ namespace {
 using penumbra::Bf16;
 using penumbra::store;
 using penumbra::toFloat;
+using penumbra::withElementType;
 
 constexpr float kEpsilon = 1e-5f;
 constexpr int64_t kBlock = 4096;
@@ -60,12 +61,6 @@ void overBlocks(const Sizes& s, const Body& body) {
       body(row / s.channels(), row % s.channels(), start, std::min(kBlock, s.voxels - start));
     }
   });
-}
-
-template <typename Body>
-void withElementType(const at::Tensor& x, const Body& body) {
-  if (x.scalar_type() == at::kFloat) body(float());
-  else body(Bf16());
 }
 
 using torch::autograd::AutogradContext;

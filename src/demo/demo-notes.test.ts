@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
 import { resolveConfig } from "../training/config.js";
+import { effortOf } from "../training/effort.js";
 import { BASELINE, DEMO_SET } from "./demo.js";
-import { demoNotes, effortOf } from "./demo-notes.js";
+import { demoNotes } from "./demo-notes.js";
 
 const config = (method: string) => resolveConfig({ preset: "phantom", method, seed: 0 });
 const mean = (dice: number) => ({ dice, jaccard: dice, hd95: 1, asd: 1 });

@@ -12,8 +12,6 @@ export interface DemoOutcome {
   readonly recorded: readonly RecordedDemo[];
 }
 
-export { effortOf };
-
 const range = ({ noise: [low, high] }: Scanner) => `${low} to ${high}`;
 const percent = (dice: number) => `${(100 * dice).toFixed(2)} %`;
 

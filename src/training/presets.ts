@@ -109,6 +109,7 @@ const LATER = [
 /** What runs that were made before a key existed did. Their methods of one stage had no learning-rate steps of their own. */
 export const beforeNewKeys = (optimizer: { decayEvery?: unknown } | undefined): Record<string, unknown> => ({
   ...Object.fromEntries(LATER.map((key) => [key, BASE_CONFIG[key]])),
+  data: { axisOrder: "stored" },
   supervised: { decayEvery: optimizer?.decayEvery },
   stage2: { prototypeSpace: "features", prototypeUpdates: "while-training" },
   optimizer: { clipNorm: null, skipLimit: 20 },

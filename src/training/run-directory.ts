@@ -198,14 +198,7 @@ export function readRun(dir: string): { config: Config; run: RunRecord } {
     );
   }
   const path = join(dir, "config.json");
-  return { run, config: parseConfig(withLaterKeys(readJson(path, dir)), path) };
-}
-
-/** A stored configuration with the keys that came after the first runs, as those runs did it. */
-function withLaterKeys(stored: unknown): unknown {
-  const { data } = (stored ?? {}) as { data?: unknown };
-  if (typeof data !== "object" || data === null || "axisOrder" in data) return stored;
-  return { ...(stored as object), data: { ...data, axisOrder: "stored" } };
+  return { run, config: parseConfig(readJson(path, dir), path) };
 }
 
 function readJson(path: string, dir: string): unknown {
