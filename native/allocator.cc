@@ -1,12 +1,15 @@
-// A caching CPU allocator. A training step asks for the same sizes again and again; malloc gives big
-// blocks back to the system at once, and their page faults cost 20-40 % of a step. Blocks from 1 MB on
-// are 2 MB aligned (huge pages) and kept by size for the next step; smaller ones go to malloc.
+// A CPU allocator that keeps what it has. A training step asks for the same sizes again and again; malloc gives big
+// blocks back to the system at once, and the page faults of the next ones cost up to half of a step. Tensors from 256 KB
+// on lie in one range of addresses: the smallest hole that fits is cut, neighbouring holes are joined, and no page goes
+// back to the system before `trim`. Smaller ones go to malloc.
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <map>
 #include <mutex>
+#include <set>
 #include <unordered_map>
 
 #include "support.h"
@@ -14,41 +17,69 @@
 namespace penumbra {
 namespace {
 
-constexpr size_t kLarge = size_t(1) << 20;
+constexpr size_t kLarge = size_t(1) << 18;
+constexpr size_t kPage = size_t(1) << 12;
 constexpr size_t kHuge = size_t(2) << 20;
 
-class Cache {
+// Addresses, not memory: pages become memory when they are first written.
+struct Range {
+  char* begin = nullptr;
+  size_t size = 0;
+};
+
+Range reserve() {
+  const size_t memory = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
+  for (size_t size = 4 * memory; size >= kHuge; size /= 2) {
+    void* begin = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (begin == MAP_FAILED) continue;
+#ifdef MADV_HUGEPAGE
+    madvise(begin, size, MADV_HUGEPAGE);
+#endif
+    return {static_cast<char*>(begin), size};
+  }
+  return {};
+}
+
+class Arena {
  public:
+  Arena() : range_(reserve()) {}
+
   void* take(size_t bytes) {
-    const size_t size = roundUp(bytes);
+    const size_t size = (bytes + kPage - 1) / kPage * kPage;
     std::lock_guard<std::mutex> lock(mutex_);
-    void* block = reuse(size);
-    if (!block) block = fresh(size);
-    current_ += sizes_[block];
+    char* block = fromHole(size);
+    if (!block) block = fromTop(size);
+    taken_[block] = size;
+    current_ += size;
     peak_ = std::max(peak_, current_);
     return block;
   }
 
   // false where the block is not from here
-  bool give(void* block) {
+  bool give(void* data) {
+    char* block = static_cast<char*>(data);
+    if (block < range_.begin || block >= range_.begin + range_.size) return false;
     std::lock_guard<std::mutex> lock(mutex_);
-    const auto known = sizes_.find(block);
-    if (known == sizes_.end()) return false;
+    const auto known = taken_.find(block);
+    if (known == taken_.end()) return false;
     const size_t size = known->second;
+    taken_.erase(known);
     current_ -= size;
-    cached_ += size;
-    free_.emplace(size, block);
+    join(block, size);
     return true;
   }
 
+  // Pages that no tensor lies on go back to the system.
   void trim() {
     std::lock_guard<std::mutex> lock(mutex_);
-    drop();
+    for (const auto& [hole, size] : holes_) madvise(hole, size, MADV_DONTNEED);
+    madvise(range_.begin + top_, touched_ - top_, MADV_DONTNEED);
+    touched_ = top_;
   }
 
   AllocatorFigures figures() {
     std::lock_guard<std::mutex> lock(mutex_);
-    return {int64_t(current_), int64_t(peak_), int64_t(cached_)};
+    return {int64_t(current_), int64_t(peak_), int64_t(touched_ - current_)};
   }
 
   void resetPeak() {
@@ -57,66 +88,76 @@ class Cache {
   }
 
  private:
-  static size_t roundUp(size_t bytes) {
-    const size_t step = bytes < 4 * kHuge ? size_t(1) << 18 : kHuge;
-    return (bytes + step - 1) / step * step;
+  char* fromHole(size_t size) {
+    const auto found = bySize_.lower_bound({size, nullptr});
+    if (found == bySize_.end()) return nullptr;
+    const auto [whole, hole] = *found;
+    forget(hole, whole);
+    if (whole > size) remember(hole + size, whole - size);
+    return hole;
   }
 
-  // the smallest kept block that fits with at most an eighth to spare
-  void* reuse(size_t size) {
-    auto found = free_.lower_bound(size);
-    if (found == free_.end() || found->first > size + size / 8) return nullptr;
-    void* block = found->second;
-    cached_ -= found->first;
-    free_.erase(found);
+  char* fromTop(size_t size) {
+    if (size > range_.size - top_) {
+      throw BadCall("out of memory: " + std::to_string(size >> 20) + " MB asked for, " +
+                    std::to_string(current_ >> 20) + " MB in use by tensors");
+    }
+    char* block = range_.begin + top_;
+    top_ += size;
+    touched_ = std::max(touched_, top_);
     return block;
   }
 
-  void* fresh(size_t size) {
-    // what is kept but does not fit must not pile up beside what is in use
-    if (cached_ > current_ / 4 + 64 * kHuge) drop();
-    void* block = nullptr;
-    if (posix_memalign(&block, kHuge, size) != 0) {
-      drop();
-      if (posix_memalign(&block, kHuge, size) != 0) {
-        throw BadCall("out of memory: " + std::to_string(size >> 20) + " MB asked for, " +
-                      std::to_string(current_ >> 20) + " MB in use by tensors");
+  // A block becomes a hole, one with the holes on both sides; at the top it is no hole but free again.
+  void join(char* block, size_t size) {
+    auto after = holes_.lower_bound(block);
+    if (after != holes_.end() && after->first == block + size) {
+      const size_t more = after->second;
+      forget(block + size, more);
+      size += more;
+      after = holes_.lower_bound(block);
+    }
+    if (after != holes_.begin()) {
+      const auto [before, more] = *std::prev(after);
+      if (before + more == block) {
+        forget(before, more);
+        block = before;
+        size += more;
       }
     }
-#ifdef MADV_HUGEPAGE
-    madvise(block, size, MADV_HUGEPAGE);
-#endif
-    sizes_[block] = size;
-    return block;
+    if (block + size == range_.begin + top_) top_ -= size;
+    else remember(block, size);
   }
 
-  void drop() {
-    for (auto& [size, block] : free_) {
-      sizes_.erase(block);
-      std::free(block);
-    }
-    free_.clear();
-    cached_ = 0;
+  void remember(char* hole, size_t size) {
+    holes_[hole] = size;
+    bySize_.insert({size, hole});
+  }
+  void forget(char* hole, size_t size) {
+    holes_.erase(hole);
+    bySize_.erase({size, hole});
   }
 
   std::mutex mutex_;
-  std::multimap<size_t, void*> free_;
-  std::unordered_map<void*, size_t> sizes_;
-  size_t current_ = 0, peak_ = 0, cached_ = 0;
+  const Range range_;
+  std::map<char*, size_t> holes_;
+  std::set<std::pair<size_t, char*>> bySize_;
+  std::unordered_map<char*, size_t> taken_;
+  size_t top_ = 0, touched_ = 0;  // ends of what is in use and of what was ever, from the range's begin
+  size_t current_ = 0, peak_ = 0;
 };
 
-Cache& cache() {
-  static Cache* cache = new Cache();  // outlives every tensor, also at exit
-  return *cache;
+Arena& arena() {
+  static Arena* arena = new Arena();  // outlives every tensor, also at exit
+  return *arena;
 }
 
 // One deleter for both kinds: libtorch's oneDNN bridge asks for raw memory and frees it by `raw_deleter`.
 void release(void* data) {
-  const bool mayBeLarge = reinterpret_cast<uintptr_t>(data) % kHuge == 0;
-  if (!mayBeLarge || !cache().give(data)) std::free(data);
+  if (!arena().give(data)) std::free(data);
 }
 
-struct CachingAllocator final : c10::Allocator {
+struct ArenaAllocator final : c10::Allocator {
 #if TORCH_VERSION_MAJOR >= 2
   c10::DataPtr allocate(size_t bytes) override { return take(bytes); }
   void copy_data(void* to, const void* from, size_t bytes) const override { default_copy_data(to, from, bytes); }
@@ -126,7 +167,7 @@ struct CachingAllocator final : c10::Allocator {
   static c10::DataPtr take(size_t bytes) {
     void* data = nullptr;
     if (bytes >= kLarge) {
-      data = cache().take(bytes);
+      data = arena().take(bytes);
     } else if (bytes > 0 && posix_memalign(&data, 64, bytes) != 0) {
       throw BadCall("out of memory");
     }
@@ -138,11 +179,11 @@ struct CachingAllocator final : c10::Allocator {
 }  // namespace
 
 void installAllocator() {
-  static CachingAllocator allocator;
+  static ArenaAllocator allocator;
   c10::SetCPUAllocator(&allocator, 1);
 }
-AllocatorFigures allocatorFigures() { return cache().figures(); }
-void resetAllocatorPeak() { cache().resetPeak(); }
-void trimAllocator() { cache().trim(); }
+AllocatorFigures allocatorFigures() { return arena().figures(); }
+void resetAllocatorPeak() { arena().resetPeak(); }
+void trimAllocator() { arena().trim(); }
 
 }  // namespace penumbra
