@@ -42,7 +42,7 @@ export function benchLosses({ patch, anchors, samples, classes, repeats }: Losse
   const labels = randn([2, voxels]).lt(0).to("int64");
   const drawn = (outputs: Tensor) => {
     const distribution = logitDistribution(outputs, classes, null);
-    return sampleLogits(distribution, drawNoise(distribution, samples));
+    return sampleLogits(distribution, drawNoise(distribution, samples)).samples;
   };
   const clear = () => {
     for (const tensor of [features, student, teacher]) tensor.clearGrad();

@@ -17,10 +17,11 @@ inline float exponential(float x) {
   p = p * r + 1.6666665459e-1f;
   p = p * r + 5.0000001201e-1f;
   p = p * r * r + r + 1.0f;
-  const int32_t bits = (static_cast<int32_t>(n) + 127) << 23;
+  // 0 by a mask: after a choice between two values some loops stay scalar
+  const int32_t bits = ((static_cast<int32_t>(n) + 127) << 23) & -static_cast<int32_t>(x >= -87.0f);
   float power;
   std::memcpy(&power, &bits, sizeof power);
-  return x < -87.0f ? 0.0f : p * power;
+  return p * power;
 }
 
 }  // namespace penumbra

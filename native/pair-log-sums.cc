@@ -1,12 +1,11 @@
-// penumbra::pair_log_sums: for rows f [N,K], Σ_i w_i · log Σ_{j≠i} exp(f_i·f_j/τ) and τ times its gradient [N,K], in one
-// pass over the pairs. A tile of rows meets all columns while both stay in the cache; no N x N matrix ever exists.
+// penumbra::pair_log_sums: for rows f [N,K], Σ_i w_i · log Σ_{j≠i} exp(f_i·f_j/τ) and τ times its gradient [N,K]. The matrix
+// of pairs is symmetric, so all sums run down its columns: a block of columns meets all rows, a few at a time, while it
+// stays in the nearest cache. No N x N matrix ever exists, and no result depends on the number of threads.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <torch/library.h>
 
-#include <array>
 #include <cmath>
-#include <cstring>
 #include <vector>
 
 #include "exponential.h"
@@ -16,124 +15,112 @@ namespace {
 
 using penumbra::exponential;
 
-constexpr int64_t kRows = 4;  // rows of a tile
+constexpr int64_t kRows = 4;       // rows of a tile
+constexpr int64_t kColumns = 256;  // columns of a block
+constexpr float kNone = -1e30f;    // less than any similarity
 
 struct Problem {
-  int64_t n, k, stride;   // stride: columns of the transposed copy, a multiple of 16
-  const float* rows;      // [n,k]
-  const float* columns;   // [k,stride], transposed
-  const float* weights;   // [n]
+  int64_t n, k, blocks;  // k: a multiple of 4
+  const float* rows;     // [n,k]
+  const float* columns;  // [blocks,k,kColumns]: transposed, and each block in one piece
   float inverseTau;
+  int64_t start(int64_t column) const { return column * k; }  // of a block, whose first column is given
 };
 
-// similarities of one tile: s[r][j] = rows_r · column_j
-FOR_EACH_CPU void similarities(const Problem& p, const float* const rows[kRows], float* s) {
-  std::memset(s, 0, sizeof(float) * kRows * p.stride);
-  float *s0 = s, *s1 = s + p.stride, *s2 = s1 + p.stride, *s3 = s2 + p.stride;
-  int64_t k = 0;
-  for (; k + 1 < p.k; k += 2) {
-    const float *x = p.columns + k * p.stride, *y = x + p.stride;
-    const float a0 = rows[0][k], a1 = rows[1][k], a2 = rows[2][k], a3 = rows[3][k];
-    const float b0 = rows[0][k + 1], b1 = rows[1][k + 1], b2 = rows[2][k + 1], b3 = rows[3][k + 1];
+// f_i·f_j/τ of the rows from `row` on (zero from the n-th on) with a block of columns
+FOR_EACH_CPU void similarities(const Problem& p, int64_t row, int64_t column, float s[kRows][kColumns]) {
+  for (int64_t r = 0; r < kRows; ++r)
+    for (int64_t j = 0; j < kColumns; ++j) s[r][j] = 0;
+  float a[kRows][4];
+  for (int64_t k = 0; k < p.k; k += 4) {
+    for (int64_t r = 0; r < kRows; ++r)
+      for (int64_t i = 0; i < 4; ++i) a[r][i] = row + r < p.n ? p.rows[(row + r) * p.k + k + i] * p.inverseTau : 0.0f;
+    const float* x = p.columns + p.start(column) + k * kColumns;
+    const float *x1 = x + kColumns, *x2 = x1 + kColumns, *x3 = x2 + kColumns;
 #pragma omp simd
-    for (int64_t j = 0; j < p.stride; ++j) {
-      s0[j] += a0 * x[j] + b0 * y[j];
-      s1[j] += a1 * x[j] + b1 * y[j];
-      s2[j] += a2 * x[j] + b2 * y[j];
-      s3[j] += a3 * x[j] + b3 * y[j];
+    for (int64_t j = 0; j < kColumns; ++j) {
+      s[0][j] += a[0][0] * x[j] + a[0][1] * x1[j] + a[0][2] * x2[j] + a[0][3] * x3[j];
+      s[1][j] += a[1][0] * x[j] + a[1][1] * x1[j] + a[1][2] * x2[j] + a[1][3] * x3[j];
+      s[2][j] += a[2][0] * x[j] + a[2][1] * x1[j] + a[2][2] * x2[j] + a[2][3] * x3[j];
+      s[3][j] += a[3][0] * x[j] + a[3][1] * x1[j] + a[3][2] * x2[j] + a[3][3] * x3[j];
     }
   }
-  for (; k < p.k; ++k) {
-    const float* x = p.columns + k * p.stride;
-    for (int64_t r = 0; r < kRows; ++r) {
-      const float a = rows[r][k];
-      float* to = s + r * p.stride;
+  for (int64_t r = 0; r < kRows; ++r) {
+    // no part of any sum: an anchor with itself, and rows past the end
+    if (row + r >= p.n) std::fill(s[r], s[r] + kColumns, kNone);
+    else if (row + r >= column && row + r < column + kColumns) s[r][row + r - column] = kNone;
+  }
+}
+
+// Σ_i exp(s_ij) = sum · exp(most), the largest so far kept beside the sum
+FOR_EACH_CPU void addExponentials(const float s[kRows][kColumns], float* most, float* sum) {
 #pragma omp simd
-      for (int64_t j = 0; j < p.stride; ++j) to[j] += a * x[j];
-    }
+  for (int64_t j = 0; j < kColumns; ++j) {
+    float top = most[j];
+    for (int64_t r = 0; r < kRows; ++r) top = s[r][j] > top ? s[r][j] : top;
+    float total = sum[j] * exponential(most[j] - top);
+    for (int64_t r = 0; r < kRows; ++r) total += exponential(s[r][j] - top);
+    sum[j] = total;
+    most[j] = top;
   }
 }
 
-FOR_EACH_CPU float largest(const float* s, int64_t n) {
-  float most = -INFINITY;
-#pragma omp simd reduction(max : most)
-  for (int64_t j = 0; j < n; ++j) most = s[j] > most ? s[j] : most;
-  return most;
-}
-
-// s <- exp((s - most) / τ), returns the sum; in chunks, so that a long sum keeps its digits
-FOR_EACH_CPU double exponentials(float* s, int64_t n, float most, float inverseTau) {
-  double total = 0;
-  for (int64_t start = 0; start < n; start += 1024) {
-    const int64_t end = start + 1024 < n ? start + 1024 : n;
-    float sum = 0;
-#pragma omp simd reduction(+ : sum)
-    for (int64_t j = start; j < end; ++j) {
-      s[j] = exponential((s[j] - most) * inverseTau);
-      sum += s[j];
-    }
-    total += sum;
+// s_ij becomes how much the pair weighs in the gradient: w_i softmax_i(j) + w_j softmax_j(i)
+FOR_EACH_CPU void pairWeights(float s[kRows][kColumns], const float* rowWeights, const float* rowLogs,
+                              const float* columnWeights, const float* columnLogs) {
+  for (int64_t r = 0; r < kRows; ++r) {
+    const float weight = rowWeights[r], logSum = rowLogs[r];
+#pragma omp simd
+    for (int64_t j = 0; j < kColumns; ++j)
+      s[r][j] = weight * exponential(s[r][j] - logSum) + columnWeights[j] * exponential(s[r][j] - columnLogs[j]);
   }
-  return total;
 }
 
-// gradient of the rows: Σ_j share_r e_rj column_j; and of the columns: Σ_r share_r e_rj row_r
-FOR_EACH_CPU void gradients(const Problem& p, const float* const rows[kRows], const float* e, const float share[kRows],
-                            float rowGradient[][kRows], float* columnGradient) {
-  const float *e0 = e, *e1 = e + p.stride, *e2 = e1 + p.stride, *e3 = e2 + p.stride;
+// the block's gradient [k,kColumns] += Σ_r s[r][j] · row_r[k]
+FOR_EACH_CPU void addGradient(const Problem& p, int64_t row, const float s[kRows][kColumns], float* gradient) {
+  const float* at[kRows];
+  for (int64_t r = 0; r < kRows; ++r) at[r] = p.rows + std::min(row + r, p.n - 1) * p.k;  // its weight is 0 past the end
   for (int64_t k = 0; k < p.k; ++k) {
-    const float* x = p.columns + k * p.stride;
-    float* to = columnGradient + k * p.stride;
-    const float a0 = share[0] * rows[0][k], a1 = share[1] * rows[1][k], a2 = share[2] * rows[2][k],
-                a3 = share[3] * rows[3][k];
-    float g0 = 0, g1 = 0, g2 = 0, g3 = 0;
-#pragma omp simd reduction(+ : g0, g1, g2, g3)
-    for (int64_t j = 0; j < p.stride; ++j) {
-      g0 += e0[j] * x[j];
-      g1 += e1[j] * x[j];
-      g2 += e2[j] * x[j];
-      g3 += e3[j] * x[j];
-      to[j] += a0 * e0[j] + a1 * e1[j] + a2 * e2[j] + a3 * e3[j];
-    }
-    rowGradient[k][0] = share[0] * g0;
-    rowGradient[k][1] = share[1] * g1;
-    rowGradient[k][2] = share[2] * g2;
-    rowGradient[k][3] = share[3] * g3;
+    float* to = gradient + k * kColumns;
+    const float a0 = at[0][k], a1 = at[1][k], a2 = at[2][k], a3 = at[3][k];
+#pragma omp simd
+    for (int64_t j = 0; j < kColumns; ++j) to[j] += a0 * s[0][j] + a1 * s[1][j] + a2 * s[2][j] + a3 * s[3][j];
   }
 }
 
-// rows [begin, end): adds to `gradient` [n,k] for its rows, to `columnGradient` [k,stride]; returns Σ w log sum
-double sumRows(const Problem& p, int64_t begin, int64_t end, float* gradient, float* columnGradient) {
-  std::vector<float> s(kRows * p.stride);
-  std::vector<float> zeros(p.k, 0.0f);
-  std::vector<std::array<float, kRows>> rowGradient(p.k);
-  double value = 0;
-  for (int64_t start = begin; start < end; start += kRows) {
-    const float* rows[kRows];
-    float share[kRows];
-    for (int64_t r = 0; r < kRows; ++r) rows[r] = start + r < end ? p.rows + (start + r) * p.k : zeros.data();
-    similarities(p, rows, s.data());
-    for (int64_t r = 0; r < kRows; ++r) {
-      float* row = s.data() + r * p.stride;
-      share[r] = 0;
-      if (start + r >= end) {
-        std::fill(row, row + p.stride, 0.0f);
-        continue;
-      }
-      const int64_t i = start + r;
-      row[i] = -INFINITY;  // the anchor itself: no part of the sum
-      std::fill(row + p.n, row + p.stride, -INFINITY);
-      const float most = largest(row, p.n);
-      const double sum = exponentials(row, p.stride, most, p.inverseTau);
-      value += p.weights[i] * (std::log(sum) + double(most) * p.inverseTau);
-      share[r] = p.weights[i] / sum;
+// `body(column)` for the first column of each block
+template <typename Body>
+void overBlocks(const Problem& p, const Body& body) {
+  at::parallel_for(0, p.blocks, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t block = begin; block < end; ++block) body(block * kColumns);
+  });
+}
+
+// log Σ_{i≠j} exp(f_i·f_j/τ) of every column
+std::vector<float> logSums(const Problem& p) {
+  std::vector<float> result(p.blocks * kColumns);
+  overBlocks(p, [&](int64_t column) {
+    float s[kRows][kColumns], most[kColumns], sum[kColumns];
+    std::fill(most, most + kColumns, kNone);
+    std::fill(sum, sum + kColumns, 0.0f);
+    for (int64_t row = 0; row < p.n; row += kRows) {
+      similarities(p, row, column, s);
+      addExponentials(s, most, sum);
     }
-    gradients(p, rows, s.data(), share, reinterpret_cast<float(*)[kRows]>(rowGradient.data()), columnGradient);
-    for (int64_t r = 0; r < kRows && start + r < end; ++r) {
-      for (int64_t k = 0; k < p.k; ++k) gradient[(start + r) * p.k + k] += rowGradient[k][r];
+    for (int64_t j = 0; j < kColumns; ++j) result[column + j] = most[j] + std::log(sum[j]);
+  });
+  return result;
+}
+
+void addGradients(const Problem& p, const std::vector<float>& logs, const std::vector<float>& weights, float* gradient) {
+  overBlocks(p, [&](int64_t column) {
+    float s[kRows][kColumns];
+    for (int64_t row = 0; row < p.n; row += kRows) {
+      similarities(p, row, column, s);
+      pairWeights(s, &weights[row], &logs[row], &weights[column], &logs[column]);
+      addGradient(p, row, s, gradient + p.start(column));
     }
-  }
-  return value;
+  });
 }
 
 std::tuple<at::Tensor, at::Tensor> pairLogSums(const at::Tensor& features, const at::Tensor& weights, double tau) {
@@ -141,25 +128,19 @@ std::tuple<at::Tensor, at::Tensor> pairLogSums(const at::Tensor& features, const
               "pair_log_sums wants float32 rows [N,K] on the CPU, got ", features.sizes());
   TORCH_CHECK(weights.numel() == features.size(0) && weights.scalar_type() == at::kFloat,
               "pair_log_sums wants one float32 weight for each of the ", features.size(0), " rows");
-  const int64_t n = features.size(0), k = features.size(1), stride = (n + 15) / 16 * 16;
-  const at::Tensor f = features.contiguous(), w = weights.contiguous();
-  const at::Tensor columns = at::zeros({k, stride}, f.options());
-  columns.slice(1, 0, n).copy_(f.t());
-  at::Tensor gradient = at::zeros({n, k}, f.options());
-  const Problem problem{n, k, stride, f.data_ptr<float>(), columns.data_ptr<float>(), w.data_ptr<float>(), float(1 / tau)};
-  const int64_t parts = std::max<int64_t>(1, std::min<int64_t>(at::get_num_threads(), n / kRows));
-  const at::Tensor columnGradients = at::zeros({parts, k, stride}, f.options());
-  std::vector<double> values(parts);
-  at::parallel_for(0, parts, 1, [&](int64_t from, int64_t to) {
-    for (int64_t part = from; part < to; ++part) {
-      values[part] = sumRows(problem, n * part / parts, n * (part + 1) / parts, gradient.data_ptr<float>(),
-                             columnGradients.data_ptr<float>() + part * k * stride);
-    }
-  });
-  gradient.add_(columnGradients.sum(0).slice(1, 0, n).t());
+  const int64_t n = features.size(0), k = features.size(1);
+  const int64_t padded = (k + 3) / 4 * 4, blocks = (n + kColumns - 1) / kColumns;
+  const at::Tensor rows = at::constant_pad_nd(features, {0, padded - k, 0, blocks * kColumns - n}).contiguous();
+  const at::Tensor columns = rows.view({blocks, kColumns, padded}).transpose(1, 2).contiguous(), w = weights.contiguous();
+  const Problem problem{n, padded, blocks, rows.data_ptr<float>(), columns.data_ptr<float>(), float(1 / tau)};
+  const std::vector<float> logs = logSums(problem);
+  std::vector<float> all(logs.size());
+  std::copy(w.data_ptr<float>(), w.data_ptr<float>() + n, all.begin());
   double value = 0;
-  for (double v : values) value += v;
-  return {at::scalar_tensor(value, f.options()), gradient};
+  for (int64_t i = 0; i < n; ++i) value += all[i] == 0 ? 0 : double(all[i]) * logs[i];
+  const at::Tensor gradient = at::zeros_like(columns);
+  addGradients(problem, logs, all, gradient.data_ptr<float>());
+  return {at::scalar_tensor(value, rows.options()), gradient.transpose(1, 2).reshape({-1, padded}).slice(0, 0, n).slice(1, 0, k).contiguous()};
 }
 
 }  // namespace

@@ -75,7 +75,7 @@ export {
 } from "./metrics/score.js";
 export { type SurfaceDistances, surfaceDistances } from "./metrics/surface-distance.js";
 export { type NetworkOptions, SegmentationNetwork } from "./models/segmentation-network.js";
-export { drawNoise, type LogitDistribution, sampleLogits } from "./models/stochastic-head.js";
+export { drawNoise, type LogitDistribution, moments, sampleLogits } from "./models/stochastic-head.js";
 export { VNet } from "./models/vnet.js";
 export { Module, type StateDict } from "./nn/module.js";
 export { Sgd, type SgdOptions } from "./nn/optimizer.js";

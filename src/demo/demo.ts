@@ -12,7 +12,7 @@ import { type PhantomSet, writePhantomDataset } from "./phantom-dataset.js";
 
 /** Few labels, more scans without, and test cases that no training sees. */
 export const DEMO_SET: Omit<PhantomSet, "seed"> = {
-  labeled: 4,
+  labeled: 6,
   unlabeled: 32,
   test: 12,
   shape: [32, 48, 48],

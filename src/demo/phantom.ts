@@ -36,7 +36,7 @@ export interface Scanner {
 /** The demo's two: labels exist for good scans, everyday ones are noisier. */
 export const SCANNERS = {
   research: { noise: [0.04, 0.08] },
-  everyday: { noise: [0.12, 0.22] },
+  everyday: { noise: [0.18, 0.28] },
 } as const satisfies Record<string, Scanner>;
 
 /** In a volume of this size heart units are voxels; others are scaled to it. */

@@ -8,7 +8,6 @@ import {
   instanceNormRelu,
   oneHot,
   probabilityProducts,
-  sampleLogits,
   upConv2,
 } from "./ops.js";
 import { scope } from "./scope.js";
@@ -297,27 +296,26 @@ function bothWays(body: (inputs: Tensor[]) => Tensor, inputs: readonly (readonly
 describe("the kernel agrees with libtorch's operators in value and gradients:", () => {
   it.each([
     [1, 2, 2, 8, 5], // images, pairs, classes, rank, voxels: less than a block
-    [2, 3, 3, 4, 1500], // and blocks that end within a class
-  ])("sampleLogits of %i images, %i pairs, %i classes, rank %i, %i voxels", (b, half, c, rank, v) => {
+    [2, 3, 3, 4, 1500], // several blocks
+  ])("sample_logits of %i images, %i pairs, %i classes, rank %i, %i voxels", (b, half, c, rank, v) => {
     scope(() => {
-      const noise = fromArray(Float64Array.from(wave(b * half * rank, 1)), [b, half, rank]);
-      const draws = fromArray(Float64Array.from(wave(b * half * c * v, 2)), [b, half, c * v]);
-      const [ours, theirs] = bothWays(
-        ([mean, diagonal, factor]) =>
-          sampleLogits(
-            mean!,
-            diagonal!.square().add(0.1),
-            factor!,
-            noise.to(mean!.dtype),
-            draws.to(mean!.dtype),
-          ),
-        [
-          [wave(b * c * v, 3), [b, c, v]],
-          [wave(b * c * v, 4), [b, c, v]],
-          [wave(b * rank * c * v, 6), [b, rank * c, v]],
-        ],
+      const at = (values: number[], shape: number[]) => fromArray(Float64Array.from(values), shape);
+      const noise = at(wave(b * half * rank, 1), [b, half, rank]);
+      const draws = at(wave(b * half * c * v, 2), [b, half, c * v]);
+      const region = at(
+        Array.from({ length: b * v }, (_, i) => (i % 3 ? 1 : 0)),
+        [b, 1, v],
       );
-      expect(ours[0]!.shape).toEqual([b, 2 * half, c, v]);
+      const [ours, theirs] = bothWays(
+        ([outputs]) => {
+          const like = (x: Tensor) => x.to(outputs!.dtype);
+          const given = [outputs!, like(region), like(noise), like(draws), c];
+          const [mean, samples] = callOwnMany("sample_logits", ...given);
+          return cat([samples!.reshape([-1]), mean!.reshape([-1])], 0);
+        },
+        [[wave(b * c * (2 + rank) * v, 3), [b, c * (2 + rank), v]]],
+      );
+      expect(ours[0]!.numel()).toBe(b * (2 * half + 1) * c * v);
       for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(1e-5);
     });
   });
@@ -358,33 +356,15 @@ describe("the kernel agrees with libtorch's operators in value and gradients:", 
     });
   });
 
-  it.each([
-    [1, 1, 1, 3],
-    [2, 3, 4, 5000],
-  ])("logit_distribution of %i images, %i classes, rank %i, %i voxels", (b, c, rank, v) => {
-    scope(() => {
-      const region = fromArray(
-        Float32Array.from({ length: b * v }, (_, i) => (i % 3 ? 1 : 0)),
-        [b, 1, v],
-      );
-      const [ours, theirs] = bothWays(
-        ([outputs]) => cat(callOwnMany("logit_distribution", outputs!, region.to(outputs!.dtype), c), 1),
-        [[wave(b * c * (2 + rank) * v), [b, c * (2 + rank), v]]],
-      );
-      for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(1e-5);
-    });
-  });
-
-  it("logit_distribution takes bfloat16 and sends its gradient back in it", () => {
+  it("sample_logits takes bfloat16 and sends its gradient back in it", () => {
     const outputs = tensor(wave(30), [1, 6, 5]).to("bfloat16").requireGrad();
     const exact = outputs.detach().to("float32").requireGrad();
-    const region = ones([1, 1, 5]);
-    for (const x of [outputs, exact])
-      cat(callOwnMany("logit_distribution", x, region, 2), 1)
-        .square()
-        .sum()
-        .backward();
+    for (const x of [outputs, exact]) {
+      const noise = [tensor(wave(2), [1, 2, 1]), tensor(wave(20), [1, 2, 10])];
+      const [, samples] = callOwnMany("sample_logits", x, ones([1, 1, 5]), ...noise, 2);
+      samples!.square().sum().backward();
+    }
     expect(outputs.grad!.dtype).toBe("bfloat16");
-    expect(difference(outputs.grad!, exact.grad!)).toBeLessThan(0.01);
+    expect(difference(outputs.grad!, exact.grad!)).toBeLessThan(0.05);
   });
 });

@@ -88,18 +88,6 @@ export const channelDropout = (x: Tensor, p: number): Tensor => call("feature_dr
 export const probabilityProducts = (student: Tensor, teacher: Tensor): Tensor =>
   callOwn("probability_products", student, teacher);
 
-/**
- * Antithetic pairs of samples of a low-rank normal distribution, the plus half first.
- * mean, diagonal [B,C,...], factor [B,R·C,...] with the rank slowest, noise [B,S/2,R], draws [B,S/2,C·V] -> [B,S,C,V]
- */
-export const sampleLogits = (
-  mean: Tensor,
-  diagonal: Tensor,
-  factor: Tensor,
-  noise: Tensor,
-  draws: Tensor,
-): Tensor => callOwn("sample_logits", mean, diagonal, factor, noise, draws);
-
 /** One-hot of int64 labels [B,...] as float32 [B,C,...]. */
 export function oneHot(labels: Tensor, classes: number): Tensor {
   const encoded = call("one_hot", "", labels, classes).to("float32");

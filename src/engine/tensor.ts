@@ -248,6 +248,10 @@ export class Tensor {
   slice(dim: number, start: number, end: number): Tensor {
     return call("slice", "Tensor", this, dim, start, end);
   }
+  /** Consecutive parts of these sizes along an axis: views, whose gradients become one again in one go. */
+  split(sizes: readonly number[], dim = 0): Tensor[] {
+    return callMany("split_with_sizes", "", this, sizes, dim);
+  }
   select(dim: number, index: number): Tensor {
     return call("select", "int", this, dim, index);
   }
@@ -339,9 +343,12 @@ export const ones = (shape: readonly number[], options: Options = {}): Tensor =>
   make("ones", [shape], options);
 export const full = (shape: readonly number[], value: number, options: Options = {}): Tensor =>
   make("full", [shape, value], options);
-/** Standard normal draws from libtorch's seeded generator. */
-export const randn = (shape: readonly number[], options: Options = {}): Tensor =>
-  make("randn", [shape], options);
+/** Standard normal draws; libtorch's seeded generator decides them. */
+export const randn = (shape: readonly number[], options: Options = {}): Tensor => {
+  const { dtype = "float32", device = "cpu" } = options;
+  const onHost = dtype === "float32" && device === "cpu";
+  return onHost ? callOwn("standard_normal", shape) : make("randn", [shape], options);
+};
 /** Uniform draws from [0, 1). */
 export const rand = (shape: readonly number[], options: Options = {}): Tensor =>
   make("rand", [shape], options);

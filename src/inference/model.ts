@@ -147,7 +147,7 @@ function windowProbabilities(model: Model, patch: Tensor, samples: number): Tens
   const probabilities = model.network.meanLogits(model.network.embed(patch)).softmax(1);
   if (samples === 0 || !model.stochastic) return probabilities;
   const distribution = model.stochastic.distribution(model.stochastic.embed(patch), null);
-  const logits = sampleLogits(distribution, drawNoise(distribution, samples)); // [1,S,C,V]
+  const logits = sampleLogits(distribution, drawNoise(distribution, samples)).samples; // [1,S,C,V]
   const sampled = logits.softmax(2).mean([1]).reshape(probabilities.shape);
   return cat([probabilities, sampled], 1);
 }

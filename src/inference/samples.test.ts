@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { full, type Tensor, zeros } from "../engine/tensor.js";
 import type { LogitDistribution } from "../models/stochastic-head.js";
+import { distributionOf } from "../models/stochastic-head.testing.js";
 import { resolveConfig } from "../training/config.js";
 import { type Triple, voxelCount } from "../volume/volume.js";
 import type { Model } from "./model.js";
@@ -28,7 +29,7 @@ function modelWith(factor: number, diagonal: number, stride: number): Model {
         map.slice(1, 1, 2).copy_(full([b, 1, ...grid], value));
         return map;
       };
-      return { mean: zeros([b, 2, ...grid]), diagonal: classOne(diagonal), factor: classOne(factor) };
+      return distributionOf(zeros([b, 2, ...grid]), classOne(diagonal), classOne(factor));
     },
   };
   return { config, classNames: ["background", "organ"], stochastic } as unknown as Model;

@@ -78,8 +78,8 @@ function drawPairs(
         withPrecision(options.precision, device, () => {
           const distribution = stochastic.distribution(stochastic.embed(patch), null);
           const here = cropWindow(diagonal, origin, config.data.patchSize).reshape([1, pairs, -1]);
-          const logits = sampleLogits(distribution, { factor, diagonal: here }); // [1,2P,C,V]
-          return logits.reshape([1, 2 * pairs * classes, ...config.data.patchSize]);
+          const { samples } = sampleLogits(distribution, { factor, diagonal: here }); // [1,2P,C,V]
+          return samples.reshape([1, 2 * pairs * classes, ...config.data.patchSize]);
         });
       const mean = slidingWindow(image, shape, run, {
         patchSize: config.data.patchSize,

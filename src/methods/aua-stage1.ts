@@ -36,6 +36,13 @@ const drawn = (deviation: number): Draws => ({
   teacherSamples: drawNoise,
 });
 
+/** What the student's samples of the unlabeled images are held against. */
+interface Target {
+  readonly samples: Tensor;
+  /** 1 where the teacher is sure [N,1,D,H,W]; null counts every voxel. */
+  readonly kept: Tensor | null;
+}
+
 /**
  * Stage 1 of AUA (arXiv 2111.10989, eq. 3-10 and 14): a mean teacher whose consistency is the energy distance between
  * samples of the student's and the teacher's distributions, and contrast of features at boundaries.
@@ -56,68 +63,74 @@ export class AuaStage1 extends TeacherMethod {
 
   losses(batch: PatchBatch, iteration: number): LossTerms {
     const { contrast, consistency, samples } = this.options;
+    const b = batch.images.shape[0]!;
+    const isConsistent = consistency.weight > 0 && b > batch.labeled;
+    // the teacher's part first: of it only samples stay, while the student's features fill the memory until the end
+    const target = isConsistent ? noGrad(() => scope(() => this.#target(batch, iteration))) : null;
     const z = this.network.embed(batch.images);
-    const distribution = this.network.distribution(z, batch.region);
-    const noise = this.#draws.studentSamples(distribution, samples);
-    const logits = scope(() => sampleLogits(distribution, noise)); // [B,S,C,V]
-    const terms: LossTerms = this.#supervised(distribution, logits, batch);
+    const { mean, samples: all } = scope(() => {
+      const distribution = this.network.distribution(z, batch.region);
+      return sampleLogits(distribution, this.#draws.studentSamples(distribution, samples));
+    });
+    const [labeledSamples, ...unlabeledSamples] = all.split([
+      batch.labeled,
+      ...Array<number>(b - batch.labeled).fill(1),
+    ]);
+    const terms: LossTerms = this.#supervised(mean, labeledSamples!, batch);
     if (contrast.weight > 0) {
       const labeled = z.slice(0, 0, batch.labeled);
       const project = (x: Tensor) => this.network.features(x);
       const value = scope(() => boundaryContrast(labeled, batch.hostLabels, contrast, project));
       if (value) terms.contrast = { value, weight: contrast.weight };
     }
-    if (consistency.weight > 0 && batch.images.shape[0]! > batch.labeled) {
+    if (target) {
       const weight = consistency.weight * sigmoidRampUp(iteration, consistency.rampUp);
-      terms.consistency = { value: this.#consistency(logits, batch, iteration), weight };
+      terms.consistency = { value: this.#consistency(unlabeledSamples, target, batch), weight };
     }
     return terms;
   }
 
   /** ½ (L_mc + L_dice) on the labeled patches, eq. 3-4 */
-  #supervised(distribution: LogitDistribution, logits: Tensor, batch: PatchBatch): LossTerms {
+  #supervised(mean: Tensor, samples: Tensor, batch: PatchBatch): LossTerms {
     const n = batch.labeled;
-    const likelihood = scope(() =>
-      monteCarloLikelihoodLoss(logits.slice(0, 0, n), batch.labels.reshape([n, -1])),
-    );
-    const dice = scope(() => diceLoss(distribution.mean.slice(0, 0, n), batch.labels));
+    const likelihood = scope(() => monteCarloLikelihoodLoss(samples, batch.labels.reshape([n, -1])));
+    const dice = scope(() => diceLoss(mean.slice(0, 0, n), batch.labels));
     return { likelihood: { value: likelihood, weight: 0.5 }, dice: { value: dice, weight: 0.5 } };
   }
 
-  /** Mean energy distance over the unlabeled images, eq. 6-8 */
-  #consistency(studentLogits: Tensor, batch: PatchBatch, iteration: number): Tensor {
-    const [b, , d, h, w] = batch.images.shape as [number, number, number, number, number];
-    const teacherLogits = noGrad(() => scope(() => this.#teacherSamples(batch)));
-    const kept = this.options.uncertaintyMask
-      ? confidentVoxels(this.teacher, batch.images.slice(0, batch.labeled, b), this.#draws, {
-          iteration,
-          length: this.options.consistency.rampUp,
-        })
-      : null;
-    const losses: Tensor[] = [];
-    for (let i = batch.labeled; i < b; i++) {
-      losses.push(
-        scope(() => {
-          const grid = (x: Tensor) => x.reshape([x.shape[0]!, x.shape[1]!, d, h, w]);
-          const mask = kept?.select(0, i - batch.labeled);
-          const seen = (x: Tensor) => (mask ? grid(x).mul(mask) : grid(x));
-          const student = seen(studentLogits.select(0, i));
-          const teacher = seen(teacherLogits.select(0, i - batch.labeled));
-          return energyDistance(student, teacher, this.options.consistency.distance).distance;
-        }),
-      );
-    }
+  /**
+   * Mean energy distance over the unlabeled images, eq. 6-8. student: samples [1,S,C,V] of each; the target's
+   * [N,T,C,V], and which voxels count.
+   */
+  #consistency(student: readonly Tensor[], target: Target, batch: PatchBatch): Tensor {
+    const space = batch.images.shape.slice(2);
+    const losses = student.map((samples, i) =>
+      scope(() => {
+        const grid = (x: Tensor) => x.reshape([...x.shape.slice(-3, -1), ...space]);
+        const mask = target.kept?.select(0, i);
+        const seen = (x: Tensor) => (mask ? grid(x).mul(mask) : grid(x));
+        const theirs = seen(target.samples.select(0, i));
+        return energyDistance(seen(samples), theirs, this.options.consistency.distance).distance;
+      }),
+    );
     return losses.reduce((sum, loss) => sum.add(loss)).div(losses.length);
   }
 
-  #teacherSamples(batch: PatchBatch): Tensor {
+  /** The teacher's samples of the unlabeled images under noise. */
+  #target(batch: PatchBatch, iteration: number): Target {
     const b = batch.images.shape[0]!;
     const images = batch.images.slice(0, batch.labeled, b);
     const noisy = images.add(this.#draws.teacherNoise(images));
-    const distribution = this.teacher.distribution(
-      this.teacher.embed(noisy),
-      batch.region.slice(0, batch.labeled, b),
-    );
-    return sampleLogits(distribution, this.#draws.teacherSamples(distribution, this.options.samples));
+    const region = batch.region.slice(0, batch.labeled, b);
+    const { consistency, samples, uncertaintyMask } = this.options;
+    return {
+      samples: scope(() => {
+        const distribution = this.teacher.distribution(this.teacher.embed(noisy), region);
+        return sampleLogits(distribution, this.#draws.teacherSamples(distribution, samples)).samples;
+      }),
+      kept: uncertaintyMask
+        ? confidentVoxels(this.teacher, images, this.#draws, { iteration, length: consistency.rampUp })
+        : null,
+    };
   }
 }

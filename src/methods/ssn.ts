@@ -30,7 +30,7 @@ export class Ssn extends NetworkMethod {
     );
     const noise = drawNoise(distribution, this.options.samples);
     const value = scope(() =>
-      monteCarloLikelihoodLoss(sampleLogits(distribution, noise), batch.labels.reshape([n, -1])),
+      monteCarloLikelihoodLoss(sampleLogits(distribution, noise).samples, batch.labels.reshape([n, -1])),
     );
     return { likelihood: { value, weight: 1 } };
   }

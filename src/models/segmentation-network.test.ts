@@ -6,7 +6,8 @@ import { scope } from "../engine/scope.js";
 import { fromArray, randn, type Tensor, zeros } from "../engine/tensor.js";
 import type { Normalization } from "../nn/norm.js";
 import { type NetworkOptions, SegmentationNetwork } from "./segmentation-network.js";
-import { drawNoise, logitDistribution, sampleLogits } from "./stochastic-head.js";
+import { drawNoise, logitDistribution, moments, sampleLogits } from "./stochastic-head.js";
+import { distributionOf } from "./stochastic-head.testing.js";
 
 const tiny: NetworkOptions = {
   classes: 3,
@@ -36,7 +37,7 @@ describe("SegmentationNetwork", () => {
       const z = network.embed(randn([2, 1, 16, 32, 16]));
       expect(z.shape).toEqual([2, 2, 16, 32, 16]);
       expect(network.meanLogits(z).shape).toEqual([2, 3, 16, 32, 16]);
-      const { mean, diagonal, factor } = network.distribution(z, null);
+      const { mean, diagonal, factor } = moments(network.distribution(z, null));
       expect(numbers(mean)).toEqual(numbers(network.meanLogits(z)));
       expect(diagonal.shape).toEqual([2, 3, 16, 32, 16]);
       expect(factor.shape).toEqual([2, 6, 16, 32, 16]);
@@ -81,7 +82,7 @@ describe("SegmentationNetwork", () => {
       const z = network.embed(image);
       expect(memoryFigures().tensors).toBe(before + 1);
       network.distribution(z, null);
-      expect(memoryFigures().tensors).toBe(before + 4);
+      expect(memoryFigures().tensors).toBe(before + 3);
     });
   });
 });
@@ -90,13 +91,13 @@ describe("logitDistribution", () => {
   const two = (a: number, b: number) => tensor([a, b], [1, 1, 1, 1, 2]);
   const outputs = tensor([3, 4, 0, 1, 5, 6], [1, 3, 1, 1, 2]); // mean, logarithm of the diagonal, factor
   it("has nothing to doubt outside the region", () => {
-    const { mean, diagonal, factor } = logitDistribution(outputs, 1, two(0, 1));
+    const { mean, diagonal, factor } = moments(logitDistribution(outputs, 1, two(0, 1)));
     expect(numbers(mean)).toEqual([3, 4]);
     expect(numbers(diagonal)).toEqual(close([1e-5, Math.E + 2e-5], 6));
     expect(numbers(factor)).toEqual([0, 6]);
   });
   it("doubts everywhere without a region", () => {
-    const { diagonal, factor } = logitDistribution(outputs, 1, null);
+    const { diagonal, factor } = moments(logitDistribution(outputs, 1, null));
     expect(numbers(diagonal)).toEqual(close([1 + 2e-5, Math.E + 2e-5], 6));
     expect(numbers(factor)).toEqual([5, 6]);
   });
@@ -106,10 +107,11 @@ describe("sampleLogits", () => {
   it("is mean ± (factor·ε + sqrt(diagonal)·ε), plus first", () => {
     // one image, 2 classes, 1 voxel, rank 2 (slowest): factor [r1c1, r1c2, r2c1, r2c2]
     const at = (values: number[]) => tensor(values, [1, values.length, 1, 1, 1]);
-    const distribution = { mean: at([10, 20]), diagonal: at([4, 9]), factor: at([1, 2, 3, 4]) };
+    const distribution = distributionOf(at([10, 20]), at([4, 9]), at([1, 2, 3, 4]));
     const noise = { factor: tensor([1, -1], [1, 1, 2]), diagonal: tensor([0.5, 2], [1, 1, 2]) };
     // deviation: class 1: 1 - 3 + 2·0.5 = -1, class 2: 2 - 4 + 3·2 = 4
-    const samples = sampleLogits(distribution, noise);
+    const { mean, samples } = sampleLogits(distribution, noise);
+    expect(numbers(mean)).toEqual([10, 20]);
     expect(samples.shape).toEqual([1, 2, 2, 1]);
     expect(numbers(samples)).toEqual(close([9, 24, 11, 16]));
   });
@@ -117,8 +119,9 @@ describe("sampleLogits", () => {
   it("scatters with the covariance factor·factorᵀ + diagonal", () => {
     scope(() => {
       const at = (values: number[]) => tensor(values, [1, values.length, 1, 1, 1]);
-      const distribution = { mean: at([1, -1]), diagonal: at([0.25, 1]), factor: at([2, 1]) };
-      const samples = sampleLogits(distribution, drawNoise(distribution, 40_000)).reshape([40_000, 2]);
+      const distribution = distributionOf(at([1, -1]), at([0.25, 1]), at([2, 1]));
+      const drawn = sampleLogits(distribution, drawNoise(distribution, 40_000)).samples;
+      const samples = drawn.reshape([40_000, 2]);
       expect(numbers(samples.mean([0]))).toEqual(close([1, -1], 3)); // pairs cancel out
       const d = samples.sub(tensor([1, -1], [1, 2]));
       const [xx, xy, , yy] = numbers(d.transpose(0, 1).matmul(d).div(40_000));

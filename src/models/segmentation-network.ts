@@ -52,7 +52,7 @@ export class SegmentationNetwork extends VNet {
   meanLogits(z: Tensor): Tensor {
     return scope(() => this.#mean.forward(z.relu()).to("float32"));
   }
-  /** z, region [B,1,D,H,W] or null -> distribution of logits, float32 */
+  /** z, region [B,1,D,H,W] or null -> distribution of logits */
   distribution(z: Tensor, region: Tensor | null): LogitDistribution {
     return scope(() => {
       const outputs = sideBySide([this.#mean, this.#logDiagonal, this.#factor], z.relu());

@@ -1,30 +1,41 @@
-import { sampleLogits as samplesOf } from "../engine/ops.js";
 import { callOwnMany, ones, randn, type Tensor } from "../engine/tensor.js";
 
 /**
  * A low-rank normal distribution over the logits of all voxels (stochastic segmentation networks, Monteiro et al.
- * 2020): mean [B,C,D,H,W], diagonal [B,C,D,H,W], factor [B,R·C,D,H,W] with the rank slowest.
+ * 2020), as the head gives it: outputs [B,C·(2+R),D,H,W] are mean, logarithm of the diagonal, and factor with the rank
+ * slowest. Outside the region [B,1,D,H,W] (air, padding; 0 there, 1 inside) there is nothing to doubt: factor 0,
+ * diagonal 1e-5. Inside, the published code adds 1e-5 before and after the mask, and so do we.
  */
 export interface LogitDistribution {
-  readonly mean: Tensor;
-  readonly diagonal: Tensor;
-  readonly factor: Tensor;
+  readonly outputs: Tensor;
+  readonly region: Tensor;
+  readonly classes: number;
 }
 
-/**
- * The distribution from the head's outputs [B,C·(2+R),D,H,W]: mean, logarithm of the diagonal, factor. Outside the region
- * (air, padding) there is nothing to doubt: factor 0, diagonal 1e-5. Inside, the published code adds 1e-5 before and
- * after the mask, and so do we. region [B,1,D,H,W] of 0 and 1, or null for everywhere. The result is float32.
- */
+/** `region` null is everywhere. */
 export function logitDistribution(
   outputs: Tensor,
   classes: number,
   region: Tensor | null,
 ): LogitDistribution {
   const [b, , ...space] = outputs.shape;
-  const inside = region ?? ones([b!, 1, ...space], { device: outputs.device });
-  const [mean, diagonal, factor] = callOwnMany("logit_distribution", outputs, inside, classes);
-  return { mean: mean!, diagonal: diagonal!, factor: factor! };
+  return { outputs, classes, region: region ?? ones([b!, 1, ...space], { device: outputs.device }) };
+}
+
+/** What a distribution consists of, float32: mean and diagonal [B,C,D,H,W], factor [B,R·C,D,H,W]. */
+export function moments({ outputs, region, classes }: LogitDistribution) {
+  const x = outputs.to("float32");
+  const all = x.shape[1]!;
+  return {
+    mean: x.slice(1, 0, classes),
+    diagonal: x
+      .slice(1, classes, 2 * classes)
+      .exp()
+      .add(1e-5)
+      .mul(region)
+      .add(1e-5),
+    factor: x.slice(1, 2 * classes, all).mul(region),
+  };
 }
 
 /** Standard normal draws behind samples: factor [B,S/2,R], diagonal [B,S/2,C·V]. */
@@ -33,21 +44,31 @@ export interface Noise {
   readonly diagonal: Tensor;
 }
 
-export function drawNoise(distribution: LogitDistribution, samples: number): Noise {
-  const [b, c, d, h, w] = distribution.mean.shape as [number, number, number, number, number];
-  const rank = distribution.factor.shape[1]! / c;
-  const device = distribution.mean.device;
+export function drawNoise({ outputs, classes }: LogitDistribution, samples: number): Noise {
+  const [b, channels, ...space] = outputs.shape as [number, number, ...number[]];
+  const voxels = space.reduce((product, n) => product * n, 1);
+  const { device } = outputs;
   return {
-    factor: randn([b, samples / 2, rank], { device }),
-    diagonal: randn([b, samples / 2, c * d * h * w], { device }),
+    factor: randn([b, samples / 2, channels / classes - 2], { device }),
+    diagonal: randn([b, samples / 2, classes * voxels], { device }),
   };
 }
 
 /**
- * Antithetic samples mean ± (factor·ε_R + sqrt(diagonal)·ε_V), the plus half first: [B,S,C,V] with V = D·H·W.
- * Source: Monteiro et al. 2020, eq. 5; the pairs are the published implementation's.
+ * The mean [B,C,D,H,W] and antithetic samples mean ± (factor·ε_R + sqrt(diagonal)·ε_V), the plus half first: [B,S,C,V]
+ * with V = D·H·W, all float32. Source: Monteiro et al. 2020, eq. 5; the pairs are the published implementation's.
  */
-export function sampleLogits(distribution: LogitDistribution, noise: Noise): Tensor {
-  const { mean, diagonal, factor } = distribution;
-  return samplesOf(mean, diagonal, factor, noise.factor, noise.diagonal);
+export function sampleLogits(
+  { outputs, region, classes }: LogitDistribution,
+  noise: Noise,
+): { mean: Tensor; samples: Tensor } {
+  const [mean, samples] = callOwnMany(
+    "sample_logits",
+    outputs,
+    region,
+    noise.factor,
+    noise.diagonal,
+    classes,
+  );
+  return { mean: mean!, samples: samples! };
 }

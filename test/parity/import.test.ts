@@ -7,6 +7,7 @@ import { noGrad } from "../../src/engine/autograd.js";
 import { randn, type Tensor } from "../../src/engine/tensor.js";
 import { loadModel } from "../../src/inference/model.js";
 import { SegmentationNetwork } from "../../src/models/segmentation-network.js";
+import { moments } from "../../src/models/stochastic-head.js";
 import { type HostTensor, readSafetensors, writeSafetensors } from "../../src/training/safetensors.js";
 import { exportWeights } from "../../src/weights/export-weights.js";
 import { importWeights } from "../../src/weights/import-weights.js";
@@ -27,7 +28,7 @@ function outputsOf(run: string) {
   const { network } = loadModel(run, "cpu");
   const z = network.embed(reversed(golden.tensor("image")));
   const region = reversed(golden.tensor("mask").to("float32").unsqueeze(1));
-  const { mean, diagonal, factor } = network.distribution(z, region);
+  const { mean, diagonal, factor } = moments(network.distribution(z, region));
   return {
     ...{ "eval.logit_mean": reversed(mean), "eval.cov_diag": reversed(diagonal) },
     ...{ "eval.cov_factor": reversed(factor), "eval.features": reversed(network.features(z)) },

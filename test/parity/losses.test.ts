@@ -6,6 +6,7 @@ import { type Distance, energyDistance } from "../../src/losses/energy-distance.
 import { monteCarloLikelihoodLoss } from "../../src/losses/monte-carlo-likelihood.js";
 import { PrototypeEstimator, prototypeContrast } from "../../src/losses/prototype-contrast.js";
 import { drawNoise, sampleLogits } from "../../src/models/stochastic-head.js";
+import { distributionOf } from "../../src/models/stochastic-head.testing.js";
 import { sigmoidRampUp } from "../../src/nn/schedule.js";
 import { expectClose, Golden, goldenFiles, relativeError } from "./golden.js";
 
@@ -102,25 +103,27 @@ describe.each(goldenFiles("losses"))("%s", (file) => {
 describe.each(goldenFiles("sampling"))("%s", (file) => {
   const golden = new Golden(file);
   it("antithetic samples", () => {
-    const distribution = {
-      mean: golden.tensor("logit_mean"),
-      diagonal: golden.tensor("cov_diag"),
-      factor: golden.tensor("cov_factor"),
-    };
+    const [mean, diagonal, factor] = ["logit_mean", "cov_diag", "cov_factor"].map((x) => golden.tensor(x));
+    const distribution = distributionOf(mean!, diagonal!, factor!);
     const noise = {
       factor: golden.tensor("eps_factor").transpose(0, 1).contiguous(),
       diagonal: golden.tensor("eps_diag").transpose(0, 1).contiguous(),
     };
     const [s, b, c, d, h, w] = golden.raw("samples").shape as number[];
-    const samples = sampleLogits(distribution, noise);
+    const { samples } = sampleLogits(distribution, noise);
     expect(samples.shape).toEqual([b, s, c, d! * h! * w!]);
     expectClose(samples.transpose(0, 1).reshape([s!, b!, c!, d!, h!, w!]), golden, "samples", 1e-5);
   });
 
   it("samples have the distribution's mean and variance", () => {
     const one = fromArray(Float32Array.of(1, -2), [1, 2, 1, 1, 1]);
-    const distribution = { mean: one, diagonal: one.square().mul(0.25), factor: one.mul(0.5) };
-    const samples = sampleLogits(distribution, drawNoise(distribution, 40_000)).toFloat32Array();
+    const distribution = distributionOf(
+      one,
+      fromArray(Float32Array.of(0.25, 1), [1, 2, 1, 1, 1]),
+      one.mul(0.5),
+    );
+    const noise = drawNoise(distribution, 40_000);
+    const samples = sampleLogits(distribution, noise).samples.toFloat32Array();
     const [first, second] = [0, 1].map((c) => samples.filter((_, i) => i % 2 === c));
     const mean = (x: Float32Array) => x.reduce((sum, v) => sum + v, 0) / x.length;
     expect(mean(first!)).toBeCloseTo(1, 4);
