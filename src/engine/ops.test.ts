@@ -7,6 +7,7 @@ import {
   crossEntropy,
   instanceNormRelu,
   oneHot,
+  pointwiseConv,
   probabilityProducts,
   upConv2,
 } from "./ops.js";
@@ -354,6 +355,38 @@ describe("the kernel agrees with libtorch's operators in value and gradients:", 
       expect(ours[0]!.shape).toEqual([b, samples]);
       for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(1e-5);
     });
+  });
+
+  it.each([
+    [1, 3, 2, 7, false],
+    [2, 16, 24, 600, true], // several blocks, the last one not full
+  ])("pointwise_conv of %i images, %i -> %i channels, %i voxels, relu %s", (b, i, o, v, relu) => {
+    scope(() => {
+      const [ours, theirs] = bothWays(
+        ([x, weight, bias]) => pointwiseConv(x!, weight!, bias!, relu),
+        [
+          [wave(b * i * v, 1), [b, i, 1, 1, v]],
+          [wave(o * i, 2), [o, i, 1, 1, 1]],
+          [wave(o, 3), [o]],
+        ],
+      );
+      expect(ours[0]!.shape).toEqual([b, o, 1, 1, v]);
+      for (const [at, expected] of theirs.entries())
+        expect(difference(ours[at]!, expected)).toBeLessThan(2e-5);
+    });
+  });
+
+  it("pointwise_conv takes bfloat16 and sends its gradient back in it", () => {
+    const weight = tensor(wave(6, 1), [2, 3, 1, 1, 1]);
+    const input = tensor(wave(15, 2), [1, 3, 1, 1, 5]).to("bfloat16").requireGrad();
+    const exact = input.detach().to("float32").requireGrad();
+    for (const x of [input, exact])
+      pointwiseConv(x, weight, tensor([0.5, -0.5], [2]), true)
+        .square()
+        .sum()
+        .backward();
+    expect(input.grad!.dtype).toBe("bfloat16");
+    expect(difference(input.grad!, exact.grad!)).toBeLessThan(0.05);
   });
 
   it("sample_logits takes bfloat16 and sends its gradient back in it", () => {

@@ -4,6 +4,10 @@ import { type Argument, call, callOwn, ones, type Tensor, zeros } from "./tensor
 export const conv3d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride = 1, padding = 0): Tensor =>
   call("conv3d", "", x, weight, bias, triple(stride), triple(padding));
 
+/** 1x1x1 convolution, of relu(x) where asked. x [B,I,D,H,W], weight [O,I,1,1,1], bias [O] -> [B,O,D,H,W] */
+export const pointwiseConv = (x: Tensor, weight: Tensor, bias: Tensor, relu = false): Tensor =>
+  callOwn("pointwise_conv", x, weight, bias, relu);
+
 /** 3x3x3 convolution that keeps the size. x [B,I,D,H,W], weight [O,I,3,3,3], bias [O] -> [B,O,D,H,W] */
 export const conv3dSame = (x: Tensor, weight: Tensor, bias: Tensor): Tensor =>
   callOwn("conv3d_same", x, weight, bias);

@@ -1,6 +1,6 @@
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
-import { ChannelDropout, Conv3d } from "../nn/layers.js";
+import { ChannelDropout, Conv3d, headsOfRelu } from "../nn/layers.js";
 import { Module } from "../nn/module.js";
 import type { Normalization } from "../nn/norm.js";
 import { ConvBlock, UpBlock, type Upsampling } from "./vnet-blocks.js";
@@ -62,6 +62,6 @@ export class AuxiliaryDecoder extends Module {
   }
 
   logits(levels: readonly Tensor[]): Tensor {
-    return scope(() => this.#mean.forward(this.#wayUp.forward(levels).relu()).to("float32"));
+    return scope(() => headsOfRelu([this.#mean], this.#wayUp.forward(levels)).to("float32"));
   }
 }

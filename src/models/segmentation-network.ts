@@ -1,6 +1,6 @@
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
-import { Conv3d, sideBySide } from "../nn/layers.js";
+import { Conv3d, headsOfRelu } from "../nn/layers.js";
 import type { Normalization } from "../nn/norm.js";
 import { ProjectionHead } from "./projection-head.js";
 import { type LogitDistribution, logitDistribution } from "./stochastic-head.js";
@@ -50,12 +50,12 @@ export class SegmentationNetwork extends VNet {
   }
   /** z -> the prediction: mean logits [B,C,D,H,W], float32 */
   meanLogits(z: Tensor): Tensor {
-    return scope(() => this.#mean.forward(z.relu()).to("float32"));
+    return scope(() => headsOfRelu([this.#mean], z).to("float32"));
   }
   /** z, region [B,1,D,H,W] or null -> distribution of logits */
   distribution(z: Tensor, region: Tensor | null): LogitDistribution {
     return scope(() => {
-      const outputs = sideBySide([this.#mean, this.#logDiagonal, this.#factor], z.relu());
+      const outputs = headsOfRelu([this.#mean, this.#logDiagonal, this.#factor], z);
       return logitDistribution(outputs, this.options.classes, region);
     });
   }

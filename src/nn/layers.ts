@@ -1,4 +1,4 @@
-import { channelDropout, conv3d, conv3dSame, upConv2 } from "../engine/ops.js";
+import { channelDropout, conv3d, conv3dSame, pointwiseConv, upConv2 } from "../engine/ops.js";
 import { cat, rand, type Tensor } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
@@ -29,23 +29,21 @@ export class Conv3d extends Module {
   /** Kernel 3 keeps the size (padding 1), kernel 2 halves it (stride 2), kernel 1 keeps it. */
   forward(x: Tensor): Tensor {
     if (this.kernel === 3) return conv3dSame(x, this.weight, this.bias);
-    return conv3d(x, this.weight, this.bias, this.kernel === 2 ? 2 : 1);
+    if (this.kernel === 1) return pointwiseConv(x, this.weight, this.bias);
+    return conv3d(x, this.weight, this.bias, 2);
   }
 }
 
-/** Several 1x1x1 convolutions of one input, as one: their outputs follow one another along the channels. */
-export const sideBySide = (layers: readonly Conv3d[], x: Tensor): Tensor =>
-  conv3d(
+/** Several 1x1x1 convolutions of relu(x), as one: their outputs follow one another along the channels. */
+export const headsOfRelu = (layers: readonly Conv3d[], x: Tensor): Tensor => {
+  const joined = (of: (layer: Conv3d) => Tensor) => cat(layers.map(of), 0);
+  return pointwiseConv(
     x,
-    cat(
-      layers.map(({ weight }) => weight),
-      0,
-    ),
-    cat(
-      layers.map(({ bias }) => bias),
-      0,
-    ),
+    joined(({ weight }) => weight),
+    joined(({ bias }) => bias),
+    true,
   );
+};
 
 /** Transposed convolution that doubles the size (kernel 2, stride 2). [B,in,D,H,W] -> [B,out,2D,2H,2W] */
 export class UpConv3d extends Module {
