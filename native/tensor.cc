@@ -163,7 +163,9 @@ napi_value release(napi_env env, const std::vector<napi_value>& argv) {
 }
 
 napi_value backward(napi_env env, const std::vector<napi_value>& argv) {
-  tensorOf(env, argv.at(0)).backward();
+  at::Tensor& from = tensorOf(env, argv.at(0));
+  Handle* gradient = argv.size() > 1 ? handleOf(env, argv[1]) : nullptr;
+  from.backward(gradient ? tensorOf(env, argv[1]) : at::Tensor());
   return undefined(env);
 }
 

@@ -11,12 +11,25 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** "1.5" -> 1.5; refuses what is no number above 0. */
+export function positiveNumber(text: string): number {
+  const value = Number(text);
+  if (text.trim() !== "" && Number.isFinite(value) && value > 0) return value;
+  throw new InvalidArgumentError("expected a number above 0");
+}
+
 /** Gathers an option that may be given again and again. */
 export const collected = (value: string, before: readonly string[] = []): string[] => [...before, value];
 
 export const deviceOption = () => new Option("--device <device>", "cpu, cuda, cuda:N or mps");
 export const precisionOption = () =>
   new Option("--precision <precision>", "arithmetic of the network").choices(["auto", "fp32", "bf16"]);
+
+export const memoryOption = () =>
+  new Option(
+    "--memory-limit <gb>",
+    "memory that a training step may take, in 10^9 bytes; left out: nine tenths of what is free",
+  ).argParser(positiveNumber);
 
 /** Where prepared cases are kept between runs. */
 export const cacheOption = () =>

@@ -6,6 +6,7 @@ import {
   collected,
   deviceOption,
   linksOption,
+  memoryOption,
   precisionOption,
   status,
   wholeNumber,
@@ -21,13 +22,25 @@ interface TrainArguments
   readonly config?: string;
   readonly device?: string;
   readonly precision?: TrainOptions["precision"];
+  readonly memoryLimit?: number;
   readonly cache: string;
   readonly skipChecks?: true;
   readonly listKeys?: true;
 }
 
 /** What a resumed run takes from its directory. */
-const GIVEN_BY_THE_RUN = ["data", "out", "method", "init", "labeled", "preset", "config", "set", "precision"];
+const GIVEN_BY_THE_RUN = [
+  "data",
+  "out",
+  "method",
+  "init",
+  "labeled",
+  "preset",
+  "config",
+  "set",
+  "precision",
+  "memoryLimit",
+];
 
 export function trainCommand(): Command {
   return new Command("train")
@@ -42,6 +55,7 @@ export function trainCommand(): Command {
     .option("--set <key=value>", "one configuration key; may be given again", collected)
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(memoryOption())
     .addOption(cacheOption())
     .option("--skip-checks", "train although the checks of the data would refuse")
     .addOption(linksOption())
@@ -50,7 +64,7 @@ export function trainCommand(): Command {
     .action(runTrain);
 }
 
-async function runTrain({ config, listKeys, ...options }: TrainArguments): Promise<void> {
+async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArguments): Promise<void> {
   if (listKeys) return printKeys();
   const [{ train }, { readRun }, { watchFixedCases }] = await Promise.all([
     import("../training/train.js"),
@@ -62,6 +76,7 @@ async function runTrain({ config, listKeys, ...options }: TrainArguments): Promi
   const { signal, release } = stopOnSignal((line) => progress.note(line));
   const run = await train({
     ...options,
+    ...(memoryLimit && { set: [...(options.set ?? []), `memory.limitGb=${memoryLimit}`] }),
     configFile: config,
     observer: watchFixedCases,
     signal,

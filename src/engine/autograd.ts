@@ -1,13 +1,20 @@
 import { native } from "./libtorch.js";
 import { callOwn, type Tensor } from "./tensor.js";
 
+let isRecording = true;
+
+/** Whether operators are recorded for back-propagation at the moment. */
+export const gradientsOn = (): boolean => isRecording;
+
 /** Runs `body` without recording for back-propagation. */
 export function noGrad<T>(body: () => T): T {
   const before = native().setGradMode(false);
+  isRecording = false;
   try {
     return body();
   } finally {
     native().setGradMode(before);
+    isRecording = before;
   }
 }
 

@@ -27,7 +27,7 @@ export interface Native {
   item(tensor: Handle): number;
   reportBytes(tensor: Handle): void;
   release(tensor: Handle): void;
-  backward(loss: Handle): void;
+  backward(tensor: Handle, gradient: Handle | null): void;
   setRequiresGrad(tensor: Handle, required: boolean): void;
   requiresGrad(tensor: Handle): boolean;
   gradient(tensor: Handle): Handle | null;
@@ -56,7 +56,7 @@ export interface LibtorchFacts {
   readonly oneDnn: boolean;
 }
 
-/** Live tensor handles, and bytes in blocks of at least 1 MB that tensors hold, held at most, or left for reuse. */
+/** Live tensor handles, and bytes in blocks of at least 256 KB that tensors hold, held at most, or left for reuse. */
 export interface MemoryFigures {
   readonly tensors: number;
   readonly bytes: number;

@@ -26,6 +26,12 @@ function switched<T>(device: string | null, body: () => T): T {
 export const withPrecision = <T>(precision: Precision, device: string, body: () => T): T =>
   switched(precision === "bf16" ? device : null, body);
 
+/** `body`, to be run later in the precision of now. */
+export function inSamePrecision<T>(body: () => T): () => T {
+  const device = coarse;
+  return () => switched(device, body);
+}
+
 /**
  * Runs `body` in float32, whatever precision is around it: for losses whose sums and counts bfloat16's eight bits can't
  * hold (a count over 256, a difference of nearly equal means).

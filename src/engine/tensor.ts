@@ -121,10 +121,10 @@ export class Tensor {
   clearGrad(): void {
     native().clearGradient(this.handle);
   }
-  /** Back-propagates from this scalar. */
-  backward(): void {
+  /** Back-propagates from this scalar, or from a tensor whose gradient is given. */
+  backward(gradient?: Tensor): void {
     try {
-      native().backward(this.handle);
+      native().backward(this.handle, gradient?.handle ?? null);
     } catch (error) {
       throw explained(error, "backward");
     }

@@ -1,3 +1,4 @@
+import { segment } from "../engine/recompute.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ChannelDropout, Conv3d, headsOfRelu } from "../nn/layers.js";
@@ -11,7 +12,11 @@ export interface DecoderOptions {
   /** Channel dropout on the bottom features and on the output, while training. */
   readonly dropout: number;
   readonly device: string;
+  /** Levels, from the finest, whose features are found again for their gradients instead of kept; 0 to 5. Left out: 0. */
+  readonly recomputeLevels?: number;
 }
+
+const run: typeof segment = (inputs, body) => body(inputs);
 
 const DECODER = ["six", "seven", "eight", "nine"] as const;
 
@@ -24,9 +29,11 @@ export class WayUp {
   readonly #blocks: ConvBlock[] = [];
   readonly #outConv: Conv3d;
   readonly #dropout: ChannelDropout;
+  readonly #recomputeLevels: number;
 
   constructor(register: Register, upsampling: Upsampling, options: DecoderOptions) {
     const { filters, device } = options;
+    this.#recomputeLevels = options.recomputeLevels ?? 0;
     const width = (level: number) => filters * 2 ** level;
     for (const [i, name] of DECODER.entries()) {
       const level = 3 - i;
@@ -44,7 +51,9 @@ export class WayUp {
   forward(levels: readonly Tensor[]): Tensor {
     let x = this.#dropout.forward(levels[4]!);
     for (const [i, block] of this.#blocks.entries()) {
-      x = block.forward(this.#up[i]!.forward(x).add(levels[3 - i]!));
+      const part = 3 - i < this.#recomputeLevels ? segment : run;
+      const joined = part([x, levels[3 - i]!], ([below, skip]) => this.#up[i]!.forward(below!).add(skip!));
+      x = part([joined], ([y]) => block.forward(y!));
     }
     return this.#outConv.forward(this.#dropout.forward(x));
   }

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { noGrad } from "../engine/autograd.js";
 import { wave } from "../engine/finite-differences.testing.js";
 import { memoryFigures } from "../engine/libtorch.js";
+import { Recomputation } from "../engine/recompute.js";
 import { scope } from "../engine/scope.js";
 import { fromArray, randn, type Tensor, zeros } from "../engine/tensor.js";
 import type { Normalization } from "../nn/norm.js";
@@ -45,6 +46,30 @@ describe("SegmentationNetwork", () => {
       expect(Math.max(...lengths.map((l) => Math.abs(l - 1)))).toBeLessThan(1e-5);
     });
   });
+
+  it.each([1, 5])(
+    "has the same gradients and statistics when %i levels are found again",
+    (recomputeLevels) => {
+      scope(() => {
+        const images = tensor(wave(2 * 16 ** 3), [2, 1, 16, 16, 16]);
+        const plain = new SegmentationNetwork({ ...tiny, normalization: "batch", dropout: 0 });
+        const results = [0, recomputeLevels].map((levels) => {
+          const options = { ...plain.options, recomputeLevels: levels };
+          const network = new SegmentationNetwork(options).loadState(plain.stateDict());
+          const pass = new Recomputation();
+          pass.backward(pass.run(() => network.meanLogits(network.embed(images)).square().sum()));
+          const { weight, mean } = Object.fromEntries([
+            ["weight", network.parameters().get("block_one.conv.0.weight")!.grad!],
+            ["mean", network.buffers().get("block_nine.conv.1.running_mean")!],
+          ]);
+          return [...numbers(weight!), ...numbers(mean!)];
+        });
+        const largest = Math.max(...results[0]!.map(Math.abs));
+        for (const [i, value] of results[0]!.entries())
+          expect(Math.abs(results[1]![i]! - value) / largest).toBeLessThan(1e-5);
+      });
+    },
+  );
 
   it("refuses an image that five levels can't halve", () => {
     const network = new SegmentationNetwork(tiny);

@@ -15,6 +15,8 @@ export interface NetworkOptions {
   readonly normalization: Normalization;
   readonly dropout: number;
   readonly device: string;
+  /** Levels of features that training finds again instead of keeping, from the finest; left out: 0. */
+  readonly recomputeLevels?: number;
 }
 
 /**

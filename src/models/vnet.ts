@@ -1,3 +1,4 @@
+import { segment } from "../engine/recompute.js";
 import type { Tensor } from "../engine/tensor.js";
 import { Module } from "../nn/module.js";
 import { type DecoderOptions, WayUp } from "./decoder.js";
@@ -18,10 +19,12 @@ export class VNet extends Module {
   readonly #encoder: ConvBlock[] = [];
   readonly #down: DownBlock[] = [];
   readonly #wayUp: WayUp;
+  readonly #recomputeLevels: number;
 
   constructor(options: VNetOptions) {
     super();
     const { inChannels, filters } = options;
+    this.#recomputeLevels = options.recomputeLevels ?? 0;
     const width = (level: number) => filters * 2 ** level;
     for (const [level, name] of LEVELS.entries()) {
       const convolutions = Math.min(level + 1, 3);
@@ -48,7 +51,9 @@ export class VNet extends Module {
     const levels: Tensor[] = [];
     let x = image;
     for (const [level, block] of this.#encoder.entries()) {
-      x = block.forward(level === 0 ? x : this.#down[level - 1]!.forward(x));
+      const input = level === 0 ? x : this.#down[level - 1]!.forward(x);
+      const run = ([y]: readonly Tensor[]) => block.forward(y!);
+      x = level < this.#recomputeLevels ? segment([input], run) : run([input]);
       levels.push(x);
     }
     return levels;

@@ -1,4 +1,5 @@
 import { batchNormRelu, groupNorm, instanceNormRelu } from "../engine/ops.js";
+import { inSecondPass } from "../engine/recompute.js";
 import { ones, type Tensor, zeros } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
@@ -27,8 +28,15 @@ class BatchNormRelu extends NormRelu {
   }
   readonly #batches: Tensor;
   forward(x: Tensor): Tensor {
-    if (this.training) this.#batches.copy_(this.#batches.add(1));
-    return batchNormRelu(x, this.#tensors, this.training);
+    if (!this.training || inSecondPass()) return batchNormRelu(x, this.#still(), this.training);
+    this.#batches.copy_(this.#batches.add(1));
+    return batchNormRelu(x, this.#tensors, true);
+  }
+  /** The running statistics as they are, whatever a pass does to its own. */
+  #still() {
+    if (!this.training) return this.#tensors;
+    const { runningMean, runningVar } = this.#tensors;
+    return { ...this.#tensors, runningMean: runningMean.clone(), runningVar: runningVar.clone() };
   }
 }
 

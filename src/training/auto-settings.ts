@@ -1,6 +1,6 @@
 import { type Fingerprint, medianOf, quantileOf, type SurveyedCase } from "../data/fingerprint.js";
 import { mapAxes, type Triple, voxelCount } from "../volume/volume.js";
-import type { PartialConfig } from "./config.js";
+import type { Config, PartialConfig } from "./config.js";
 import { estimateStepBytes } from "./memory.js";
 import { BASE_CONFIG } from "./presets.js";
 
@@ -76,11 +76,12 @@ const toMultiple = (n: number) => Math.max(MULTIPLE, Math.round(n / MULTIPLE) * 
 
 function stepBytes(patchSize: Triple, classes: number): number {
   const { data, model } = BASE_CONFIG;
-  return estimateStepBytes({
+  const config = {
     ...BASE_CONFIG,
-    data: { ...data, patchSize: [...patchSize] },
+    data: { ...data, patchSize: [...patchSize] as Config["data"]["patchSize"] },
     model: { ...model, classes },
-  });
+  };
+  return estimateStepBytes(config, "fp32").total;
 }
 
 function patchSize(shape: Triple, edges: Triple, classes: number, limits: AutoLimits): AutoSetting {

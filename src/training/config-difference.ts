@@ -1,7 +1,10 @@
 import { CONFIG_KEYS, type Config } from "./config-schema.js";
 
-/** Keys that change how a run is computed or reported, not what it is. */
-const NO_MATTER = new Set(["threads", "data.workers", "data.prefetch", "checkpoint.keep", "log.every"]);
+/** Keys that change how a run is computed or reported, not what it is, or that the machine's memory decides. */
+const NO_MATTER = new Set([
+  ...["threads", "data.workers", "data.prefetch", "checkpoint.keep", "log.every"],
+  ...["memory.limitGb", "memory.recomputeLevels", "memory.parts"],
+]);
 
 const valueAt = (config: Config, key: string): unknown =>
   key.split(".").reduce<unknown>((inner, part) => (inner as Record<string, unknown>)[part], config);

@@ -268,6 +268,23 @@ export const configSchema = z.strictObject({
     scale: positive("multiplies all iterations: lengths, ramps, learning-rate steps, checkpoint interval"),
   }),
   inference,
+  memory: z.strictObject({
+    limitGb: leaf(
+      z.number().positive().nullable(),
+      "a number above 0, or null",
+      "memory that a step may take (10^9 bytes); null: nine tenths of what is free",
+    ),
+    recomputeLevels: leaf(
+      z.int().min(0).max(5).nullable(),
+      "a whole number from 0 to 5, or null",
+      "levels of features, from the finest, found again for their gradients instead of kept; null: as memory demands",
+    ),
+    parts: leaf(
+      z.int().min(1).nullable(),
+      "a whole number, at least 1, or null",
+      "a batch is worked off in so many parts, each with statistics of its own for batch normalization; null: as memory demands",
+    ),
+  }),
   checkpoint: z.strictObject({
     every: iterations("iterations between checkpoints"),
     keep: atLeast(1, "checkpoints that are kept"),

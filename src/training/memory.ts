@@ -1,32 +1,118 @@
 import { freemem } from "node:os";
-import { badInput } from "../errors.js";
+import type { Precision } from "../engine/precision.js";
+import { badInput, type PenumbraError } from "../errors.js";
 import type { Config } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
 
-/** Bytes held by each voxel and filter of a patch from the forward to the backward pass (measured in float32). */
-const BYTES_PER_VOXEL_AND_FILTER = 100;
-/** Copies of the sampled logits alive at once: draws, samples, probabilities and gradients. */
-const COPIES_OF_SAMPLES = 6;
+/** Bytes for each voxel and filter of a patch at a step's fullest moment, measured: features and their gradients. */
+const FEATURE_BYTES = {
+  kept: { bf16: 42, fp32: 72 },
+  recomputed: { bf16: 33, fp32: 60 },
+} as const;
+/** Float32 copies of the sampled logits alive at once: draws, samples and gradients. */
+const COPIES_OF_SAMPLES = 4;
+/** Float32 copies of the parameters: student, teacher or labeler, gradients, velocities, and room for what is kept beside. */
+const COPIES_OF_PARAMETERS = 6;
+/** Parameters of the network for the square of its filters, which its widest layers grow with. */
+const PARAMETERS_PER_SQUARED_FILTERS = 37_000;
 
-/** A rough upper estimate of a training step's memory in bytes. */
-export function estimateStepBytes(config: Config): number {
-  const { patchSize, labeledPerBatch, unlabeledPerBatch } = config.data;
-  const voxels = (labeledPerBatch + unlabeledPerBatch) * patchSize.reduce((product, n) => product * n, 1);
-  const decoders = config.method === "mc-net" ? 3 : 1; // each counted as a whole network: an upper estimate
-  const network = voxels * config.model.filters * BYTES_PER_VOXEL_AND_FILTER * decoders;
-  const drawn = config.method === "ssn" ? config.ssn.samples : config.stage1.samples;
-  const samples = voxels * config.model.classes * drawn * 4 * COPIES_OF_SAMPLES;
-  return network + (methodEntry(config.method).samples ? samples : 0);
+/** How a step is done: see the configuration's keys of the same names. */
+export interface StepShape {
+  readonly recomputeLevels: number;
+  readonly parts: number;
 }
 
-/** @throws PenumbraError "bad-input" when a step can't fit into what the machine has free. */
-export function checkMemory(config: Config): void {
-  if (config.device !== "cpu") return;
-  const [needed, free] = [estimateStepBytes(config), freemem()]; // caches included, on Linux
-  if (needed <= free) return;
-  const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+/** A rough upper estimate of what a training step holds, in bytes. */
+export interface StepBytes {
+  readonly networks: number;
+  readonly features: number;
+  readonly samples: number;
+  readonly total: number;
+}
+
+export function estimateStepBytes(
+  config: Config,
+  precision: Precision,
+  { recomputeLevels, parts }: StepShape = { recomputeLevels: 0, parts: 1 },
+): StepBytes {
+  const { patchSize, labeledPerBatch, unlabeledPerBatch } = config.data;
+  const { filters, classes } = config.model;
+  const patches = (labeledPerBatch + unlabeledPerBatch) / parts;
+  const voxels = patches * patchSize.reduce((product, n) => product * n, 1);
+  const decoders = config.method === "mc-net" ? 2 : 1; // its three decoders share one encoder
+  const kind = recomputeLevels > 0 ? "recomputed" : "kept";
+  const features = voxels * filters * FEATURE_BYTES[kind][precision] * decoders;
+  const drawn = config.method === "ssn" ? config.ssn.samples : config.stage1.samples;
+  const samples = methodEntry(config.method).samples ? voxels * classes * drawn * 4 * COPIES_OF_SAMPLES : 0;
+  const networks = PARAMETERS_PER_SQUARED_FILTERS * filters ** 2 * 4 * COPIES_OF_PARAMETERS;
+  return { networks, features, samples, total: networks + features + samples };
+}
+
+/**
+ * How a run's steps are done so that they fit: as they are, else with features found again instead of kept (the same
+ * numbers, up to rounding, in more time), else in parts (other statistics for batch normalization). A choice that the configuration
+ * makes is kept. On other devices than the CPU nothing is planned unless a limit is set.
+ * @throws PenumbraError "bad-input" with the arithmetic where nothing fits
+ */
+export function planMemory(config: Config, precision: Precision, free = freemem()): StepShape {
+  const { limitGb, recomputeLevels, parts } = config.memory;
+  const shapes = (parts === null ? partsOf(config) : [parts]).flatMap((p) =>
+    (recomputeLevels === null ? levelsOf(config) : [recomputeLevels]).map((levels) => ({
+      recomputeLevels: levels,
+      parts: p,
+    })),
+  );
+  checkParts(config);
+  if (config.device !== "cpu" && limitGb === null) return shapes[0]!;
+  const limit = limitGb === null ? 0.9 * free : limitGb * 1e9;
+  const fits = shapes.find((shape) => estimateStepBytes(config, precision, shape).total <= limit);
+  if (!fits) throw tooLarge(config, estimateStepBytes(config, precision, shapes.at(-1)), limit);
+  return fits;
+}
+
+/** What was chosen and why, in words; null where steps are done as they are. */
+export function planInWords(config: Config, precision: Precision, shape: StepShape): string | null {
+  const { recomputeLevels, parts } = shape;
+  if (recomputeLevels === 0 && parts === 1) return null;
+  const [before, after] = [undefined, shape].map((s) => gb(estimateStepBytes(config, precision, s).total));
+  const measures = [
+    recomputeLevels > 0 && "features are found again instead of kept (slower, the same result)",
+    parts > 1 && `batches are worked off in ${parts} parts (batch normalization sees each by itself)`,
+  ].filter(Boolean);
+  return `memory: a step would take about ${before}; ${measures.join(", and ")}: about ${after}`;
+}
+
+const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+
+/** None or all: the finest level alone saves little. Three decoders need the encoder's ends to be the only ones. */
+const levelsOf = (config: Config): number[] => (config.method === "densecl" ? [0] : [0, 5]);
+
+/** Parts that both kinds of patches divide into. Copy and paste needs its patches together. */
+function partsOf({ method, data: { labeledPerBatch, unlabeledPerBatch } }: Config): number[] {
+  if (method === "bcp" || method === "densecl") return [1];
+  const all = Array.from({ length: labeledPerBatch }, (_, i) => i + 1);
+  return all.filter((n) => labeledPerBatch % n === 0 && unlabeledPerBatch % n === 0);
+}
+
+function checkParts(config: Config): void {
+  const { parts } = config.memory;
+  if (parts === null || partsOf(config).includes(parts)) return;
   throw badInput(
-    `data.patchSize [${config.data.patchSize.join(", ")}] needs about ${gb(needed)} of memory for each step, ` +
-      `${gb(free)} are free; make the patch smaller (--set data.patchSize=[48,64,64]) or model.filters fewer`,
+    `memory.parts is ${parts}, but ${config.method} with ${config.data.labeledPerBatch} labeled and ${config.data.unlabeledPerBatch} unlabeled patches a batch ` +
+      `can be worked off in ${partsOf(config).join(" or ")}; choose one of these, or null`,
+  );
+}
+
+function tooLarge(config: Config, needed: StepBytes, limit: number): PenumbraError {
+  const { networks, features, samples, total } = needed;
+  const parts = [
+    `networks ${gb(networks)}`,
+    `features ${gb(features)}`,
+    samples > 0 && `samples ${gb(samples)}`,
+  ];
+  return badInput(
+    `data.patchSize [${config.data.patchSize.join(", ")}] needs about ${gb(total)} of memory for each step even when it is saved where possible ` +
+      `(${parts.filter(Boolean).join(" + ")}), ${gb(limit)} may be used; make the patch smaller (--set data.patchSize=[48,64,64]), ` +
+      "model.filters fewer, or the limit larger (--memory-limit)",
   );
 }

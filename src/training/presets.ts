@@ -86,6 +86,7 @@ export const BASE_CONFIG: Config = {
   },
   schedule: { scale: 1 },
   inference: { stride: [4, 18, 18], uncertaintySamples: 20 },
+  memory: { limitGb: null, recomputeLevels: null, parts: null },
   checkpoint: { every: 500, keep: 2 },
   validation: { every: 250, cases: 2 },
   log: { every: 10, spike: 20 },
@@ -104,6 +105,7 @@ const LATER = [
   "auaSharp",
   "schedule",
   "validation",
+  "memory",
 ] as const;
 
 /** What runs that were made before a key existed did. Their methods of one stage had no learning-rate steps of their own. */

@@ -1,10 +1,11 @@
 import { resolve } from "node:path";
 import { type Dataset, openDataset } from "../data/dataset.js";
+import { resolvePrecision } from "../engine/device.js";
 import { badInput } from "../errors.js";
 import type { AutoSetting } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, resolveConfig } from "./config.js";
 import { readConfigFile } from "./config-file.js";
-import { checkMemory } from "./memory.js";
+import { planMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import { checkNewRun, correctedLabels, type RunRecord } from "./run-directory.js";
 import { checkSet, deriveSettings, preparationOf, surveyTraining } from "./training-data.js";
@@ -91,7 +92,8 @@ async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunO
     ...(!sources.preset && { auto: { inference: { stride: [1, 1, 1] } } }),
   });
   checkTogether(first, dataset);
-  if (sources.preset || askedFor(sources, "data.patchSize") !== undefined) checkMemory(first);
+  if (sources.preset || askedFor(sources, "data.patchSize") !== undefined)
+    planMemory(first, resolvePrecision(first.precision, first.device));
   const fingerprint = await surveyTraining(dataset, first, preparation);
   const auto = sources.preset ? null : deriveSettings(fingerprint, first, sources);
   const config = auto ? resolveConfig({ ...sources, auto: auto.config }) : first;

@@ -34,8 +34,14 @@ export interface Stage {
 type Make = () => SegmentationNetwork;
 type Plan = (config: Config, make: Make) => Stage[];
 
+const networkOptions = ({ model, device, memory }: Config) => ({
+  ...model,
+  device,
+  recomputeLevels: memory.recomputeLevels ?? 0,
+});
+
 export const newNetwork = (config: Config): SegmentationNetwork =>
-  new SegmentationNetwork({ ...config.model, device: config.device });
+  new SegmentationNetwork(networkOptions(config));
 
 /** A student, and a teacher that starts as its copy. */
 function newPair(make: Make): [student: SegmentationNetwork, teacher: SegmentationNetwork] {
@@ -142,11 +148,11 @@ function bcpStages(config: Config, make: Make): Stage[] {
 }
 
 function newMcNet(config: Config, make: Make): McNet {
-  const { model, device, mcNet } = config;
+  const options = networkOptions(config);
   const network = make();
   const upsamplings = ["trilinear", "nearest"] as const;
-  const decoders = upsamplings.map((kind) => new AuxiliaryDecoder(kind, model.classes, { ...model, device }));
-  return new McNet(network, decoders, mcNet);
+  const decoders = upsamplings.map((kind) => new AuxiliaryDecoder(kind, options.classes, options));
+  return new McNet(network, decoders, config.mcNet);
 }
 
 /** All training images without their labels, as many patches a batch as elsewhere. */

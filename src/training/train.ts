@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import type { PatchSource } from "../data/loader.js";
+import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
 import type { FileLock } from "../files/file-lock.js";
 import { writeJson } from "../files/whole-file.js";
@@ -11,7 +12,7 @@ import type { Config } from "./config.js";
 import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
 import { readInitialWeights, startFrom } from "./initial-weights.js";
 import type { IterationReport } from "./iteration.js";
-import { checkMemory } from "./memory.js";
+import { planInWords, planMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import type { MakeObserver, Observer } from "./observer.js";
 import { checkpointsOf, copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
@@ -54,8 +55,9 @@ export const train = (options: TrainOptions): Promise<string> =>
   options.resume === undefined ? begin(options) : goOn(options.resume, options);
 
 async function begin(options: TrainOptions): Promise<string> {
-  const plan = await planNewRun(options);
-  const engine = setUpEngine(plan.config, null);
+  const planned = await planNewRun(options);
+  const engine = setUpEngine(planned.config, null);
+  const plan = { ...planned, config: fitted(planned.config, engine.precision, options) };
   const initial = initialWeights(plan.config);
   const cases = await readCases(plan, options);
   const lock = createRun(plan.dir, plan, engine);
@@ -68,6 +70,14 @@ async function begin(options: TrainOptions): Promise<string> {
   } finally {
     lock.release();
   }
+}
+
+/** The configuration with a choice of how steps fit into memory, kept with the run so that it goes on in the same way. */
+function fitted(config: Config, precision: Precision, { onStatus }: TrainOptions): Config {
+  const shape = planMemory(config, precision);
+  const words = planInWords(config, precision, shape);
+  if (words) onStatus?.(words);
+  return { ...config, memory: { ...config.memory, ...shape } };
 }
 
 /** The end of a run that is this one's beginning, as this one's newest checkpoint. */
@@ -95,6 +105,7 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
       derived: [],
     };
     const engine = setUpEngine(config, run);
+    planMemory(config, engine.precision);
     const difference = differenceOf(engine, run, stored.device);
     if (difference) status(difference);
     const initial = initialWeights(config);
@@ -117,7 +128,6 @@ async function readCases(
   { dataset, config }: Pick<RunPlan, "dataset" | "config">,
   options: TrainOptions,
 ): Promise<Cases> {
-  checkMemory(config);
   const used = casesFor(config, dataset);
   const { labeled, unlabeled } = used;
   options.onStatus?.(

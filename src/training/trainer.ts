@@ -89,7 +89,9 @@ async function runStage(
       const waitedBefore = loader.waitedMs;
       const batch = await loader.next(before + i);
       const learningRate = stepDecay(optimizer.learningRate, i, stage.decayEvery, optimizer.decayFactor);
-      const step = { iteration: i, learningRate, precision, clipNorm: optimizer.clipNorm };
+      const { clipNorm } = optimizer;
+      const parts = config.memory.parts ?? 1;
+      const step = { iteration: i, learningRate, precision, clipNorm, parts };
       const figures = trainStep(state.method, state.optimizer, () => toDevice(batch, config.device), step);
       const position = { stage: stage.name, iteration: i + 1, total: before + i + 1 };
       const report = {
