@@ -62,11 +62,14 @@ measurement("step", "a training step of AUA beside the bare network's work", 5)
   .option("--anchors <n>", "anchors of the contrast, per patch", Number, 9000)
   .option("--samples <n>", "samples of each distribution", Number, 6)
   .option("--classes <n>", "classes", Number, 2)
-  .action(({ json, stage, patch, classes, samples, anchors, ...options }) => {
+  .option("--recompute <levels>", "levels of features found again instead of kept", Number, 0)
+  .option("--parts <n>", "parts that a batch is worked off in", Number, 1)
+  .action(({ json, stage, patch, classes, samples, anchors, recompute, parts, ...options }) => {
     const file: PartialConfig = {
       data: { patchSize: patch },
       model: { classes },
       stage1: { samples, contrast: { anchors } },
+      memory: { recomputeLevels: recompute, parts },
     };
     print(benchStep({ config: resolveConfig({ file }), stage: Number(stage) as 1 | 2, ...options }), json);
   });

@@ -21,6 +21,8 @@ export interface StepFigures {
   readonly classes: number;
   readonly anchors: number;
   readonly samples: number;
+  readonly recomputeLevels: number;
+  readonly parts: number;
   /** Median of a whole step. */
   readonly seconds: number;
   readonly peakRssGb: number;
@@ -49,10 +51,8 @@ export function benchStep({ config, stage, precision, repeats }: StepOptions): S
   const batch = madeUpBatch(labeledPerBatch, unlabeledPerBatch, patchSize);
   const method = methodOf(config, stage, batch);
   const start = config.stage1.consistency.rampUp; // full weight of every term
-  const { optimizer, step } = stepper(method, batch, start, precision);
-  const other = (method as unknown as Record<string, SegmentationNetwork>)[
-    stage === 1 ? "teacher" : "labeler"
-  ]!;
+  const { optimizer, step } = stepper(method, batch, start, precision, config.memory.parts ?? 1);
+  const other = method.networks?.()[stage === 1 ? "teacher" : "pseudo labels"]!;
   const bare = () => bareWork(method.network, other, batch, precision, optimizer);
   const times = medians({ bare, step }, repeats);
   const voxels = patchSize.reduce((product, n) => product * n, 1);
@@ -68,6 +68,8 @@ export function benchStep({ config, stage, precision, repeats }: StepOptions): S
     classes: config.model.classes,
     anchors: config.stage1.contrast.anchors,
     samples: config.stage1.samples,
+    recomputeLevels: config.memory.recomputeLevels ?? 0,
+    parts: config.memory.parts ?? 1,
     seconds: times.step,
     peakRssGb: peak,
     bareNetworkSeconds: times.bare,

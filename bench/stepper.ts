@@ -4,7 +4,7 @@ import { Sgd } from "#dist/nn/optimizer.js";
 import { trainStep } from "#dist/training/step.js";
 
 /** Steps of a method on one batch, from an iteration on, so small that the network stays as it is. */
-export function stepper(method: Method, batch: PatchBatch, start: number, precision: Precision) {
+export function stepper(method: Method, batch: PatchBatch, start: number, precision: Precision, parts = 1) {
   const optimizer = new Sgd(method.parameters(), { momentum: 0.9, weightDecay: 1e-4 });
   let iteration = start;
   const step = () =>
@@ -13,6 +13,7 @@ export function stepper(method: Method, batch: PatchBatch, start: number, precis
       learningRate: 1e-4,
       precision,
       clipNorm: null,
+      parts,
     });
   return { optimizer, step };
 }
