@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { setThreads } from "./libtorch.js";
 import { generatorState, restoreGeneratorState, seedGenerators } from "./random.js";
-import { ones, randn, type Tensor } from "./tensor.js";
+import { ones, randn } from "./tensor.js";
 
 const draw = () => [...randn([5]).toFloat32Array()];
 
@@ -41,10 +42,34 @@ describe("generators", () => {
     expect(() => generatorState("bogus")).toThrow("bogus");
   });
 
-  it("draw numbers of mean 0 and deviation 1", () => {
+  it("draw numbers of mean 0 and deviation 1, as many in the tails as a normal distribution has, unrelated to each other", () => {
     seedGenerators(0);
-    const x: Tensor = randn([100_000]);
-    expect(Math.abs(x.mean().item())).toBeLessThan(0.01);
-    expect(Math.abs(x.square().mean().item() - 1)).toBeLessThan(0.02);
+    const n = 400_000;
+    const x = randn([n]).toFloat32Array();
+    const mean = (value: (x: number, i: number) => number) =>
+      x.reduce((sum, v, i) => sum + value(v, i), 0) / n;
+    expect(Math.abs(mean((v) => v))).toBeLessThan(0.005);
+    expect(mean((v) => v ** 2)).toBeCloseTo(1, 1.5);
+    expect(mean((v) => v ** 4)).toBeCloseTo(3, 1);
+    for (const [beyond, share] of [
+      [1, 0.317311],
+      [2, 0.0455],
+      [3, 0.0027],
+      [4, 0.0000633],
+    ] as const) {
+      const found = mean((v) => (Math.abs(v) > beyond ? 1 : 0));
+      expect(Math.abs(found - share), `beyond ${beyond}`).toBeLessThan(4 * Math.sqrt(share / n));
+    }
+    for (const lag of [1, 2, 256, 512, 1024])
+      expect(Math.abs(mean((v, i) => v * x[(i + lag) % n]!)), `lag ${lag}`).toBeLessThan(0.008);
+  });
+
+  it("draw the same numbers with any number of threads", () => {
+    const drawn = [1, 2].map((threads) => {
+      setThreads(threads, 2);
+      seedGenerators(5);
+      return [...randn([50_000]).toFloat32Array().slice(-40_000)];
+    });
+    expect(drawn[0]).toEqual(drawn[1]);
   });
 });

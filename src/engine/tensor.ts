@@ -258,10 +258,6 @@ export class Tensor {
   indexSelect(dim: number, index: Tensor): Tensor {
     return call("index_select", "", this, dim, index);
   }
-  /** Elements at `index` along an axis; the index has the result's shape. */
-  gather(dim: number, index: Tensor): Tensor {
-    return call("gather", "", this, dim, index);
-  }
   eq(other: Operand): Tensor {
     return other instanceof Tensor ? call("eq", "Tensor", this, other) : call("eq", "Scalar", this, other);
   }

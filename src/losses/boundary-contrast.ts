@@ -2,7 +2,7 @@ import { noGrad, withGradient } from "../engine/autograd.js";
 import { oneHot } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
-import { call, callOwnMany, fromArray, randperm, type Tensor, zeros } from "../engine/tensor.js";
+import { call, callOwnMany, cat, fromArray, randperm, type Tensor, zeros } from "../engine/tensor.js";
 
 /**
  * Voxels near a boundary: those with another class among the eight voxels of the 2x2x2 box that ends in them (the
@@ -135,8 +135,8 @@ const rowsOf: Record<FeatureOrder, (features: Tensor) => Tensor> = {
 /**
  * Boundary-aware contrast, arXiv 2111.10989, eq. 10: supervised contrast of the features near boundaries, mean over the
  * labeled patches that have any; null where none has.
- * embedding [B,K,D,H,W]; labels: each patch's label map on the host [D,H,W], B of them; project: [1,K,1,1,N] -> features
- * of unit length of the same shape. It looks at one voxel at a time, so it is asked about the chosen voxels only.
+ * embedding [B,K,D,H,W]; labels: the first patches' label maps on the host [D,H,W], up to B; project: [1,K,1,1,N] ->
+ * features of unit length of the same shape. It looks at one voxel at a time, so it is asked about the chosen voxels only.
  */
 export function boundaryContrast(
   embedding: Tensor,
@@ -146,17 +146,31 @@ export function boundaryContrast(
 ): Tensor | null {
   const [, k, d, h, w] = embedding.shape as [number, number, number, number, number];
   const { device } = embedding;
-  const losses = labels.flatMap((label, patch) => {
+  const patches = labels.flatMap((label, patch) => {
     const near = boundaryVoxels(label, [d, h, w]);
     if (near.length < 2) return [];
     const voxels = atMost(fromArray(near, [near.length]), options.anchors).toDevice(device);
     const classes = fromArray(label, [label.length]).toDevice(device).indexSelect(0, voxels).to("int64");
-    const flat = embedding.select(0, patch).reshape([k, d * h * w]);
-    const chosen = flat.gather(1, voxels.unsqueeze(0).expand([k, -1]));
-    const features = project(chosen.reshape([1, k, 1, 1, -1])).reshape([k, -1]);
-    return [supervisedContrast(rowsOf[options.features](features), classes, options.temperature)];
+    return [{ patch, voxels, classes }];
   });
-  return losses.length > 0 ? losses.reduce((sum, loss) => sum.add(loss)).div(losses.length) : null;
+  if (patches.length === 0) return null;
+  // all at once: each access on its own would send back a gradient as large as the embedding
+  const places = patches.map(({ patch, voxels }) => placesOf(voxels, patch, k, d * h * w));
+  const chosen = call("take", "", embedding, cat(places, 1));
+  const features = project(chosen.reshape([1, k, 1, 1, -1])).reshape([k, -1]);
+  const counts = patches.map(({ voxels }) => voxels.shape[0]!);
+  const losses = features
+    .split(counts, 1)
+    .map((own, i) =>
+      supervisedContrast(rowsOf[options.features](own), patches[i]!.classes, options.temperature),
+    );
+  return losses.reduce((sum, loss) => sum.add(loss)).div(losses.length);
+}
+
+/** Where voxels [N] of a patch lie in an embedding [B,K,V]: [K,N] */
+function placesOf(voxels: Tensor, patch: number, channels: number, volume: number): Tensor {
+  const starts = BigInt64Array.from({ length: channels }, (_, k) => BigInt((patch * channels + k) * volume));
+  return fromArray(starts, [channels, 1]).toDevice(voxels.device).add(voxels.unsqueeze(0));
 }
 
 function boundaryVoxels(label: Uint8Array, shape: readonly [number, number, number]): BigInt64Array {

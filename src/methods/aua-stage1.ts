@@ -78,9 +78,8 @@ export class AuaStage1 extends TeacherMethod {
     ]);
     const terms: LossTerms = this.#supervised(mean, labeledSamples!, batch);
     if (contrast.weight > 0) {
-      const labeled = z.slice(0, 0, batch.labeled);
       const project = (x: Tensor) => this.network.features(x);
-      const value = scope(() => boundaryContrast(labeled, batch.hostLabels, contrast, project));
+      const value = scope(() => boundaryContrast(z, batch.hostLabels, contrast, project));
       if (value) terms.contrast = { value, weight: contrast.weight };
     }
     if (target) {

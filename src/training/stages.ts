@@ -34,11 +34,12 @@ export interface Stage {
 type Make = () => SegmentationNetwork;
 type Plan = (config: Config, make: Make) => Stage[];
 
-const networkOptions = ({ model, device, memory }: Config) => ({
-  ...model,
-  device,
-  recomputeLevels: memory.recomputeLevels ?? 0,
-});
+function networkOptions({ method, model, device, memory }: Config) {
+  const levels = memory.recomputeLevels ?? 0;
+  // decoders that share an encoder may meet in it only where its levels end
+  const recomputeLevels = method === "mc-net" && levels > 0 ? 5 : levels;
+  return { ...model, device, recomputeLevels };
+}
 
 export const newNetwork = (config: Config): SegmentationNetwork =>
   new SegmentationNetwork(networkOptions(config));
