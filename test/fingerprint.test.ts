@@ -45,7 +45,7 @@ describe("a fingerprint", () => {
     const { image, label } = ball(0);
     const inside = image.filter((_, i) => label[i] === 1);
     const first = cases[0]!;
-    expect(first.image!.intensity.max).toBe(Math.max(...image));
+    expect(first.image!.channels[0]!.intensity.max).toBe(Math.max(...image));
     expect(first.foreground!.mean).toBeCloseTo(inside.reduce((a, b) => a + b, 0) / inside.length, 4);
     expect(first.classes!.map(({ value, voxels }) => [value, voxels])).toEqual([
       [0, image.length - inside.length],

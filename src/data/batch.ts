@@ -19,8 +19,10 @@ export interface Batch {
   readonly iteration: number;
   /** The first `labeled` patches have labels. */
   readonly labeled: number;
-  /** [B, 1, D, H, W] */
+  /** [B, C, D, H, W] */
   readonly images: Float32Array;
+  /** C: channels of the network's input. */
+  readonly channels: number;
   /** [labeled, D, H, W] */
   readonly labels: Uint8Array;
   /** [B, D, H, W]: 1 inside the case's region, 0 outside it and in padding. */
@@ -39,6 +41,8 @@ export interface BatchOptions {
   readonly labeled: readonly PatchSource[];
   readonly unlabeled: readonly PatchSource[];
   readonly patchSize: Triple;
+  /** Of each case's image; absent: 1. */
+  readonly channels?: number;
   readonly labeledPerBatch: number;
   readonly unlabeledPerBatch: number;
   readonly augment: AugmentOptions;
@@ -95,14 +99,13 @@ function paste<T extends Float32Array | Uint8Array>(
   }
 }
 
-/** The voxels of a box out of a case's arrays. */
+/** The voxels of a box out of a case's arrays, the image's of all channels. */
 function boxesOf(source: PatchSource, names: readonly ArrayName[], box: Box) {
   if ("path" in source) return readCaseBox(source, names, box);
-  const { shape } = source.grid;
   return Object.fromEntries(
     names.map((name) => {
       const data = source[name];
-      return [name, data && cropped<Float32Array | Uint8Array>(data, shape, box)];
+      return [name, data && cropped<Float32Array | Uint8Array>(data, source.grid.shape, box)];
     }),
   );
 }
@@ -137,7 +140,8 @@ export function makeBatch(options: BatchOptions, iteration: number): Batch {
   const { patchSize, labeledPerBatch, seed, augment } = options;
   const chosen = picks(options, iteration);
   const voxels = voxelCount(patchSize);
-  const images = new Float32Array(chosen.length * voxels);
+  const channels = options.channels ?? 1;
+  const images = new Float32Array(chosen.length * channels * voxels);
   const labels = new Uint8Array(labeledPerBatch * voxels);
   const region = new Uint8Array(chosen.length * voxels);
   const fill = ({ case: source, stream }: Pick, slot: number) => {
@@ -150,11 +154,13 @@ export function makeBatch(options: BatchOptions, iteration: number): Batch {
     const found = boxesOf(source, names, box);
     const seen = orient(viewOf(boxShape(box)), orientation);
     const before = mapAxes((axis) => from(crop, axis));
-    const put = (name: ArrayName, out: Float32Array | Uint8Array) =>
-      paste(found[name] ?? null, seen, before, patchSize, out, slot * voxels);
-    put("image", images);
-    put("region", region);
-    if (stream === "labeled") put("label", labels);
+    const put = (data: Float32Array | Uint8Array | null, out: Float32Array | Uint8Array, place: number) =>
+      paste(data, seen, before, patchSize, out, place * voxels);
+    const inBox = voxelCount(boxShape(box));
+    for (let c = 0; c < channels; c++)
+      put(found.image!.subarray(c * inBox, (c + 1) * inBox), images, slot * channels + c);
+    put(found.region ?? null, region, slot);
+    if (stream === "labeled") put(found.label ?? null, labels, slot);
   };
   chosen.forEach((pick, slot) => {
     try {
@@ -167,5 +173,5 @@ export function makeBatch(options: BatchOptions, iteration: number): Batch {
     }
   });
   const caseIds = chosen.map(({ case: { id } }) => id);
-  return { iteration, labeled: labeledPerBatch, images, labels, region, caseIds, patchSize };
+  return { iteration, labeled: labeledPerBatch, images, channels, labels, region, caseIds, patchSize };
 }

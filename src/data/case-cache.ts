@@ -4,6 +4,7 @@ import { packageVersion } from "../version.js";
 import { openCaseFile, type StoredCase, writeCaseFile } from "./case-file.js";
 import { contentHash, rememberedHash, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
+import { imagePathsOf } from "./image-paths.js";
 import { type PrepareOptions, prepareRaw } from "./prepare.js";
 import { readCase } from "./read-case.js";
 
@@ -28,18 +29,22 @@ export const settingsText = (options: PrepareOptions): string =>
     ...(options.crop && options.crop !== "none"
       ? [options.cropMargin ?? [0, 0, 0], options.cropAtLeast ?? [1, 1, 1]]
       : []),
+    ...((options.channels ?? 1) > 1 ? [{ channels: options.channels }] : []),
   ]);
 
 /** How a path's content is named: by reading it, or only where that was done before. */
 type HashOf<T> = (path: string, memory: string) => Promise<T>;
 
 async function caseHash<T extends string | null>(
-  { imagePath, labelPath }: CaseFiles,
+  files: CaseFiles,
   cache: string,
   hashOf: HashOf<T>,
 ): Promise<string | null> {
   const memory = join(cache, "digests");
-  const image = await hashOf(imagePath, memory);
+  const { imagePath, labelPath } = files;
+  const images: (string | null)[] = [];
+  for (const path of imagePathsOf(files)) images.push(await hashOf(path, memory));
+  const image = images.includes(null) ? null : images.join("+");
   const label = labelPath === null ? "" : labelPath === imagePath ? image : await hashOf(labelPath, memory);
   return image === null || label === null ? null : sha256(`${image},${label}`);
 }
@@ -77,7 +82,7 @@ export async function prepareIntoCache(
   const path = pathOf(await contentOf(files, cache), options, cache);
   const found = openCaseFile(path, files.id);
   if (found) return found;
-  const prepared = prepareRaw(await readCase(files), files, options);
+  const prepared = prepareRaw(await readCase(files, options.channels), files, options);
   mkdirSync(dirname(path), { recursive: true });
   writeCaseFile(path, prepared);
   const written = openCaseFile(path, files.id);

@@ -4,13 +4,21 @@ import { join } from "node:path";
 import { PenumbraError } from "../errors.js";
 import { packageVersion } from "../version.js";
 import { percentiles } from "../volume/percentiles.js";
-import type { Triple, Volume } from "../volume/volume.js";
+import type { Triple } from "../volume/volume.js";
 import { contentOf, knownContent } from "./case-cache.js";
 import { putSmallFile, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
+import { imagePathsOf } from "./image-paths.js";
 import { meanAndDeviation } from "./normalize.js";
 import { inAxisOrder } from "./prepare.js";
-import { areBothPlaced, checkFinite, checkSameGrid, type RawCase, readCase } from "./read-case.js";
+import {
+  areBothPlaced,
+  channelName,
+  checkFinite,
+  checkSameGrid,
+  type RawCase,
+  readCase,
+} from "./read-case.js";
 
 /** Intensities of some voxels. */
 export interface IntensityFacts {
@@ -29,15 +37,20 @@ export interface ClassFacts {
   readonly first: number;
 }
 
+/** What is known of a channel. */
+export interface ChannelFacts {
+  readonly intensity: IntensityFacts;
+  /** Share of the voxels over 0. */
+  readonly positiveShare: number;
+}
+
 /** What is known of a case's image. */
 export interface ImageFacts {
   readonly shape: Triple;
   readonly spacingMm: Triple | null;
   /** Of shape and intensities, so that the same image in another file has the same. */
   readonly hash: string;
-  readonly intensity: IntensityFacts;
-  /** Share of the voxels over 0. */
-  readonly positiveShare: number;
+  readonly channels: readonly ChannelFacts[];
 }
 
 /** A case as its files are, axes in RAS order, before any preparation. */
@@ -46,14 +59,14 @@ export interface CaseFacts {
   readonly image: ImageFacts | null;
   /** Classes that occur, background included; null where there is no label or it can't be read. */
   readonly classes: readonly ClassFacts[] | null;
-  /** Intensities of the voxels that are no background; null where there are none. */
+  /** Intensities, in the first channel, of the voxels that are no background; null where there are none. */
   readonly foreground: IntensityFacts | null;
   /** What preparation would refuse, one line each. */
   readonly problems: readonly string[];
 }
 
 /** Raise it when facts gain a field or change their meaning. */
-const FORM = 1;
+const FORM = 2;
 const PERCENTS = [0.5, 50, 99.5] as const;
 
 function intensityOf(values: Float32Array): IntensityFacts {
@@ -78,17 +91,21 @@ function classesOf(label: Uint8Array): ClassFacts[] {
     .map((value) => ({ value, voxels: counts[value]!, first: first[value]! }));
 }
 
-function imageFacts({ grid, data }: Volume): ImageFacts {
-  const hash = createHash("sha256").update(grid.shape.join());
-  const bytes = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+function channelFacts(data: Float32Array): ChannelFacts {
   let positive = 0;
   for (let i = 0; i < data.length; i++) if (data[i]! > 0) positive++;
+  return { intensity: intensityOf(data), positiveShare: positive / data.length };
+}
+
+function imageFacts({ grid, channels }: RawCase): ImageFacts {
+  const hash = createHash("sha256").update(grid.shape.join());
+  for (const { buffer, byteOffset, byteLength } of channels)
+    hash.update(new Uint8Array(buffer, byteOffset, byteLength));
   return {
     shape: grid.shape,
     spacingMm: grid.spacingMm,
-    hash: hash.update(bytes).digest("hex"),
-    intensity: intensityOf(data),
-    positiveShare: positive / data.length,
+    hash: hash.digest("hex"),
+    channels: channels.map(channelFacts),
   };
 }
 
@@ -103,36 +120,37 @@ async function refusalOf(check: () => unknown): Promise<string | null> {
   }
 }
 
-/** Reads a case and says what it holds. A case that can't be read is a fact too, and no error. */
-export async function surveyCase(files: CaseFiles): Promise<CaseFacts> {
+/** Reads a case of so many channels and says what it holds. A case that can't be read is a fact too, and no error. */
+export async function surveyCase(files: CaseFiles, count: number): Promise<CaseFacts> {
   let raw: RawCase | null = null;
   const read = async () => {
-    raw = await readCase(files);
+    raw = await readCase(files, count);
   };
   const unreadable = await refusalOf(read);
   if (unreadable !== null || raw === null)
     return { image: null, classes: null, foreground: null, problems: [unreadable ?? "can't be read"] };
   const { label: stored } = raw as RawCase;
-  const { image, label } = inAxisOrder(raw, "RAS");
+  const turned = inAxisOrder(raw, "RAS");
+  const { grid, channels, label } = turned;
   const checks = [
-    () => checkFinite(image.data, files),
-    () => label && checkSameGrid(image.grid, label.grid, areBothPlaced(raw as RawCase), files),
+    ...channels.map((data, i) => () => checkFinite(data, channelName(files, i, count))),
+    () => label && checkSameGrid(grid, label.grid, areBothPlaced(raw as RawCase), files),
   ];
   const problems = (await Promise.all(checks.map(refusalOf))).filter((line) => line !== null);
+  const [first] = channels as [Float32Array];
   const inside =
-    label && label.data.length === image.data.length
-      ? image.data.filter((_, i) => label.data[i] !== 0)
-      : null;
+    label && label.data.length === first.length ? first.filter((_, i) => label.data[i] !== 0) : null;
   return {
-    image: imageFacts(image),
+    image: imageFacts(turned),
     classes: stored && classesOf(stored.data),
     foreground: inside && inside.length > 0 ? intensityOf(inside) : null,
     problems,
   };
 }
 
-function factsPath({ imagePath, labelPath }: CaseFiles, content: string, cache: string): string {
-  const key = sha256([FORM, packageVersion(), content, imagePath, labelPath].join("\n"));
+function factsPath(files: CaseFiles, count: number, content: string, cache: string): string {
+  const paths = [...imagePathsOf(files), files.labelPath];
+  const key = sha256([FORM, packageVersion(), content, count, ...paths].join("\n"));
   return join(cache, "facts", key.slice(0, 2), `${key}.json`);
 }
 
@@ -145,17 +163,17 @@ function readFacts(path: string): CaseFacts | null {
 }
 
 /** Facts that were found before; null where they were not, or the files have changed since. */
-export async function findFacts(files: CaseFiles, cache: string): Promise<CaseFacts | null> {
+export async function findFacts(files: CaseFiles, count: number, cache: string): Promise<CaseFacts | null> {
   const content = await knownContent(files, cache);
-  return content === null ? null : readFacts(factsPath(files, content, cache));
+  return content === null ? null : readFacts(factsPath(files, count, content, cache));
 }
 
 /** Surveys a case, keeping its facts in the cache. Bad input: a file that can't be opened, a cache that can't be written. */
-export async function surveyIntoCache(files: CaseFiles, cache: string): Promise<CaseFacts> {
-  const path = factsPath(files, await contentOf(files, cache), cache);
+export async function surveyIntoCache(files: CaseFiles, count: number, cache: string): Promise<CaseFacts> {
+  const path = factsPath(files, count, await contentOf(files, cache), cache);
   const known = readFacts(path);
   if (known) return known;
-  const facts = await surveyCase(files);
+  const facts = await surveyCase(files, count);
   putSmallFile(path, `${JSON.stringify(facts)}\n`);
   return facts;
 }

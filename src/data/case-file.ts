@@ -13,7 +13,9 @@ export interface StoredCase {
   readonly id: string;
   readonly path: string;
   readonly grid: Grid;
-  /** Byte offsets of the arrays, all [D, H, W]; null where the case has none. */
+  /** Of the image; absent: 1. */
+  readonly channels?: number;
+  /** Byte offsets of the arrays, [D, H, W], the image's of its first channel; null where the case has none. */
   readonly offsets: Readonly<Record<ArrayName, number | null>>;
 }
 
@@ -42,7 +44,10 @@ function encodeHeader(prepared: PreparedCase): Buffer {
     const begin = position;
     position += data.byteLength;
     const dtype = data instanceof Float32Array ? "F32" : "U8";
-    return [name, { dtype, shape: prepared.grid.shape, data_offsets: [begin, position] }];
+    const { shape: space } = prepared.grid;
+    const channels = data.length / voxelCount(space);
+    const shape = channels > 1 ? [channels, ...space] : space;
+    return [name, { dtype, shape, data_offsets: [begin, position] }];
   });
   const metadata = { grid: JSON.stringify(prepared.grid) };
   const text = Buffer.from(JSON.stringify(Object.fromEntries([["__metadata__", metadata], ...entries])));
@@ -117,10 +122,12 @@ export function openCaseFile(path: string, id: string): StoredCase | null {
       return entry ? dataStart + entry.data_offsets[0] : null;
     };
     const grid = JSON.parse(header.__metadata__.grid) as Grid;
+    const { shape } = header.image as Entry;
     return {
       id,
       path,
       grid,
+      ...(shape.length > 3 && { channels: shape[0]! }),
       offsets: { image: offset("image"), label: offset("label"), region: offset("region") },
     };
   } catch {
@@ -131,8 +138,8 @@ export function openCaseFile(path: string, id: string): StoredCase | null {
 }
 
 /**
- * The voxels of a box [D, H, W] out of each named array, read by position: no more of the file than the box's rows is
- * touched. An array that the case does not have is null. Bad input: a file that is gone or was cut short meanwhile.
+ * The voxels of a box [D, H, W] out of each named array, of the image out of each channel, [C, D, H, W], read by position:
+ * no more of the file than the box's rows is touched. An array that the case does not have is null. Bad input: a file that is gone or was cut short meanwhile.
  */
 export function readCaseBox(
   stored: StoredCase,
@@ -155,17 +162,20 @@ export function readCaseBox(
   }
 }
 
-function readBox(file: number, { path, grid, offsets }: StoredCase, name: ArrayName, box: Box) {
+function readBox(file: number, { path, grid, offsets, channels = 1 }: StoredCase, name: ArrayName, box: Box) {
   const offset = offsets[name];
   if (offset === null) return null;
-  const [, height, width] = grid.shape;
+  const [depth, height, width] = grid.shape;
   const shape = boxShape(box);
-  const out = name === "image" ? new Float32Array(voxelCount(shape)) : new Uint8Array(voxelCount(shape));
+  const [ArrayType, count] =
+    name === "image" ? ([Float32Array, channels] as const) : ([Uint8Array, 1] as const);
+  const out = new ArrayType(count * voxelCount(shape));
   const bytes = out.BYTES_PER_ELEMENT;
-  const rows = new (name === "image" ? Float32Array : Uint8Array)(shape[1] * width);
+  const rows = new ArrayType(shape[1] * width);
   const raw = new Uint8Array(rows.buffer);
-  for (let d = 0, at = 0; d < shape[0]; d++) {
-    const first = ((d + box.start[0]) * height + box.start[1]) * width;
+  for (let plane = 0, at = 0; plane < count * shape[0]; plane++) {
+    const [c, d] = [Math.floor(plane / shape[0]), plane % shape[0]];
+    const first = ((c * depth + d + box.start[0]) * height + box.start[1]) * width;
     if (readAt(file, raw, raw.length, offset + first * bytes) < raw.length)
       throw badInput(`${path}: the prepared case was cut short; delete it, it is made again`);
     for (let h = 0; h < shape[1]; h++, at += shape[2]) {

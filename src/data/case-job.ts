@@ -18,6 +18,7 @@ export interface PrepareJob {
 export interface SurveyJob {
   readonly kind: "survey";
   readonly files: CaseFiles;
+  readonly channels: number;
   readonly cache: string;
 }
 
@@ -37,7 +38,7 @@ function start(job: CaseJob): Promise<StoredCase | CaseFacts | boolean> {
     case "prepare":
       return prepareIntoCache(job.files, job.options, job.cache);
     case "survey":
-      return surveyIntoCache(job.files, job.cache);
+      return surveyIntoCache(job.files, job.channels, job.cache);
     case "write":
       return writePrepared(job);
   }

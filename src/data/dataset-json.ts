@@ -23,8 +23,8 @@ export interface ListedCase {
 export interface DatasetJson {
   readonly classNames: readonly string[];
   readonly fileEnding: string;
-  /** The first channel's name, such as "CT". */
-  readonly modality: string | null;
+  /** The channels' names in their order, such as "CT"; none where the file names none, which is one channel. */
+  readonly channelNames: readonly string[];
   readonly training: readonly ListedCase[] | null;
   readonly test: readonly ListedCase[] | null;
 }
@@ -44,13 +44,13 @@ function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
   );
 }
 
-function checkOneChannel(channels: Record<string, unknown> | undefined, file: string): void {
-  const names = Object.values(channels ?? {});
-  if (names.length > 1) {
-    throw badInput(
-      `${file}: images have ${names.length} channels (${names.join(", ")}); expected one, choose one and drop the others`,
-    );
-  }
+/** {"0": "T1", "1": "T2"} -> names by channel. */
+function channelNamesOf(channels: Record<string, unknown>, file: string): string[] {
+  const names = Object.keys(channels).map((_, i) => channels[String(i)]);
+  if (names.every((name) => typeof name === "string")) return names;
+  throw badInput(
+    `${file}: channels are ${JSON.stringify(channels)}; expected names numbered 0, 1, 2 … without a gap, such as {"0": "T1", "1": "T2"}`,
+  );
 }
 
 const toListed = (entry: z.infer<typeof listed>): ListedCase =>
@@ -58,7 +58,7 @@ const toListed = (entry: z.infer<typeof listed>): ListedCase =>
     ? { image: entry, label: null }
     : { image: entry.image, label: entry.label || null };
 
-/** Reads dataset.json's text. Bad input, naming `file`: not JSON, a key of the wrong kind, classes with gaps, several channels. */
+/** Reads dataset.json's text. Bad input, naming `file`: not JSON, a key of the wrong kind, classes or channels with gaps. */
 export function parseDatasetJson(text: string, file: string): DatasetJson {
   let json: unknown;
   try {
@@ -73,12 +73,9 @@ export function parseDatasetJson(text: string, file: string): DatasetJson {
       `${file}: ${issue?.path.join(".") || "the whole"}: ${issue?.message}; expected the Decathlon's or nnU-Net's layout`,
     );
   }
-  const channels = data.channel_names ?? data.modality;
-  checkOneChannel(channels, file);
-  const [modality] = Object.values(channels ?? {});
   return {
     classNames: classNamesOf(data.labels, file),
-    modality: typeof modality === "string" ? modality : null,
+    channelNames: channelNamesOf(data.channel_names ?? data.modality ?? {}, file),
     fileEnding: data.file_ending ?? ".nii.gz",
     training: data.training?.map(toListed) ?? null,
     test: data.test?.map(toListed) ?? null,

@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import h5 from "h5wasm/node";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openDataset } from "./dataset.js";
+import { imagePathsOf } from "./image-paths.js";
 
 let dir = "";
 beforeEach(async () => {
@@ -85,7 +86,7 @@ describe("Decathlon layout", () => {
       /"\.\.\/\.\.\/etc\/passwd" leads out of the data folder/,
     ],
     ["an absolute path", { training: ["/etc/passwd"] }, /leads out of the data folder/],
-    ["two channels", { modality: { 0: "T1", 1: "T2" } }, /2 channels \(T1, T2\); expected one/],
+    ["channels with a gap", { modality: { 0: "T1", 2: "T2" } }, /expected names numbered 0, 1, 2/],
     ["classes with a gap", { labels: { 0: "background", 2: "tumor" } }, /without a gap/],
     ["one class", { labels: { 0: "background" } }, /labels are/],
     ["regions of classes", { labels: { background: 0, all: [1, 2] } }, /labels are/],
@@ -104,6 +105,51 @@ describe("Decathlon layout", () => {
     await put("imagesTs/a.nii.gz");
     await putJson({ labels: LABELS, training: ["imagesTr/a.nii.gz"], test: ["imagesTs/a.nii.gz"] });
     await expect(openDataset(dir)).rejects.toThrow(/same case name/);
+  });
+});
+
+describe("several channels", () => {
+  const TWO = { 0: "T1", 1: "T2" };
+
+  it("lie in one file, as in the Decathlon", async () => {
+    await put("imagesTr/a.nii.gz");
+    await putJson({ labels: LABELS, modality: TWO, training: ["imagesTr/a.nii.gz"] });
+    const { unlabeled, channelNames, modality } = await openDataset(dir);
+    expect(unlabeled).toEqual([{ id: "a", imagePath: join(dir, "imagesTr/a.nii.gz"), labelPath: null }]);
+    expect([channelNames, modality]).toEqual([["T1", "T2"], "T1, T2"]);
+  });
+
+  it.each([
+    ["listed without marks", { modality: TWO, training: ["imagesTr/a.nii.gz"] }],
+    ["listed with them", { modality: TWO, training: ["imagesTr/a_0000.nii.gz"] }],
+    ["not listed", { channel_names: TWO }],
+  ])("have a file each, as in nnU-Net, %s", async (_, json) => {
+    for (const path of ["imagesTr/a_0000", "imagesTr/a_0001", "labelsTr/a"]) await put(`${path}.nii.gz`);
+    await putJson({ labels: LABELS, ...json });
+    const { labeled, unlabeled } = await openDataset(dir);
+    const [files] = [...labeled, ...unlabeled];
+    expect(files!.id).toBe("a");
+    expect(imagePathsOf(files!)).toEqual([0, 1].map((i) => join(dir, `imagesTr/a_000${i}.nii.gz`)));
+  });
+
+  it("are all there", async () => {
+    await put("imagesTr/a_0000.nii.gz");
+    await putJson({ labels: LABELS, channel_names: TWO });
+    await expect(openDataset(dir)).rejects.toThrow(
+      /a_0001\.nii\.gz: channel 1 \(T2\) of a_0000\.nii\.gz is missing/,
+    );
+  });
+
+  it("are no more than dataset.json names", async () => {
+    for (const i of [0, 1, 2]) await put(`imagesTr/a_000${i}.nii.gz`);
+    await putJson({ labels: LABELS, channel_names: TWO });
+    await expect(openDataset(dir)).rejects.toThrow(
+      /a_0002\.nii\.gz: is channel 2 of its case; dataset\.json names 2 channels/,
+    );
+    await putJson({ labels: LABELS });
+    await expect(openDataset(dir)).rejects.toThrow(
+      /a_0001\.nii\.gz: is channel 1 of its case; dataset\.json names one channel/,
+    );
   });
 });
 
@@ -134,11 +180,11 @@ describe("nnU-Net 2 layout", () => {
     expect(set.classNames).toEqual(["background", "atrium"]);
   });
 
-  it("refuses a second channel", async () => {
+  it("refuses a channel that is not named", async () => {
     await putJson(json);
     await put("imagesTr/a_0000.nii");
     await put("imagesTr/a_0001.nii");
-    await expect(openDataset(dir)).rejects.toThrow(/a_0001\.nii: a second channel/);
+    await expect(openDataset(dir)).rejects.toThrow(/a_0001\.nii: is channel 1 of its case/);
   });
 });
 

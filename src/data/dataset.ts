@@ -9,7 +9,10 @@ import { readLaH5 } from "./la-h5.js";
 /** Where a case's image and label are; in one file for h5. */
 export interface CaseFiles {
   readonly id: string;
+  /** Of the first channel, or of all where one file holds them. */
   readonly imagePath: string;
+  /** Of the further channels, in their order, where each has a file of its own. */
+  readonly otherChannels?: readonly string[];
   readonly labelPath: string | null;
 }
 
@@ -20,8 +23,10 @@ export interface Cases {
   readonly layout: Layout;
   /** Background first. */
   readonly classNames: readonly string[];
-  /** What the images are, as the layout says it, such as "CT" or "MRI"; null where it does not. */
+  /** What the images are, as the layout says it, such as "CT", or "T1, T2" of two channels; null where it does not. */
   readonly modality: string | null;
+  /** Of each image, in their order; one or more, "image" where the layout names none. */
+  readonly channelNames: readonly string[];
   readonly training: readonly CaseFiles[];
   readonly test: readonly CaseFiles[];
 }
@@ -32,6 +37,7 @@ export interface Dataset {
   readonly layout: Layout;
   readonly classNames: readonly string[];
   readonly modality: string | null;
+  readonly channelNames: readonly string[];
   readonly labeled: readonly CaseFiles[];
   readonly unlabeled: readonly CaseFiles[];
   readonly test: readonly CaseFiles[];
@@ -106,8 +112,8 @@ export async function openDataset(dir: string, options: OpenOptions = {}): Promi
   const unlabeled = training
     .filter((files) => !labeled.includes(files))
     .map((files) => ({ ...files, labelPath: null }));
-  const { layout, classNames, modality, test } = cases;
-  return { dir: root, layout, classNames, modality, labeled, unlabeled, test };
+  const { layout, classNames, modality, channelNames, test } = cases;
+  return { dir: root, layout, classNames, modality, channelNames, labeled, unlabeled, test };
 }
 
 /** The first labels of the data itself, as many as are to be used, and every corrected case. */

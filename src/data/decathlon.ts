@@ -16,8 +16,9 @@ const ENDINGS = [
   ...[".nrrd", ".nhdr", ".mha", ".mhd", ".dcm", ".h5", ".png", ".tiff", ".tif"],
 ];
 
-/** nnU-Net's mark of an image's first channel. */
-const CHANNEL = "_0000";
+/** nnU-Net's mark of a channel, from 0: _0000. */
+const CHANNEL = /_(\d{4})$/;
+export const channelMark = (channel: number): string => `_${String(channel).padStart(4, "0")}`;
 
 const exists = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => null))?.isFile() ?? false;
@@ -36,39 +37,62 @@ function within(dir: string, path: string): string {
   );
 }
 
-/** File name without its ending and nnU-Net's channel mark: la_003_0000.nii.gz -> la_003. */
+/** File name without its ending and nnU-Net's mark of the first channel: la_003_0000.nii.gz -> la_003. */
 function caseId(path: string, ending: string): string {
   const name = basename(path);
   const ends = [ending, ...ENDINGS];
   const end = ends.find((candidate) => name.endsWith(candidate)) ?? "";
   const stem = name.slice(0, name.length - end.length);
-  return stem.endsWith(CHANNEL) ? stem.slice(0, -CHANNEL.length) : stem;
+  return stem.endsWith(channelMark(0)) ? stem.slice(0, -channelMark(0).length) : stem;
 }
 
 /** The image as listed, or with nnU-Net 1's channel mark, which its lists leave out. */
 async function findImage(dir: string, listed: string, ending: string): Promise<string> {
   const path = within(dir, listed);
   if (await imageExists(path)) return path;
-  const marked = path.endsWith(ending) ? `${path.slice(0, -ending.length)}${CHANNEL}${ending}` : path;
+  const marked = path.endsWith(ending) ? `${path.slice(0, -ending.length)}${channelMark(0)}${ending}` : path;
   if (await exists(marked)) return marked;
   throw badInput(`${path}: image is listed in ${join(dir, "dataset.json")} but missing`);
 }
 
+/** Files of the second and further channels beside a first one that is marked; none where it holds all. */
+async function otherChannels(first: string, { channelNames, fileEnding }: DatasetJson): Promise<string[]> {
+  const marked = `${channelMark(0)}${fileEnding}`;
+  if (channelNames.length < 2 || !first.endsWith(marked)) return [];
+  const paths = channelNames.map((_, i) => `${first.slice(0, -marked.length)}${channelMark(i)}${fileEnding}`);
+  for (const [i, path] of paths.entries()) {
+    if (await exists(path)) continue;
+    throw badInput(
+      `${path}: channel ${i} (${channelNames[i]}) of ${basename(first)} is missing; dataset.json names ${channelNames.length} channels`,
+    );
+  }
+  return paths.slice(1);
+}
+
 /** nnU-Net 2 lists nothing: every <case>_0000<ending> of the images folder is a case. */
-async function listFolder(dir: string, part: Part, ending: string): Promise<ListedCase[]> {
+async function listFolder(dir: string, part: Part, json: DatasetJson): Promise<ListedCase[]> {
   const folder = FOLDERS[part].images;
   const names = await readdir(join(dir, folder)).catch(() => [] as string[]);
-  const marked = names.filter((name) => name.endsWith(ending) && !name.startsWith(".")).sort();
-  const other = marked.find(
-    (name) => /_\d{4}$/.test(name.slice(0, -ending.length)) && !name.endsWith(CHANNEL + ending),
-  );
-  if (other) throw badInput(`${join(dir, folder, other)}: a second channel; expected images of one channel`);
-  return marked.map((name) => ({ image: join(folder, name), label: null }));
+  const found = names.filter((name) => name.endsWith(json.fileEnding) && !name.startsWith(".")).sort();
+  const channelOf = (name: string) => Number(CHANNEL.exec(name.slice(0, -json.fileEnding.length))?.[1] ?? 0);
+  const most = Math.max(1, json.channelNames.length);
+  const surplus = found.find((name) => channelOf(name) >= most);
+  if (surplus) {
+    const named = most === 1 ? "one channel" : `${most} channels (${json.channelNames.join(", ")})`;
+    throw badInput(
+      `${join(dir, folder, surplus)}: is channel ${channelOf(surplus)} of its case; dataset.json names ${named}`,
+    );
+  }
+  return found
+    .filter((name) => channelOf(name) === 0)
+    .map((name) => ({ image: join(folder, name), label: null }));
 }
 
 async function filesOf(dir: string, listed: ListedCase, part: Part, json: DatasetJson): Promise<CaseFiles> {
   const imagePath = await findImage(dir, listed.image, json.fileEnding);
   const id = caseId(imagePath, json.fileEnding);
+  const others = await otherChannels(imagePath, json);
+  const image = { id, imagePath, ...(others.length > 0 && { otherChannels: others }) };
   const bySameName = [`${id}${json.fileEnding}`, basename(imagePath)].map((name) =>
     join(FOLDERS[part].labels, name),
   );
@@ -76,9 +100,9 @@ async function filesOf(dir: string, listed: ListedCase, part: Part, json: Datase
   const candidates = listed.label ? [listed.label] : looksForLabels ? bySameName : [];
   for (const candidate of candidates) {
     const labelPath = within(dir, candidate);
-    if (await exists(labelPath)) return { id, imagePath, labelPath };
+    if (await exists(labelPath)) return { ...image, labelPath };
   }
-  return { id, imagePath, labelPath: null };
+  return { ...image, labelPath: null };
 }
 
 function checkDistinct(cases: readonly CaseFiles[]): void {
@@ -92,20 +116,29 @@ function checkDistinct(cases: readonly CaseFiles[]): void {
 
 /**
  * Reads a folder in the Decathlon's or nnU-Net's layout. A training image whose label isn't listed or isn't there is
- * unlabeled; a test image's label is looked for in labelsTs by its name. Bad input: dataset.json is wrong, an image
- * is missing or lies outside the folder, a case comes twice, there is no training image.
+ * unlabeled; a test image's label is looked for in labelsTs by its name. Several channels lie in one file (the
+ * Decathlon's way) or in a file each, `<case>_0000`, `<case>_0001` … (nnU-Net's). Bad input: dataset.json is wrong, an
+ * image or a channel is missing or lies outside the folder, a case comes twice, there is no training image.
  */
 export async function readDecathlon(dir: string): Promise<Cases> {
   const file = join(dir, "dataset.json");
   const json = parseDatasetJson(readTextFile(file, "the list of a data folder"), file);
   const casesOf = async (part: Part) => {
-    const entries = json[part] ?? (await listFolder(dir, part, json.fileEnding));
+    const entries = json[part] ?? (await listFolder(dir, part, json));
     return Promise.all(entries.map((entry) => filesOf(dir, entry, part, json)));
   };
   const [training, test] = [await casesOf("training"), await casesOf("test")];
   checkDistinct([...training, ...test]);
   if (training.length === 0)
     throw badInput(`${file}: no training image listed or in ${join(dir, "imagesTr")}`);
-  const { classNames, modality } = json;
-  return { layout: "decathlon", classNames, modality, training, test };
+  const { classNames, channelNames } = json;
+  const isNamed = channelNames.length > 0;
+  return {
+    layout: "decathlon",
+    classNames,
+    modality: isNamed ? channelNames.join(", ") : null,
+    channelNames: isNamed ? channelNames : ["image"],
+    training,
+    test,
+  };
 }

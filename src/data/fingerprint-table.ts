@@ -16,7 +16,9 @@ function volumeOf({ image }: SurveyedCase, voxels: number): string {
 
 function rowOf(one: SurveyedCase, classNames: readonly string[]): string[] {
   const { image, classes } = one;
-  const [low, middle, high] = image?.intensity.percentiles ?? [];
+  const channels = image?.channels ?? [];
+  const of = (which: 0 | 1 | 2) =>
+    channels.map(({ intensity }) => short(intensity.percentiles[which])).join(", ");
   const volumes = classNames
     .slice(1)
     .map((_, i) => classes && volumeOf(one, classes.find(({ value }) => value === i + 1)?.voxels ?? 0));
@@ -25,7 +27,7 @@ function rowOf(one: SurveyedCase, classNames: readonly string[]): string[] {
     one.role,
     sizes(image?.shape),
     sizes(image?.spacingMm),
-    ...[low, middle, high].map((value) => (value === undefined ? NONE : short(value))),
+    ...([0, 1, 2] as const).map((which) => of(which) || NONE),
     ...volumes.map((volume) => volume ?? NONE),
   ];
 }

@@ -28,6 +28,8 @@ export interface Fingerprint {
   readonly classNames: readonly string[];
   /** What the data set says its images are, such as "CT"; null where it does not. */
   readonly modality: string | null;
+  /** Channels of each image. */
+  readonly channels: number;
   readonly cases: readonly SurveyedCase[];
   /** Over the training cases; null where none can be read. */
   readonly shape: AxisRange | null;
@@ -60,13 +62,14 @@ function rangeOf(triples: readonly Triple[]): AxisRange | null {
  */
 export async function fingerprintOf(dataset: Dataset, options: PrepareSetOptions): Promise<Fingerprint> {
   const { cache, workers, ...pool } = options;
+  const channels = dataset.channelNames.length;
   const roles: readonly Role[] = ["labeled", "unlabeled", "test"];
   const listed = roles.flatMap((role) => dataset[role].map((files) => ({ role, files })));
   const found: (CaseFacts | null)[] = [];
-  for (const { files } of listed) found.push(await findFacts(files, cache));
+  for (const { files } of listed) found.push(await findFacts(files, channels, cache));
   const missing = listed.filter((_, i) => found[i] === null).map(({ files }) => files);
-  const jobs = missing.map((files): SurveyJob => ({ kind: "survey", files, cache }));
-  const surveyed = await doCaseJobs(jobs, { ...pool, workers: await threadsFor(missing, workers) });
+  const jobs = missing.map((files): SurveyJob => ({ kind: "survey", files, channels, cache }));
+  const surveyed = await doCaseJobs(jobs, { ...pool, workers: await threadsFor(missing, workers, channels) });
   let next = 0;
   const cases = listed.map((one, i) => ({ ...one, ...(found[i] ?? surveyed[next++]!) }));
   const training = cases.flatMap(({ role, image }) => (role === "test" || !image ? [] : [image]));
@@ -75,6 +78,7 @@ export async function fingerprintOf(dataset: Dataset, options: PrepareSetOptions
     layout: dataset.layout,
     classNames: dataset.classNames,
     modality: dataset.modality,
+    channels,
     cases,
     shape: rangeOf(training.map(({ shape }) => shape)),
     spacingMm: rangeOf(training.flatMap(({ spacingMm }) => (spacingMm ? [spacingMm] : []))),

@@ -2,6 +2,7 @@ import { realpath } from "node:fs/promises";
 import { isAbsolute, relative, sep } from "node:path";
 import { badInput, printable } from "../errors.js";
 import type { CaseFiles } from "./dataset.js";
+import { imagePathsOf } from "./image-paths.js";
 
 /** Longest name of a case; file systems take 255 bytes, and results add to it. */
 const MAX_NAME_LETTERS = 200;
@@ -18,8 +19,9 @@ const isInside = (dir: string, path: string): boolean => {
  */
 export async function checkInside(dir: string, cases: readonly CaseFiles[]): Promise<void> {
   const root = await realpath(dir);
-  for (const { imagePath, labelPath } of cases) {
-    for (const path of new Set([imagePath, labelPath ?? imagePath])) {
+  for (const files of cases) {
+    const images = imagePathsOf(files);
+    for (const path of new Set([...images, files.labelPath ?? files.imagePath])) {
       const target = await realpath(path);
       if (isInside(root, target)) continue;
       throw badInput(

@@ -46,5 +46,12 @@ export async function readLaH5(dir: string): Promise<Cases> {
     throw badInput(
       `${join(dir, "test.list")}: ${both.id} is in train.list too; a test case can't be trained on`,
     );
-  return { layout: "la-h5", classNames: ["background", "left atrium"], modality: "MRI", training, test };
+  return {
+    layout: "la-h5",
+    classNames: ["background", "left atrium"],
+    modality: "MRI",
+    channelNames: ["MRI"],
+    training,
+    test,
+  };
 }

@@ -26,16 +26,17 @@ function renumbered(data: Uint8Array, classOf: Readonly<Record<number, number>>,
 }
 
 /** A case with its label repaired. Bad input: a value that has no class, a label of another shape than its image. */
-export function repaired({ image, label }: RawCase, repair: LabelRepair, file: string): RawCase {
-  if (!label) return { image, label };
+export function repaired(raw: RawCase, repair: LabelRepair, file: string): RawCase {
+  const { grid, label } = raw;
+  if (!label) return raw;
   const data = repair.classOf ? renumbered(label.data, repair.classOf, file) : label.data;
-  if (!repair.reversed) return { image, label: { ...label, data } };
-  const { shape } = image.grid;
+  if (!repair.reversed) return { ...raw, label: { ...label, data } };
+  const { shape } = grid;
   if (label.grid.shape.some((n, axis) => n !== shape[axis])) {
     throw badInput(
       `${file}: label is [${label.grid.shape.join(", ")}] but its image is [${shape.join(", ")}] (D, H, W); slices are missing in one of them`,
     );
   }
   const to: Reorientation = { axes: [0, 1, 2], reversed: repair.reversed };
-  return { image, label: { grid: image.grid, data: reorientVoxels(data, shape, to) } };
+  return { ...raw, label: { grid, data: reorientVoxels(data, shape, to) } };
 }

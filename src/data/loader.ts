@@ -28,11 +28,18 @@ function checkStream(name: string, cases: readonly PatchSource[], perBatch: numb
 const hasLabel = (source: PatchSource): boolean =>
   "path" in source ? source.offsets.label !== null : source.label !== null;
 
-function checkCase(source: PatchSource): void {
-  if ("path" in source) return; // checked when it was opened
+function checkCase(source: PatchSource, channels: number): void {
+  if ("path" in source) {
+    const { id, channels: found = 1 } = source; // its arrays were checked when it was opened
+    if (found === channels) return;
+    throw badInput(`loader: case ${id} has ${found} channels; expected ${channels}`);
+  }
   const { id, grid, image, label, region } = source;
   const voxels = voxelCount(grid.shape);
-  const off = [image, label, region].find((data) => data !== null && data.length !== voxels);
+  const off =
+    image.length === channels * voxels
+      ? [label, region].find((data) => data && data.length !== voxels)
+      : image;
   if (off)
     throw badInput(`loader: case ${id} has ${off.length} voxels on a grid of [${grid.shape.join(", ")}]`);
 }
@@ -42,7 +49,7 @@ function check(options: LoaderOptions): void {
   checkStream("unlabeled", options.unlabeled, options.unlabeledPerBatch);
   if (options.labeledPerBatch + options.unlabeledPerBatch === 0)
     throw badInput("loader: a batch of no patches; expected 1 or more");
-  [...options.labeled, ...options.unlabeled].forEach(checkCase);
+  for (const source of [...options.labeled, ...options.unlabeled]) checkCase(source, options.channels ?? 1);
   const bare = options.labeled.find((source) => !hasLabel(source));
   if (bare) throw badInput(`loader: case ${bare.id} is listed as labeled but has no label`);
   if (!options.patchSize.every((n) => Number.isInteger(n) && n > 0)) {

@@ -1,11 +1,12 @@
 import { availableParallelism, freemem } from "node:os";
-import { readGrid } from "../volume/read.js";
+import { openChannels } from "../volume/read-channels.js";
 import { voxelCount } from "../volume/volume.js";
 import { findPrepared } from "./case-cache.js";
 import type { StoredCase } from "./case-file.js";
 import type { PrepareJob } from "./case-job.js";
 import { doCaseJobs, type PoolOptions } from "./case-pool.js";
 import type { CaseFiles } from "./dataset.js";
+import { imagePathsOf } from "./image-paths.js";
 import type { PrepareOptions } from "./prepare.js";
 
 export interface PrepareSetOptions extends PoolOptions {
@@ -20,18 +21,25 @@ const MEMORY_SHARE = 0.7;
 /** Headers that are read to know how large cases are. */
 const LOOKED_AT = 8;
 
-/** Voxels of the largest of a few cases, spread over the list; 0 where none says. */
-async function largestOf(cases: readonly CaseFiles[]): Promise<number> {
+/** Voxels of the largest of a few cases, of all channels, spread over the list; 0 where none says. */
+async function largestOf(cases: readonly CaseFiles[], channels: number): Promise<number> {
   const every = Math.ceil(cases.length / LOOKED_AT);
   const some = cases.filter((_, i) => i % every === 0);
-  const grids = await Promise.all(some.map(({ imagePath }) => readGrid(imagePath).catch(() => null)));
-  return Math.max(...grids.map((grid) => (grid ? voxelCount(grid.shape) : 0)));
+  const sizes = some.map(async (files) => {
+    const image = await openChannels(imagePathsOf(files), channels).catch(() => null);
+    return image ? voxelCount(image.grid.shape) * channels : 0;
+  });
+  return Math.max(...(await Promise.all(sizes)));
 }
 
 /** As many threads as are asked for, have a case to do, and fit into free memory; 0 stays 0. */
-export async function threadsFor(cases: readonly CaseFiles[], workers: number): Promise<number> {
+export async function threadsFor(
+  cases: readonly CaseFiles[],
+  workers: number,
+  channels = 1,
+): Promise<number> {
   if (workers === 0 || cases.length === 0) return 0;
-  const bytes = (await largestOf(cases)) * BYTES_PER_VOXEL;
+  const bytes = (await largestOf(cases, channels)) * BYTES_PER_VOXEL;
   const fitting = bytes > 0 ? Math.floor((freemem() * MEMORY_SHARE) / bytes) : workers;
   return Math.max(1, Math.min(workers, fitting, cases.length));
 }
@@ -53,7 +61,10 @@ export async function prepareSet(
   for (const files of cases) found.push(await findPrepared(files, options, cache));
   const missing = cases.filter((_, i) => found[i] === null);
   const jobs = missing.map((files): PrepareJob => ({ kind: "prepare", files, options, cache }));
-  const prepared = await doCaseJobs(jobs, { ...pool, workers: await threadsFor(missing, workers) });
+  const prepared = await doCaseJobs(jobs, {
+    ...pool,
+    workers: await threadsFor(missing, workers, options.channels),
+  });
   let next = 0;
   return found.map((stored) => stored ?? prepared[next++]!);
 }

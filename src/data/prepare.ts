@@ -9,12 +9,13 @@ import {
   resampleImage,
   resampleLabels,
 } from "../volume/resample.js";
-import type { Grid, Triple } from "../volume/volume.js";
+import { type Grid, type Triple, voxelCount } from "../volume/volume.js";
 import type { CaseFiles } from "./dataset.js";
 import { clipTo_, type Normalization, normalize_, positiveRegion } from "./normalize.js";
 import { atSpacing, type Placement, preparedGrid } from "./placement.js";
 import {
   areBothPlaced,
+  channelName,
   checkClasses,
   checkFinite,
   checkSameGrid,
@@ -33,6 +34,8 @@ export type Crop = "none" | "foreground" | "label-box";
 export interface PrepareOptions {
   /** Classes including background; a label value of this or more is refused. */
   readonly classes: number;
+  /** Channels of each image; absent: 1. All below is done to each channel by itself, the boxes to all alike. */
+  readonly channels?: number;
   readonly normalization: Normalization;
   /** Whether mean and deviation are taken over the whole volume or over what the crop leaves. */
   readonly normalizeOver?: "volume" | "crop";
@@ -40,7 +43,7 @@ export interface PrepareOptions {
   readonly windowHu?: readonly [number, number] | null;
   /** Intensities are clipped to these percentiles of the volume first; null or absent: not. */
   readonly windowPercentiles?: readonly [number, number] | null;
-  /** "positive": voxels whose stored intensity is over 0; "all": every voxel. */
+  /** "positive": voxels whose stored intensity is over 0 in any channel; "all": every voxel. */
   readonly regionMask: "positive" | "all";
   /** Order of the axes: brought to RAS where the file says how it lies (standard), or as stored. */
   readonly axisOrder?: AxisOrder;
@@ -55,14 +58,14 @@ export interface PrepareOptions {
   readonly cropAtLeast?: Triple;
 }
 
-/** A case in memory, ready for patches. Arrays are [D, H, W]; those of `prepareCase` lie on shared memory, so that worker threads see the same bytes. */
+/** A case in memory, ready for patches. Arrays but the image are [D, H, W]; those of `prepareCase` lie on shared memory, so that worker threads see the same bytes. */
 export interface PreparedCase {
   readonly id: string;
   /** Of the arrays. */
   readonly grid: Grid;
   /** Of the image as stored, which results are written on. */
   readonly storedGrid: Grid;
-  /** Clipped and normalized. */
+  /** Clipped and normalized, [C, D, H, W]. */
   readonly image: Float32Array;
   /** Class of each voxel; null where the case is unlabeled. */
   readonly label: Uint8Array | null;
@@ -70,6 +73,19 @@ export interface PreparedCase {
   readonly region: Uint8Array | null;
   /** Where these voxels lie in the stored ones, once those are in the order of the axes; absent: they are the same. */
   readonly placement?: Placement;
+}
+
+/** Channels of a prepared case's image. */
+export const channelCount = ({ image, grid }: Pick<PreparedCase, "image" | "grid">): number =>
+  image.length / voxelCount(grid.shape);
+
+/** A channel [D, H, W] of its image. People are shown the first, 0. */
+export function channelOf(
+  { image, grid }: Pick<PreparedCase, "image" | "grid">,
+  channel: number,
+): Float32Array {
+  const voxels = voxelCount(grid.shape);
+  return image.subarray(channel * voxels, (channel + 1) * voxels);
 }
 
 const shareFloats = (values: Float32Array) => {
@@ -97,11 +113,11 @@ function labelBox(label: Uint8Array, classes: number, shape: Triple): Box | null
   return boxes.reduce((whole, box) => (whole && box ? uniteBoxes(whole, box) : (whole ?? box)), null);
 }
 
-function cropBox(image: Float32Array, label: Uint8Array | null, shape: Triple, options: PrepareOptions): Box {
+function cropBox({ channels, label }: Arrays, shape: Triple, options: PrepareOptions): Box {
   const { crop = "none", cropMargin = [0, 0, 0], cropAtLeast = [1, 1, 1], classes } = options;
   const boxes: Record<Crop, () => Box | null> = {
     none: () => null,
-    foreground: () => foregroundBox(image, shape),
+    foreground: () => channels.map(({ image }) => foregroundBox(image, shape)).reduce(uniteBoxes),
     "label-box": () => label && labelBox(label, classes, shape),
   };
   const box = boxes[crop]();
@@ -109,37 +125,71 @@ function cropBox(image: Float32Array, label: Uint8Array | null, shape: Triple, o
 }
 
 /** Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does. */
-export function inAxisOrder({ image, label }: RawCase, order: AxisOrder): RawCase {
-  const as = label && areBothPlaced({ image, label }) ? label.grid : image.grid;
-  return { image: toAxisOrder(image, order), label: label && toAxisOrder(label, order, as) };
+export function inAxisOrder(raw: RawCase, order: AxisOrder): RawCase {
+  const { grid, channels, label } = raw;
+  const as = label && areBothPlaced(raw) ? label.grid : grid;
+  const turned = channels.map((data) => toAxisOrder({ grid, data }, order));
+  return {
+    grid: turned[0]!.grid,
+    channels: turned.map(({ data }) => data),
+    label: label && toAxisOrder(label, order, as),
+  };
+}
+
+/** A channel's intensities, and where they are over 0. */
+interface Channel {
+  readonly image: Float32Array;
+  readonly positive: Uint8Array;
 }
 
 /** The arrays of a case on one grid. */
 interface Arrays {
-  readonly image: Float32Array;
+  readonly channels: readonly Channel[];
   readonly label: Uint8Array | null;
-  readonly positive: Uint8Array;
 }
 
 function resampled(
-  { image, label, positive }: Arrays,
+  { channels, label }: Arrays,
   grid: Grid,
   placement: Placement,
   { imageInterpolation = "linear", labelInterpolation = "nearest" }: PrepareOptions,
 ): Arrays {
   const map = placement.resampled;
   return {
-    image: resampleImage(image, grid.shape, map, imageInterpolation),
+    channels: channels.map(({ image, positive }) => ({
+      image: resampleImage(image, grid.shape, map, imageInterpolation),
+      positive: resampleLabels(positive, grid.shape, map, "nearest"),
+    })),
     label: label && resampleLabels(label, grid.shape, map, labelInterpolation),
-    positive: resampleLabels(positive, grid.shape, map, "nearest"),
   };
 }
 
-const cut = ({ image, label, positive }: Arrays, shape: Triple, box: Box): Arrays => ({
-  image: cropped(image, shape, box),
+const cut = ({ channels, label }: Arrays, shape: Triple, box: Box): Arrays => ({
+  channels: channels.map(({ image, positive }) => ({
+    image: cropped(image, shape, box),
+    positive: cropped(positive, shape, box),
+  })),
   label: label && cropped(label, shape, box),
-  positive: cropped(positive, shape, box),
 });
+
+/** 1 where any channel is over 0. */
+function anyPositive(channels: readonly Channel[]): Uint8Array {
+  const [first, ...others] = channels;
+  if (others.length === 0) return first!.positive;
+  return first!.positive.map((value, i) => (value || others.some(({ positive }) => positive[i]) ? 1 : 0));
+}
+
+/** Arrays of one length behind one another; the only one as it is. */
+function together(arrays: readonly Float32Array[]): Float32Array {
+  if (arrays.length === 1) return arrays[0]!;
+  const all = new Float32Array(arrays.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const one of arrays) {
+    all.set(one, at);
+    at += one.length;
+  }
+  return all;
+}
 
 function checkedSpacing(grid: Grid, { spacingMm = null }: PrepareOptions, file: string): Triple | null {
   if (!spacingMm || grid.spacingMm) return spacingMm;
@@ -148,27 +198,29 @@ function checkedSpacing(grid: Grid, { spacingMm = null }: PrepareOptions, file: 
   );
 }
 
-/** Image and label in one order of axes, checked; intensities clipped. */
+/** Image and label in one order of axes, checked; intensities clipped, each channel's for itself. */
 function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
   if (raw.label) checkClasses(raw.label.data, options.classes, files); // counts voxels as they are stored
-  const { image, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
-  checkFinite(image.data, files);
-  if (label) checkSameGrid(image.grid, label.grid, areBothPlaced(raw), files);
-  const positive = positiveRegion(image.data);
-  const window = windowOf(image.data, options);
-  if (window) clipTo_(image.data, window); // what was read belongs to nobody else
-  const arrays: Arrays = { image: image.data, label: label?.data ?? null, positive };
-  return { arrays, grid: image.grid, storedGrid: raw.image.grid };
+  const { grid, channels, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
+  for (const [i, data] of channels.entries()) checkFinite(data, channelName(files, i, channels.length));
+  if (label) checkSameGrid(grid, label.grid, areBothPlaced(raw), files);
+  const clipped = channels.map((image) => {
+    const positive = positiveRegion(image);
+    const window = windowOf(image, options);
+    if (window) clipTo_(image, window); // what was read belongs to nobody else
+    return { image, positive };
+  });
+  return { arrays: { channels: clipped, label: label?.data ?? null }, grid, storedGrid: raw.grid };
 }
 
 /**
  * Reads a case and makes it ready: in RAS order, clipped, resampled, cut, normalized, with its region and checked label.
- * Bad input, naming the file: what the readers refuse; voxels that are not finite; a constant image; a label that
- * isn't on the image's grid (another shape, or more than a voxel apart) or holds a class outside `classes`; no voxel
- * size where `spacingMm` asks for one.
+ * Bad input, naming the file: what the readers refuse; another number of channels; voxels that are not finite; a constant
+ * channel; a label that isn't on the image's grid (another shape, or more than a voxel apart) or holds a class outside
+ * `classes`; no voxel size where `spacingMm` asks for one.
  */
 export async function prepareCase(files: CaseFiles, options: PrepareOptions): Promise<PreparedCase> {
-  const prepared = prepareRaw(await readCase(files), files, options);
+  const prepared = prepareRaw(await readCase(files, options.channels), files, options);
   const { image, label, region } = prepared;
   return {
     ...prepared,
@@ -178,24 +230,26 @@ export async function prepareCase(files: CaseFiles, options: PrepareOptions): Pr
   };
 }
 
-/** A case that was read, made ready, its image's array being used up; `files` names it. Otherwise as `prepareCase`. */
+/** A case that was read, made ready, its image's arrays being used up; `files` names it. Otherwise as `prepareCase`. */
 export function prepareRaw(raw: RawCase, files: CaseFiles, options: PrepareOptions): PreparedCase {
   const { arrays, grid, storedGrid } = checked(raw, files, options);
   const whole = atSpacing(grid, checkedSpacing(grid, options, files.imagePath));
   const { shape } = whole.resampled;
   const all = resampled(arrays, grid, whole, options);
-  const box = cropBox(all.image, all.label, shape, options);
+  const box = cropBox(all, shape, options);
   const kept = cut(all, shape, box);
   const over = options.normalizeOver === "crop" ? kept : all;
-  normalize_(over.image, options.normalization, over.positive, files.imagePath);
+  for (const [i, { image, positive }] of over.channels.entries())
+    normalize_(image, options.normalization, positive, channelName(files, i, over.channels.length));
+  const images = over.channels.map(({ image }) => (over === kept ? image : cropped(image, shape, box)));
   const placement = { ...whole, box };
   return {
     id: files.id,
     grid: preparedGrid(placement),
     storedGrid,
-    image: over === kept ? kept.image : cropped(all.image, shape, box),
+    image: together(images),
     label: kept.label,
-    region: options.regionMask === "positive" ? kept.positive : null,
+    region: options.regionMask === "positive" ? anyPositive(kept.channels) : null,
     placement,
   };
 }

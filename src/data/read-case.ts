@@ -1,34 +1,52 @@
 import { badInput } from "../errors.js";
 import { cornerDistanceMm } from "../volume/affine.js";
-import { readLabelMap, readVolume } from "../volume/read.js";
+import { readLabelMap } from "../volume/read.js";
+import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
-import { type Grid, isPlaced, type LabelMap, type Volume } from "../volume/volume.js";
+import { type Grid, isPlaced, type LabelMap } from "../volume/volume.js";
 import type { CaseFiles } from "./dataset.js";
+import { imagePathsOf } from "./image-paths.js";
 
 /** A case as its files hold it. */
 export interface RawCase {
-  readonly image: Volume;
+  /** Of the image. */
+  readonly grid: Grid;
+  /** Intensities of each channel, [D, H, W]; one or more. */
+  readonly channels: readonly Float32Array[];
   readonly label: LabelMap | null;
 }
 
 const isH5 = (path: string): boolean => /\.(h5|hdf5)$/i.test(path);
 
-/** Reads a case's files; nothing is checked beyond what the readers refuse. */
-export async function readCase({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
-  if (!isH5(imagePath)) {
-    const image = await readVolume(imagePath);
-    return { image, label: labelPath ? await readLabelMap(labelPath, image.grid) : null };
-  }
-  const { image, label } = await readH5Case(imagePath);
-  if (labelPath && labelPath !== imagePath) return { image, label: await readLabelMap(labelPath) };
-  if (labelPath && !label)
-    throw badInput(`${imagePath}: has no label dataset, though the case is listed as labeled`);
-  return { image, label: labelPath ? label : null };
+/**
+ * Reads a case's files, whose images have so many channels; nothing is checked beyond what the readers refuse. Bad input
+ * as `openChannels`.
+ */
+export async function readCase(files: CaseFiles, count = 1): Promise<RawCase> {
+  const { imagePath, labelPath } = files;
+  if (isH5(imagePath) && count === 1) return readH5(files);
+  const { grid, load } = await openChannels(imagePathsOf(files), count);
+  return { grid, channels: await load(), label: labelPath ? await readLabelMap(labelPath, grid) : null };
 }
 
+async function readH5({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
+  const { image, label } = await readH5Case(imagePath);
+  const found = { grid: image.grid, channels: [image.data] };
+  if (labelPath && labelPath !== imagePath) return { ...found, label: await readLabelMap(labelPath) };
+  if (labelPath && !label)
+    throw badInput(`${imagePath}: has no label dataset, though the case is listed as labeled`);
+  return { ...found, label: labelPath ? label : null };
+}
+
+/** The file of one of so many channels, with the channel's number (from 1) where it holds several. */
+export const channelName = (files: CaseFiles, channel: number, count: number): string =>
+  files.otherChannels || count === 1
+    ? imagePathsOf(files)[channel]!
+    : `${files.imagePath}, channel ${channel + 1}`;
+
 /** Whether image and label both say where they lie. */
-export const areBothPlaced = ({ image, label }: RawCase): boolean =>
-  label !== null && isPlaced(image.grid) && isPlaced(label.grid);
+export const areBothPlaced = ({ grid, label }: RawCase): boolean =>
+  label !== null && isPlaced(grid) && isPlaced(label.grid);
 
 /**
  * Bad input: a label of another shape than its image, or more than a voxel away from it where both files say where they
@@ -60,13 +78,13 @@ export function checkClasses(label: Uint8Array, classes: number, files: CaseFile
   if (at >= 0) throw badInput(classRefusal(files, label[at]!, at, classes));
 }
 
-/** Bad input: NaN or infinite voxels. */
-export function checkFinite(data: Float32Array, files: CaseFiles): void {
+/** Bad input: NaN or infinite voxels; `file` names the image. */
+export function checkFinite(data: Float32Array, file: string): void {
   let count = 0;
   for (let i = 0; i < data.length; i++) if (!Number.isFinite(data[i])) count++;
   if (count > 0) {
     throw badInput(
-      `${files.imagePath}: ${count} of ${data.length} voxels are not finite (NaN or infinite); repair the image`,
+      `${file}: ${count} of ${data.length} voxels are not finite (NaN or infinite); repair the image`,
     );
   }
 }

@@ -1,5 +1,5 @@
 import type { Fingerprint, SurveyedCase } from "./fingerprint.js";
-import { classRefusal } from "./read-case.js";
+import { channelName, classRefusal } from "./read-case.js";
 
 /** Something about a set that a person should look at. "refuse": training on it would be wrong or fail. */
 export interface Suspicion {
@@ -45,12 +45,11 @@ function damaged({ cases, classNames }: Fingerprint): Suspicion[] {
 }
 
 function constant({ cases }: Fingerprint): Suspicion[] {
-  const flat = cases.filter(({ image }) => image && image.intensity.min === image.intensity.max);
-  return flat.map(
-    (one): Suspicion => ({
-      severity: one.role === "test" ? "warn" : "refuse",
-      cases: [idOf(one)],
-      message: `${one.files.imagePath}: every voxel is ${one.image!.intensity.min}; take it out of the set`,
+  return cases.flatMap((one) =>
+    (one.image?.channels ?? []).flatMap(({ intensity: { min, max } }, i, { length }): Suspicion[] => {
+      if (min !== max) return [];
+      const message = `${channelName(one.files, i, length)}: every voxel is ${min}; take it out of the set`;
+      return [{ severity: one.role === "test" ? "warn" : "refuse", cases: [idOf(one)], message }];
     }),
   );
 }
@@ -101,10 +100,10 @@ function groupedByHash(cases: readonly SurveyedCase[]): Map<string, SurveyedCase
   return groups;
 }
 
-/** Range between the outer percentiles, or the whole range where most voxels are alike. */
-function scaleOf({ image }: SurveyedCase): number {
+/** Of a channel: range between the outer percentiles, or the whole range where most voxels are alike. */
+function scaleOf({ image }: SurveyedCase, channel: number): number {
   if (!image) return 0;
-  const { percentiles, min, max } = image.intensity;
+  const { percentiles, min, max } = image.channels[channel]!.intensity;
   return percentiles[2] - percentiles[0] || max - min;
 }
 
@@ -112,15 +111,19 @@ function scaleOf({ image }: SurveyedCase): number {
  * Intensities of other units: a case 1,000 times off the median, or a set whose extremes are 1,000 times apart. Harmless
  * where every case is brought to one scale by itself.
  */
-function oddIntensities({ cases }: Fingerprint, { scaledPerCase }: CheckOptions): Suspicion[] {
-  const scaled = cases.filter((one) => scaleOf(one) > 0).sort((a, b) => scaleOf(a) - scaleOf(b));
+function oddIntensities(
+  { cases, channels }: Fingerprint,
+  { scaledPerCase }: CheckOptions,
+  channel: number,
+): Suspicion[] {
+  const scale = (one: SurveyedCase) => scaleOf(one, channel);
+  const scaled = cases.filter((one) => scale(one) > 0).sort((a, b) => scale(a) - scale(b));
   if (scaled.length < 2) return [];
   const [least, most] = [scaled[0]!, scaled.at(-1)!];
-  const spread = scaleOf(most) / scaleOf(least);
+  const spread = scale(most) / scale(least);
   if (spread < INTENSITY_FACTOR) return [];
-  const typical = scaleOf(scaled[scaled.length >> 1]!);
-  const off = (one: SurveyedCase) =>
-    Math.max(scaleOf(one) / typical, typical / scaleOf(one)) >= INTENSITY_FACTOR;
+  const typical = scale(scaled[scaled.length >> 1]!);
+  const off = (one: SurveyedCase) => Math.max(scale(one) / typical, typical / scale(one)) >= INTENSITY_FACTOR;
   const odd = scaled.filter(off).map(idOf);
   const what =
     scaled.length > 2 && odd.length > 0
@@ -131,7 +134,11 @@ function oddIntensities({ cases }: Fingerprint, { scaledPerCase }: CheckOptions)
     : "with this normalization they would not be alike: repair them, or use data.normalization=z-score without data.windowHu";
   const severity = scaledPerCase ? "warn" : "refuse";
   return [
-    { severity, cases: odd.length > 0 ? odd : [idOf(least), idOf(most)], message: `${what}; ${advice}` },
+    {
+      severity,
+      cases: odd.length > 0 ? odd : [idOf(least), idOf(most)],
+      message: `${channels > 1 ? `channel ${channel + 1}: ` : ""}${what}; ${advice}`,
+    },
   ];
 }
 
@@ -157,7 +164,7 @@ export function suspicionsOf(fingerprint: Fingerprint, options: CheckOptions): S
     ...damaged(fingerprint),
     ...constant(fingerprint),
     ...duplicates(fingerprint),
-    ...oddIntensities(fingerprint, options),
+    ...Array.from({ length: fingerprint.channels }, (_, i) => oddIntensities(fingerprint, options, i)).flat(),
     ...emptyLabels(fingerprint),
     ...unseenClasses(fingerprint),
     ...oddSpacings(fingerprint, options),

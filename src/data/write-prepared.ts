@@ -6,8 +6,9 @@ import { writeLabelMap, writeVolume } from "../volume/write.js";
 import { contentOf, settingsText } from "./case-cache.js";
 import { putSmallFile, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
+import { channelMark } from "./decathlon.js";
 import { type LabelRepair, repaired } from "./label-repair.js";
-import { type PrepareOptions, prepareRaw } from "./prepare.js";
+import { channelOf, type PrepareOptions, prepareRaw } from "./prepare.js";
 import { readCase } from "./read-case.js";
 
 /** A raw case, how it is prepared, and where the result goes. */
@@ -15,7 +16,7 @@ export interface WriteOrder {
   readonly files: CaseFiles;
   readonly options: PrepareOptions;
   readonly repair: LabelRepair;
-  /** .nii.gz */
+  /** .nii.gz; of several channels each has a file of its own, named as nnU-Net does: _0000.nii.gz, _0001.nii.gz … */
   readonly imageOut: string;
   /** .nii.gz; not written where the case has no label. */
   readonly labelOut: string;
@@ -26,6 +27,12 @@ export interface WriteOrder {
 const keyOf = ({ options, repair }: WriteOrder, content: string): string =>
   sha256([packageVersion(), content, settingsText(options), JSON.stringify(repair)].join("\n"));
 
+/** "a.nii.gz" of two channels: "a_0000.nii.gz", "a_0001.nii.gz". */
+const channelFiles = (path: string, channels: number): string[] =>
+  channels === 1
+    ? [path]
+    : Array.from({ length: channels }, (_, i) => path.replace(/\.nii\.gz$/, `${channelMark(i)}.nii.gz`));
+
 /**
  * Prepares a raw case and writes it as NIfTI on its own new grid, unless the same was written before. Says whether it
  * was written. Bad input: what reading, repairing or preparing refuses, naming the file.
@@ -34,13 +41,19 @@ export async function writePrepared(order: WriteOrder): Promise<boolean> {
   const { files, imageOut, labelOut } = order;
   const key = keyOf(order, await contentOf(files, order.memory));
   const remembered = join(order.memory, `${files.id}.key`);
-  const outputs = files.labelPath ? [imageOut, labelOut] : [imageOut];
+  const images = channelFiles(imageOut, order.options.channels ?? 1);
+  const outputs = files.labelPath ? [...images, labelOut] : images;
   const known = existsSync(remembered) ? readFileSync(remembered, "utf8") : "";
   if (known === key && outputs.every((path) => existsSync(path))) return false;
-  const raw = repaired(await readCase(files), order.repair, files.labelPath ?? files.imagePath);
-  const { grid, image, label } = prepareRaw(raw, files, order.options);
+  const raw = repaired(
+    await readCase(files, images.length),
+    order.repair,
+    files.labelPath ?? files.imagePath,
+  );
+  const prepared = prepareRaw(raw, files, order.options);
+  const { grid, label } = prepared;
   for (const path of outputs) await mkdir(dirname(path), { recursive: true });
-  await writeVolume(imageOut, { grid, data: image });
+  for (const [i, path] of images.entries()) await writeVolume(path, { grid, data: channelOf(prepared, i) });
   if (label) await writeLabelMap(labelOut, { grid, data: label });
   putSmallFile(remembered, key);
   return true;

@@ -1,4 +1,4 @@
-import type { PreparedCase } from "../data/prepare.js";
+import { channelCount, channelOf, type PreparedCase } from "../data/prepare.js";
 import { withPrecision } from "../engine/precision.js";
 import { fromArray } from "../engine/tensor.js";
 import { boundaryMask } from "../losses/boundary-contrast.js";
@@ -60,7 +60,11 @@ function rowsOf(
   const { shape } = prepared.grid;
   const { patchSize } = config.data;
   const centre = centreOfMass(labels, shape) ?? (shape.map((n) => n >> 1) as unknown as Triple);
-  const patch = cut(prepared.image, shape, centre, patchSize);
+  const channels = channelCount(prepared);
+  const voxels = voxelCount(patchSize);
+  const patch = new Float32Array(channels * voxels);
+  for (let c = 0; c < channels; c++)
+    patch.set(cut(channelOf(prepared, c), shape, centre, patchSize), c * voxels);
   const classes = Uint8Array.from(cut(labels, shape, centre, patchSize));
   const near: number[] = [];
   boundaryMask(classes, patchSize).forEach((on, i) => {
@@ -69,7 +73,7 @@ function rowsOf(
   const step = Math.max(1, Math.ceil(near.length / VOXELS_PER_CASE));
   const taken = near.filter((_, i) => i % step === 0);
   if (taken.length === 0) return [];
-  const image = fromArray(patch, [1, 1, ...patchSize], config.device);
+  const image = fromArray(patch, [1, channels, ...patchSize], config.device);
   const features = inEvaluation(network, () =>
     withPrecision(precision, config.device, () => {
       const z = network.embed(image);
@@ -78,9 +82,9 @@ function rowsOf(
       return all.indexSelect(0, index).toFloat32Array();
     }),
   );
-  const channels = features.length / taken.length;
+  const length = features.length / taken.length;
   return taken.map((voxel, i) => ({
-    feature: rounded(features.subarray(i * channels, (i + 1) * channels)),
+    feature: rounded(features.subarray(i * length, (i + 1) * length)),
     class: classes[voxel]!,
     source,
   }));

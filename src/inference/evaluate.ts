@@ -22,6 +22,7 @@ import { readRunLog } from "../training/run-log.js";
 import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
+import { checkChannels, checkClasses } from "./data-fit.js";
 import { curvesOf, factsOf } from "./evaluation-report.js";
 import { closeModel, type EngineOptions, type Model, openModel, segment } from "./model.js";
 import { onSource, sourceCase } from "./own-grid.js";
@@ -69,7 +70,7 @@ const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
 /**
  * Scores a run on the cases of a split that have labels: each is segmented as `predict` does and compared on its own
  * grid. Writes scores.csv, scores.json, labels/<case>.nii.gz and report.html.
- * @throws PenumbraError "bad-input": no finished run, no case with a label, another number of classes, a damaged or
+ * @throws PenumbraError "bad-input": no finished run, no case with a label, another number of classes or channels, a damaged or
  *   misfit case, an `out` that is not empty; "environment" for a device this machine lacks.
  */
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
@@ -79,7 +80,8 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const { allowLinks } = options;
   const labeledIds = split === "labeled" ? run.labeled : undefined;
   const dataset = await openDataset(resolve(options.data), { labeledIds, allowLinks });
-  checkClassCount(dataset, model);
+  checkClasses(dataset, model);
+  checkChannels(dataset, model);
   const cases = casesWithLabels(dataset, split);
   const out = prepareOutput(options, split);
   status(`segmenting ${cases.length} ${split} cases of ${dataset.dir} (${precision})`);
@@ -125,15 +127,6 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   closeModel(model);
   status(`report: ${join(out, "report.html")}`);
   return evaluation;
-}
-
-function checkClassCount({ dir, classNames }: Dataset, { config, classNames: trained }: Model): void {
-  const { classes } = config.model;
-  if (classNames.length === classes) return;
-  throw badInput(
-    `${dir} has ${classNames.length} classes (${classNames.join(", ")}) but the run was trained on ${classes} ` +
-      `(${trained.join(", ")}); evaluate on data with the same classes`,
-  );
 }
 
 function casesWithLabels(dataset: Dataset, split: Split): CaseFiles[] {

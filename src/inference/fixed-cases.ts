@@ -1,7 +1,7 @@
 import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CaseFiles, Dataset } from "../data/dataset.js";
-import { type PreparedCase, prepareCase } from "../data/prepare.js";
+import { channelOf, type PreparedCase, prepareCase } from "../data/prepare.js";
 import { noGrad } from "../engine/autograd.js";
 import { withPrecision } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
@@ -162,7 +162,8 @@ function meanDice(labels: Uint8Array, reference: Uint8Array, { config }: Observe
 }
 
 function pictureOf({ prepared, centre }: FixedCase, prediction: Uint8Array): Buffer {
-  const { id, image, grid, label } = prepared;
+  const { id, grid, label } = prepared;
+  const image = channelOf(prepared, 0);
   const reference = label ?? new Uint8Array(prediction.length);
   const shown = { id, image, grid, reference, prediction, uncertainty: null };
   const frame = { ...frameOf(shown), box: { start: [0, 0, 0] as const, end: grid.shape } };

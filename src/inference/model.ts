@@ -108,7 +108,7 @@ export interface SegmentOptions {
 }
 
 /**
- * Segments a normalized image [D,H,W]: sliding window, softmax, uniform mean over overlaps, argmax. For uncertainty,
+ * Segments a normalized image [C,D,H,W]: sliding window, softmax, uniform mean over overlaps, argmax. For uncertainty,
  * libtorch's generators are seeded with the config's seed first, so that a scan always gets the same map.
  */
 export function segment(
@@ -142,7 +142,7 @@ export function segment(
   );
 }
 
-/** [1,1,d,h,w] -> softmax of the mean logits [1,C,...], and behind it the mean softmax over samples [1,C,...] */
+/** [1,C,d,h,w] -> softmax of the mean logits [1,C,...], and behind it the mean softmax over samples [1,C,...] */
 function windowProbabilities(model: Model, patch: Tensor, samples: number): Tensor {
   const probabilities = model.network.meanLogits(model.network.embed(patch)).softmax(1);
   if (samples === 0 || !model.stochastic) return probabilities;

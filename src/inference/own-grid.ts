@@ -1,6 +1,6 @@
 import type { CaseFiles } from "../data/dataset.js";
 import { isUnchanged, labelsOnSource, mapOnSource, type Placement } from "../data/placement.js";
-import { inAxisOrder, type PreparedCase } from "../data/prepare.js";
+import { channelCount, channelOf, inAxisOrder, type PreparedCase } from "../data/prepare.js";
 import { readCase } from "../data/read-case.js";
 import type { AxisOrder } from "../volume/orientation.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
@@ -41,7 +41,7 @@ function channelsOnSource(channels: Float32Array, classes: number, placement: Pl
 /** A labeled case on the grid that preparation started from, where scores are taken. */
 export interface SourceCase {
   readonly grid: Grid;
-  /** As prepared where the voxels are the same; else the file's intensities. */
+  /** The first channel, as prepared where the voxels are the same; else the file's intensities. */
   readonly image: Float32Array;
   readonly reference: Uint8Array;
 }
@@ -52,10 +52,11 @@ export interface SourceCase {
  */
 export async function sourceCase(
   files: CaseFiles,
-  { image, label, grid, placement }: PreparedCase,
+  prepared: PreparedCase,
   order: AxisOrder,
 ): Promise<SourceCase> {
-  if (!placement || isUnchanged(placement)) return { grid, image, reference: label! };
-  const raw = inAxisOrder(await readCase(files), order);
-  return { grid: raw.image.grid, image: raw.image.data, reference: raw.label!.data };
+  const { label, grid, placement } = prepared;
+  if (!placement || isUnchanged(placement)) return { grid, image: channelOf(prepared, 0), reference: label! };
+  const raw = inAxisOrder(await readCase(files, channelCount(prepared)), order);
+  return { grid: raw.grid, image: raw.channels[0]!, reference: raw.label!.data };
 }

@@ -3,18 +3,23 @@ import { badInput } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
 import { prepareOptions } from "../training/config.js";
 import { toStoredOrder } from "../volume/orientation.js";
-import { openVolume } from "../volume/read.js";
+import { openChannels } from "../volume/read-channels.js";
+import { voxelCount } from "../volume/volume.js";
 import { type IntensityType, writeLabelMap } from "../volume/write.js";
 import { type EngineOptions, openModel, segment } from "./model.js";
 import { onSource } from "./own-grid.js";
 import { checkOutputs, pathsOf, type ResultFormat, resultFiles, writeResult } from "./result-files.js";
 import { checkSamples, drawSamples } from "./samples.js";
+import { scansOf } from "./scans.js";
 import { WorkProgress } from "./work-progress.js";
 
 export interface PredictOptions extends EngineOptions {
   /** Run directory of a finished training. */
   readonly run: string;
-  /** Scans of any format that is read; a folder is a DICOM series. */
+  /**
+   * Scans of any format that is read; a folder is a DICOM series. Of a run with several channels, a file for each, one
+   * scan after another in the order of the channels, or 4-D files.
+   */
   readonly images: readonly string[];
   /** Directory for the results; made when it is not there. */
   readonly out: string;
@@ -34,8 +39,8 @@ export interface PredictOptions extends EngineOptions {
  * if asked for `<name>_probability_<class>.nii.gz` for each foreground class, `<name>_uncertainty.nii.gz` (float32,
  * entropy in nats) and `<name>_sample_<n>.nii.gz` (label maps, n from 1); .nrrd or .mha by `format`. As DICOM: `<name>.dcm` (binary segmentation) and
  * `<name>_probabilities.dcm` (fractional, all classes). Returns the paths written, in the order of the images.
- * @throws PenumbraError "bad-input" before computing: no finished run, an image that can't be read, two results of
- *   one name, a result that is there already, a format that can't hold it; "environment" for a device this machine
+ * @throws PenumbraError "bad-input" before computing: no finished run, an image that can't be read or has other channels
+ *   than the run, two results of one name, a result that is there already, a format that can't hold it; "environment" for a device this machine
  *   lacks.
  */
 export async function predict(options: PredictOptions): Promise<string[]> {
@@ -43,11 +48,13 @@ export async function predict(options: PredictOptions): Promise<string[]> {
   if (options.images.length === 0) throw badInput("no image to segment: name at least one");
   const { model, precision } = openModel(options.run, options);
   if (options.samples !== undefined) checkSamples(model, options.samples);
+  const { inputChannels } = model.config.model;
   const jobs = [];
-  for (const path of options.images) {
-    const image = await openVolume(path);
-    const voxels = image.extents.reduce((product, n) => product * n, 1);
-    jobs.push({ voxels, files: resultFiles(image, options, model.classNames) });
+  for (const [imagePath, ...otherChannels] of await scansOf(options.images, inputChannels)) {
+    const { first, grid } = await openChannels([imagePath!, ...otherChannels], inputChannels);
+    const files = resultFiles(first, { ...options, channels: inputChannels }, model.classNames);
+    const source = { id: files.name, imagePath: imagePath!, otherChannels, labelPath: null };
+    jobs.push({ voxels: voxelCount(grid.shape), files, source });
   }
   checkOutputs(jobs.map(({ files }) => files));
   makeDirectory(options.out);
@@ -56,8 +63,7 @@ export async function predict(options: PredictOptions): Promise<string[]> {
     jobs.reduce((sum, { voxels }) => sum + voxels, 0) * (options.samples ? 2 : 1),
     status,
   );
-  for (const [i, { files, voxels }] of jobs.entries()) {
-    const source = { id: files.name, imagePath: files.imagePath, labelPath: null };
+  for (const [i, { files, voxels, source }] of jobs.entries()) {
     const { image, grid, storedGrid, placement } = await prepareCase(source, prepareOptions(model.config));
     const onWindow = progress.next(`${files.name} (${i + 1}/${jobs.length})`, voxels);
     const uncertainty = options.uncertainty ?? false;

@@ -1,10 +1,11 @@
 import { join, resolve } from "node:path";
 import { readCorrections } from "../data/corrections.js";
-import { type CaseFiles, openDataset } from "../data/dataset.js";
+import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
 import { prepareCase } from "../data/prepare.js";
 import { badInput } from "../errors.js";
 import { writeJson } from "../files/whole-file.js";
 import { prepareOptions } from "../training/config.js";
+import { checkChannels } from "./data-fit.js";
 import { type EngineOptions, openModel, segment } from "./model.js";
 import { WorkProgress } from "./work-progress.js";
 
@@ -48,7 +49,9 @@ export async function rank(options: RankOptions): Promise<Ranking> {
   const status = options.onStatus ?? (() => {});
   const { model, run, precision } = openModel(options.run, options);
   const dir = resolve(options.data ?? run.data);
-  const cases = await stillUnlabeled(dir, dir === run.data ? run.labeled : null);
+  const dataset = await openDataset(dir, dir === run.data ? { labeledIds: run.labeled } : {});
+  checkChannels(dataset, model);
+  const cases = await stillUnlabeled(dataset);
   if (cases.length === 0) throw badInput(`${dir} has no unlabeled training case left to rank`);
   const progress = new WorkProgress(cases.length, status);
   const values: Ranking["cases"][number][] = [];
@@ -68,8 +71,7 @@ export async function rank(options: RankOptions): Promise<Ranking> {
 }
 
 /** Training cases that neither the run nor a person since has labels for. */
-async function stillUnlabeled(dir: string, labeledIds: readonly string[] | null): Promise<CaseFiles[]> {
-  const { unlabeled } = await openDataset(dir, labeledIds ? { labeledIds } : {});
+async function stillUnlabeled({ dir, unlabeled }: Dataset): Promise<CaseFiles[]> {
   const corrected = await readCorrections(dir);
   return unlabeled.filter(({ id }) => !corrected.has(id));
 }

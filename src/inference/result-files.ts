@@ -9,6 +9,7 @@ import { type Grid, voxelCount } from "../volume/volume.js";
 import { type IntensityType, writeLabelMap, writeVolume } from "../volume/write.js";
 import { writeSegmentation } from "../volume/write-dicom-seg.js";
 import type { Segmentation } from "./model.js";
+import { unmarked } from "./scans.js";
 
 export const RESULT_FORMATS = ["nifti", "nrrd", "mha", "dicom-seg"] as const;
 /** What results are written as. */
@@ -25,6 +26,8 @@ const IMAGE_ENDING = /\.(nii|hdr|img)(\.gz)?$|\.(h5|hdf5|nrrd|nhdr|mha|mhd|dcm|p
 /** What is wanted beside the label map. */
 export interface ResultOptions {
   readonly out: string;
+  /** Channels of the scan; absent: 1. */
+  readonly channels?: number;
   readonly format?: ResultFormat;
   readonly probabilities?: boolean | IntensityType;
   readonly uncertainty?: boolean;
@@ -77,9 +80,9 @@ export function resultFiles(
   options: ResultOptions,
   classNames: readonly string[],
 ): ResultFiles {
-  const { out, probabilities, uncertainty, samples = 0 } = options;
+  const { out, probabilities, uncertainty, samples = 0, channels = 1 } = options;
   const format = formatFor(image, options.format);
-  const name = checkCaseName(outputName(image.path), image.path);
+  const name = checkCaseName(unmarked(outputName(image.path), channels), image.path);
   const probabilityType = typeof probabilities === "string" ? probabilities : "float32";
   if (probabilityType === "int16" && format !== "nifti")
     throw badInput(

@@ -34,7 +34,7 @@ export function checkSamples({ stochastic, config }: Model, samples: number): vo
  * given one by one to `take`, numbered from 0. A sample is one drawing for the whole volume: the noise behind the shared
  * factors is the same in every window and that of the voxels belongs to the voxel, so nothing breaks at a window's edge;
  * overlapping windows are averaged as logits. The generators are seeded with the config's seed: a scan's samples are
- * always the same. image [D,H,W], normalized.
+ * always the same. image [C,D,H,W], normalized.
  * Source of the distribution: Monteiro et al. 2020, eq. 5, as arXiv 2111.10989 trains it.
  */
 export async function drawSamples(

@@ -1,10 +1,10 @@
 import { noGrad } from "../engine/autograd.js";
 import { scope } from "../engine/scope.js";
 import { call, fromArray, ones, type Tensor, zeros } from "../engine/tensor.js";
-import type { Triple } from "../volume/volume.js";
+import { type Triple, voxelCount } from "../volume/volume.js";
 
 /**
- * patch [1,1,d,h,w] -> values per voxel [1,N,d,h,w], averaged where windows overlap. `origin` [D,H,W] is the patch's
+ * patch [1,C,d,h,w] -> values per voxel [1,N,d,h,w], averaged where windows overlap. `origin` [D,H,W] is the patch's
  * first voxel in the image as it was padded to at least the patch's size.
  */
 export type WindowFunction = (patch: Tensor, origin: Triple) => Tensor;
@@ -28,7 +28,7 @@ export function windowStarts(size: number, patch: number, stride: number): numbe
 
 /**
  * Uniform mean over overlapping windows of a whole image, padded with zeros (centered) where it is smaller than the
- * patch. image [D,H,W] -> [N,D,H,W], which the caller's scope owns.
+ * patch. image [C,D,H,W] -> [N,D,H,W], which the caller's scope owns.
  * Source: the published evaluation of UA-MT and AUA; `stride` along each axis is theirs.
  */
 export function slidingWindow(
@@ -44,7 +44,8 @@ export function slidingWindow(
       const after = missing.map((n, axis) => n - before[axis]!);
       // pad counts pairs from the last axis
       const pairs = [2, 1, 0].flatMap((axis) => [before[axis]!, after[axis]!]);
-      const padded = call("constant_pad_nd", "", fromArray(image, [1, 1, ...shape], device), pairs, 0);
+      const whole = fromArray(image, [1, image.length / voxelCount(shape), ...shape], device);
+      const padded = call("constant_pad_nd", "", whole, pairs, 0);
       const size = padded.shape.slice(2) as unknown as Triple;
       const [zs, ys, xs] = size.map((n, axis) => windowStarts(n, patchSize[axis]!, stride[axis]!));
       const windows = zs!.flatMap((z) => ys!.flatMap((y) => xs!.map((x): Triple => [z, y, x])));

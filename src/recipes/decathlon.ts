@@ -24,7 +24,7 @@ async function find(raw: string, options: RawOptions): Promise<RawSet> {
     : [...split(training, null, 0), ...dataset.test.map((files) => ({ files, part: "test" as const }))];
   return {
     name: "Decathlon task",
-    modality: dataset.modality ?? "unknown",
+    channelNames: dataset.modality === null ? ["unknown"] : dataset.channelNames,
     classNames: dataset.classNames,
     reference: REFERENCE,
     members,
@@ -54,7 +54,7 @@ export const colon: Recipe = {
     const forTest = Math.round((dataset.labeled.length * COLON_TEST) / COLON_CASES);
     return {
       name: "Colon tumors",
-      modality: "CT",
+      channelNames: ["CT"],
       classNames: dataset.classNames,
       reference: REFERENCE,
       members: split(dataset.labeled, testIds, forTest),

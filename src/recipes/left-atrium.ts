@@ -30,7 +30,7 @@ async function find(raw: string, testIds: readonly string[] | null): Promise<Raw
   if (bare) throw badInput(`${bare.imagePath}: has no laendo.nrrd beside it, which its crop is taken from`);
   return {
     name: "Left atrium, LGE-MRI",
-    modality: "MRI",
+    channelNames: ["MRI"],
     classNames: ["background", "left atrium"],
     reference: "Xiong Z et al. Medical Image Analysis 67:101832, 2021",
     members: split(cases, testIds, Math.round(TEST_SHARE * cases.length)),

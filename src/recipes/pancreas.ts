@@ -78,12 +78,13 @@ async function orientationOf(cases: readonly CaseFiles[]) {
   for (const files of looked) {
     const raw = await readCase(files);
     for (const [i, [, reversed]] of ORIENTATIONS.entries()) {
-      const { image, label } = repaired(raw, { classOf: null, reversed }, files.labelPath!);
+      const { channels, label } = repaired(raw, { classOf: null, reversed }, files.labelPath!);
+      const image = channels[0]!;
       let [inside, tissue] = [0, 0];
-      for (let v = 0; v < image.data.length; v++) {
+      for (let v = 0; v < image.length; v++) {
         if (label!.data[v] === 0) continue;
         inside++;
-        if (image.data[v]! >= TISSUE_HU[0] && image.data[v]! <= TISSUE_HU[1]) tissue++;
+        if (image[v]! >= TISSUE_HU[0] && image[v]! <= TISSUE_HU[1]) tissue++;
       }
       shares[i]! += inside === 0 ? 0 : tissue / inside / looked.length;
     }
@@ -108,7 +109,7 @@ async function find(raw: string, testIds: readonly string[] | null): Promise<Raw
     cases.length === ALL_CASES ? TEST_CASES : Math.round((cases.length * TEST_CASES) / ALL_CASES);
   return {
     name: "Pancreas-CT",
-    modality: "CT",
+    channelNames: ["CT"],
     classNames: ["background", "pancreas"],
     reference:
       "Roth HR et al. Data from Pancreas-CT. The Cancer Imaging Archive, 2016. doi:10.7937/K9/TCIA.2016.tNB1kqBU",

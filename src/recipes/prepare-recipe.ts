@@ -81,7 +81,7 @@ function writeDescription(out: string, set: RawSet): void {
   const description = {
     name: set.name,
     reference: set.reference,
-    modality: { 0: set.modality },
+    modality: Object.fromEntries(set.channelNames.map((name, i) => [i, name])),
     labels: Object.fromEntries(set.classNames.map((name, i) => [i, name])),
     training: members("training").map((member) => ({
       image: placeOf(member, 0),
@@ -93,9 +93,19 @@ function writeDescription(out: string, set: RawSet): void {
 }
 
 /** The recipe's settings with what --set changes. */
-function settingsFor({ classNames, config }: RawSet, set: readonly string[] | undefined): PrepareOptions {
+function settingsFor(
+  { classNames, channelNames, config }: RawSet,
+  set: readonly string[] | undefined,
+): PrepareOptions {
   const auto = { ...config, inference: { stride: [1, 1, 1] as [number, number, number] } }; // fits any patch
-  return prepareOptions(resolveConfig({ classes: classNames.length, auto, ...(set && { set }) }));
+  return prepareOptions(
+    resolveConfig({
+      classes: classNames.length,
+      inputChannels: channelNames.length,
+      auto,
+      ...(set && { set }),
+    }),
+  );
 }
 
 function jobsOf(
@@ -143,6 +153,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
     workers: await threadsFor(
       jobs.map(({ files }) => files),
       options.workers,
+      shared.channels,
     ),
     ...(options.signal && { signal: options.signal }),
     ...(options.onProgress && { onProgress: options.onProgress }),

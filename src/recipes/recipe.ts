@@ -13,7 +13,7 @@ export interface RawMember {
 export interface RawSet {
   /** For dataset.json. */
   readonly name: string;
-  readonly modality: string;
+  readonly channelNames: readonly string[];
   /** Background first. */
   readonly classNames: readonly string[];
   readonly reference: string;

@@ -24,7 +24,12 @@ const madeUp = ({
 }: MadeUp): SurveyedCase => ({
   role: "labeled",
   files: { id: "x", imagePath: "x.nii", labelPath: "y.nii" },
-  image: { shape, spacingMm: spacing, hash: "", intensity: intensity([0, 1, 2]), positiveShare },
+  image: {
+    shape,
+    spacingMm: spacing,
+    hash: "",
+    channels: [{ intensity: intensity([0, 1, 2]), positiveShare }],
+  },
   classes: [],
   foreground: intensity(foreground),
   problems: [],
@@ -39,6 +44,7 @@ const setOf = (cases: MadeUp[], modality: string | null = "MRI"): Fingerprint =>
     layout: "decathlon",
     classNames: ["background", "organ"],
     modality,
+    channels: 1,
     cases: cases.map(madeUp),
     shape: null,
     spacingMm:

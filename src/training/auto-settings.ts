@@ -103,7 +103,10 @@ function patchSize(shape: Triple, edges: Triple, classes: number, limits: AutoLi
 }
 
 function looksLikeHu(training: readonly SurveyedCase[]): boolean {
-  const like = training.filter(({ image }) => image!.intensity.min <= -900 && image!.intensity.max >= 300);
+  const like = training.filter(({ image }) => {
+    const [only, ...others] = image!.channels;
+    return others.length === 0 && only!.intensity.min <= -900 && only!.intensity.max >= 300;
+  });
   return like.length > training.length / 2;
 }
 
@@ -127,7 +130,8 @@ function intensitySettings(fingerprint: Fingerprint): AutoSetting[] {
       ];
   }
   const name = modality === null ? "no CT by name or intensities" : `the images are ${modality}, no CT`;
-  const positive = medianOf(training.map(({ image }) => image!.positiveShare));
+  const shares = ({ image }: SurveyedCase) => image!.channels.map(({ positiveShare }) => positiveShare);
+  const positive = medianOf(training.map((one) => Math.max(...shares(one))));
   if (positive < 0.75) {
     const share = `${(100 * (1 - positive)).toFixed(0)} % of the voxels are 0 or below`;
     return [

@@ -106,6 +106,12 @@ const data = z.strictObject({
 });
 
 const model = z.strictObject({
+  inputChannels: later(
+    z.int().min(1),
+    1,
+    "a whole number, at least 1",
+    "channels (modalities) of each image; the data set says how many",
+  ),
   classes: atLeast(2, "classes, background included"),
   filters: atLeast(1, "channels of the first level and of the features"),
   rank: atLeast(1, "rank of the logits' covariance"),

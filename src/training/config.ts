@@ -11,6 +11,8 @@ export type { Config, ConfigKey, PartialConfig } from "./config-schema.js";
 export interface ConfigSources {
   /** Classes of the data, background included; a preset or file that names another number wins. */
   readonly classes?: number;
+  /** Channels of each image of the data; likewise. */
+  readonly inputChannels?: number;
   /** Keys derived from the data, where no preset is named. */
   readonly auto?: PartialConfig;
   /** A name from `PRESETS`. */
@@ -160,8 +162,8 @@ export function askedFor({ file, set = [] }: ConfigSources, key: string): unknow
  * @throws PenumbraError "bad-input" naming the key, where it was set, what was expected and what was got.
  */
 export function resolveConfig(sources: ConfigSources = {}): Config {
-  const { classes, auto, preset, file, set = [], ...named } = sources;
-  const layers: Layer[] = [{ name: "data", values: { model: { classes } } }];
+  const { classes, inputChannels, auto, preset, file, set = [], ...named } = sources;
+  const layers: Layer[] = [{ name: "data", values: { model: { classes, inputChannels } } }];
   if (auto !== undefined) layers.push({ name: "derived from the data", values: auto });
   if (preset !== undefined) layers.push(presetLayer(preset));
   if (file !== undefined) layers.push({ name: "config file", values: file });
@@ -195,6 +197,7 @@ export function describeConfigKeys(): string {
 /** How a run prepares its cases, in training as in evaluation and prediction. */
 export const prepareOptions = ({ data, model }: Config): PrepareOptions => ({
   classes: model.classes,
+  channels: model.inputChannels,
   normalization: data.normalization,
   normalizeOver: data.normalizeOver,
   windowHu: data.windowHu,

@@ -4,12 +4,12 @@ import type { PatchBatch } from "../methods/method.js";
 
 /** A batch of the loader as tensors on the device. */
 export function toDevice(batch: Batch, device: string): PatchBatch {
+  const { channels, labeled } = batch;
   const [d, h, w] = batch.patchSize;
   const voxels = d * h * w;
-  const count = batch.images.length / voxels;
-  const { labeled } = batch;
+  const count = batch.images.length / (channels * voxels);
   return {
-    images: fromArray(batch.images, [count, 1, d, h, w], device),
+    images: fromArray(batch.images, [count, channels, d, h, w], device),
     region: fromArray(batch.region, [count, 1, d, h, w], device).to("float32"),
     labeled,
     labels: fromArray(batch.labels, [labeled, d, h, w], device).to("int64"),

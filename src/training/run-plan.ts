@@ -72,6 +72,7 @@ export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan
   const dataset = await openDataset(resolve(dataOf(options)), { labeled, allowLinks });
   const sources: ConfigSources = {
     classes: dataset.classNames.length,
+    inputChannels: dataset.channelNames.length,
     ...(options.preset && { preset: options.preset }),
     ...(options.configFile && { file: readConfigFile(options.configFile) }),
     ...(options.set && { set: options.set }),
@@ -109,6 +110,13 @@ function checkTogether(config: Config, dataset: Dataset): void {
     throw badInput(
       `${dataset.dir} has ${dataset.classNames.length} classes (${dataset.classNames.join(", ")}) but the config's model.classes is ${config.model.classes}; ` +
         `choose another preset or add --set model.classes=${dataset.classNames.length}`,
+    );
+  }
+  const { channelNames } = dataset;
+  if (config.model.inputChannels !== channelNames.length) {
+    throw badInput(
+      `${dataset.dir}: images have ${channelNames.length} channels (${channelNames.join(", ")}) but the config's model.inputChannels is ${config.model.inputChannels}; ` +
+        "leave that key out, it follows from the data",
     );
   }
   const { labels, unlabeled } = methodEntry(config.method);

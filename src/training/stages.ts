@@ -38,7 +38,7 @@ function networkOptions({ method, model, device, memory }: Config) {
   const levels = memory.recomputeLevels ?? 0;
   // decoders that share an encoder may meet in it only where its levels end
   const recomputeLevels = method === "mc-net" && levels > 0 ? 5 : levels;
-  return { ...model, device, recomputeLevels };
+  return { ...model, inChannels: model.inputChannels, device, recomputeLevels };
 }
 
 export const newNetwork = (config: Config): SegmentationNetwork =>

@@ -276,6 +276,7 @@ describe("toDevice", () => {
       iteration: 0,
       labeled: 1,
       images: Float32Array.of(1, 2, 3, 4),
+      channels: 1,
       labels: Uint8Array.of(0, 2),
       region: Uint8Array.of(1, 0, 1, 1),
       caseIds: ["a", "b"],

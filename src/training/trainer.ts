@@ -127,6 +127,7 @@ async function runStage(
 function loaderOf(stage: Stage, { config, labeled, unlabeled, onWarning }: TrainerOptions): Loader {
   return new Loader({
     ...config.data,
+    channels: config.model.inputChannels,
     labeled,
     unlabeled,
     labeledPerBatch: stage.batch.labeled,

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { openDataset } from "../data/dataset.js";
+import { imagePathsOf } from "../data/image-paths.js";
 import { badInput } from "../errors.js";
 import type { Job, RunSummary } from "./api.js";
 import { MAPS_FOLDER } from "./case-table.js";
@@ -25,7 +26,7 @@ export async function orderMaps(jobs: Jobs, run: RunSummary, data: Place, id: st
     kind: "maps",
     run: run.id,
     subject: id,
-    args: ["predict", files.imagePath, "--run", run.dir, "--out", aside, "--uncertainty", ...samples],
+    args: ["predict", ...imagePathsOf(files), "--run", run.dir, "--out", aside, "--uncertainty", ...samples],
     finish: () => moveAll(aside, join(run.dir, MAPS_FOLDER)),
     cleanUp: () => rm(aside, { recursive: true, force: true }),
   });

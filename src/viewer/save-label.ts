@@ -3,8 +3,9 @@ import { link, mkdir, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CORRECTIONS_FOLDER, correctionName, readCorrections } from "../data/corrections.js";
 import { openDataset } from "../data/dataset.js";
+import { imagePathsOf } from "../data/image-paths.js";
 import { badInput } from "../errors.js";
-import { readGrid } from "../volume/read.js";
+import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
 import { writeLabelMap } from "../volume/write.js";
@@ -12,11 +13,13 @@ import type { SavedLabel } from "./api.js";
 
 /** Where a case's voxels lie. Bad input: no such case, or an image that can't be read. */
 export async function gridOfCase(dataDir: string, id: string): Promise<{ grid: Grid; classes: number }> {
-  const { labeled, unlabeled, test, classNames } = await openDataset(dataDir);
+  const { labeled, unlabeled, test, classNames, channelNames } = await openDataset(dataDir);
   const files = [...labeled, ...unlabeled, ...test].find((one) => one.id === id);
   if (!files) throw badInput(`${dataDir}: no case ${id}`);
   const isH5 = /\.(h5|hdf5)$/i.test(files.imagePath);
-  const grid = isH5 ? (await readH5Case(files.imagePath)).image.grid : await readGrid(files.imagePath);
+  const { grid } = isH5
+    ? (await readH5Case(files.imagePath)).image
+    : await openChannels(imagePathsOf(files), channelNames.length);
   return { grid, classes: classNames.length };
 }
 

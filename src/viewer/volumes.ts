@@ -1,6 +1,8 @@
 import { badInput } from "../errors.js";
 import { readCoarse } from "../volume/coarse.js";
+import { openImage } from "../volume/format.js";
 import { readVolume } from "../volume/read.js";
+import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
 import { openStored, readHead } from "../volume/stored-file.js";
 import type { LabelMap, Volume } from "../volume/volume.js";
@@ -24,9 +26,18 @@ const bytes = (body: Buffer): Response =>
 const encoded = (file: string, { grid, data }: Volume | LabelMap): Buffer =>
   encodeNifti(file, grid, data instanceof Float32Array ? { type: "f32", data, slope: 1 } : labelVoxels(data));
 
+/** The first volume of a file that holds several, which are channels; null where it holds one. */
+async function firstOfSeveral(file: string): Promise<Volume | null> {
+  const image = await openImage(file);
+  const count = image.extents.slice(3).reduce((product, n) => product * n, 1);
+  if (count === 1) return null;
+  const { grid, load } = await openChannels([file], count);
+  return { grid, data: (await load())[0]! };
+}
+
 /**
  * A volume as one plain NIfTI file, which the page reads fastest: unpacked on the way where it is gzipped, as it is where
- * it is not, and made anew from h5 or a header and image pair. `coarse`: every k-th voxel of it, to show at once.
+ * it is not, and made anew from h5 or a header and image pair; of several channels the first. `coarse`: every k-th voxel of it, to show at once.
  */
 export async function sendVolume(
   { file, size }: { file: string; size: number },
@@ -38,9 +49,12 @@ export async function sendVolume(
     if (!chosen) throw badInput(`${file}: has no label dataset`);
     return bytes(encoded(file, chosen));
   }
-  if (!/\.nii(\.gz)?$/i.test(file)) return bytes(encoded(file, await readVolume(file)));
+  if (!/\.nii(\.gz)?$/i.test(file))
+    return bytes(encoded(file, (await firstOfSeveral(file)) ?? (await readVolume(file))));
   const thin = coarse ? await readCoarse(file, COARSE_EDGE) : null;
   if (thin) return bytes(encoded(file, thin));
+  const first = await firstOfSeveral(file);
+  if (first) return bytes(encoded(file, first));
   const stored = await openStored(file);
   await readHead(stored, 4); // refuses damaged gzip before an answer has begun
   return stored.gzip ? sendUnpacked({ file }) : sendFile({ file, size }, range);

@@ -1,4 +1,4 @@
-import { mapAxes, type Triple } from "./volume.js";
+import { mapAxes, type Triple, voxelCount } from "./volume.js";
 
 /** Voxels from `start` up to, not including, `end`, along [D, H, W]. */
 export interface Box {
@@ -60,15 +60,22 @@ export function enlargedBox({ start, end }: Box, margin: Triple, least: Triple, 
   return { start: mapAxes((axis) => sides[axis]![0]), end: mapAxes((axis) => sides[axis]![1]) };
 }
 
-/** The voxels of a box out of [D, H, W]; the array itself where the box is the whole of it. */
+/**
+ * The voxels of a box out of [D, H, W], or out of each channel of [C, D, H, W]; the array itself where the box is the
+ * whole of it.
+ */
 export function cropped<T extends Float32Array | Uint8Array>(data: T, shape: Triple, box: Box): T {
   const [depth, height, width] = boxShape(box);
-  if (depth * height * width === data.length) return data;
-  const out = new (data.constructor as new (length: number) => T)(depth * height * width);
-  for (let d = 0, at = 0; d < depth; d++)
-    for (let h = 0; h < height; h++, at += width) {
-      const row = ((d + box.start[0]) * shape[1] + h + box.start[1]) * shape[2] + box.start[2];
-      out.set(data.subarray(row, row + width) as never, at);
-    }
+  const channels = data.length / voxelCount(shape);
+  const voxels = channels * depth * height * width;
+  if (voxels === data.length) return data;
+  const out = new (data.constructor as new (length: number) => T)(voxels);
+  for (let c = 0, at = 0; c < channels; c++)
+    for (let d = 0; d < depth; d++)
+      for (let h = 0; h < height; h++, at += width) {
+        const plane = c * shape[0] + d + box.start[0];
+        const row = (plane * shape[1] + h + box.start[1]) * shape[2] + box.start[2];
+        out.set(data.subarray(row, row + width) as never, at);
+      }
   return out;
 }

@@ -63,7 +63,7 @@ const shapesOf = (config: Config): StateShapes =>
 /** The config of a run with these weights. @throws PenumbraError "bad-input" when it is told to be another network */
 function configFor(
   options: ImportOptions,
-  { classes, filters, rank, normalization, kind }: NetworkShape,
+  { inputChannels, classes, filters, rank, normalization, kind }: NetworkShape,
 ): Config {
   const asked = {
     ...(options.preset && { preset: options.preset }),
@@ -72,7 +72,7 @@ function configFor(
   const set = options.set ?? [];
   const trained = options.stage === 1 ? "aua-contrast" : "aua"; // the first uses the network's own distribution
   const method = kind === "aua" ? trained : "supervised";
-  const told = resolveConfig({ classes, ...asked, set });
+  const told = resolveConfig({ classes, inputChannels, ...asked, set });
   if (told.model.classes !== classes) {
     throw badInput(
       `${options.file}: its network has ${classes} classes but the config's model.classes is ${told.model.classes}; choose another preset`,
@@ -81,8 +81,13 @@ function configFor(
   const read = [`filters=${filters}`, `rank=${rank}`, `normalization=${normalization}`].map(
     (text) => `model.${text}`,
   );
-  const config = resolveConfig({ classes, ...asked, set: [`method=${method}`, ...read, ...set] });
-  for (const [key, value] of Object.entries({ filters, rank, normalization })) {
+  const config = resolveConfig({
+    classes,
+    inputChannels,
+    ...asked,
+    set: [`method=${method}`, ...read, ...set],
+  });
+  for (const [key, value] of Object.entries({ inputChannels, filters, rank, normalization })) {
     const got = config.model[key as "filters"];
     if (got !== value)
       throw badInput(

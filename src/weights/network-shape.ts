@@ -8,6 +8,7 @@ export type NamedTensors = ReadonlyMap<string, HostTensor>;
 
 /** What the weights themselves say about the network they belong to. */
 export interface NetworkShape extends Pick<NetworkOptions, "classes" | "filters" | "rank" | "normalization"> {
+  readonly inputChannels: number;
   /** "aua": mean logits from a head on the embedding; "plain": `out_conv` gives the classes, as in UA-MT's V-Net. */
   readonly kind: "aua" | "plain";
 }
@@ -71,15 +72,13 @@ function normalizationOf(state: NamedTensors): NetworkShape["normalization"] {
 }
 
 /**
- * Classes, filters, rank and normalization from the shapes of a network's tensors.
- * @throws PenumbraError "bad-input" when they are no V-Net of one input channel
+ * Channels, classes, filters, rank and normalization from the shapes of a network's tensors.
+ * @throws PenumbraError "bad-input" when they are no such V-Net
  */
 export function networkShape(state: NamedTensors, path: string): NetworkShape {
-  const [filters, channels] = shapeOf(state, FIRST, 5, path) as [number, number];
-  if (channels !== 1)
-    throw badInput(`${path}: its network takes ${channels} channels; networks of one channel are read`);
+  const [filters, inputChannels] = shapeOf(state, FIRST, 5, path) as [number, number];
   const [wide, alsoWide] = shapeOf(state, WIDEST, 5, path);
-  if (filters < 1 || wide !== 16 * filters || alsoWide !== 16 * filters) {
+  if (filters < 1 || inputChannels < 1 || wide !== 16 * filters || alsoWide !== 16 * filters) {
     throw badInput(
       `${path}: ${WIDEST} has ${wide} x ${alsoWide} channels; expected ${16 * filters} with ${filters} filters`,
     );
@@ -92,5 +91,6 @@ export function networkShape(state: NamedTensors, path: string): NetworkShape {
       `${path}: its network has ${classes} classes and ${factors} covariance factors; expected 2 to 256 classes and a multiple of them`,
     );
   }
-  return { kind, classes, filters, rank: factors / classes, normalization: normalizationOf(state) };
+  const rank = factors / classes;
+  return { kind, inputChannels, classes, filters, rank, normalization: normalizationOf(state) };
 }
