@@ -5,12 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { makeBatch } from "../src/data/batch.js";
 import { prepareIntoCache } from "../src/data/case-cache.js";
 import { openDataset } from "../src/data/dataset.js";
+import { imagePathsOf } from "../src/data/image-paths.js";
 import { prepareCase } from "../src/data/prepare.js";
 import type { Evaluation } from "../src/metrics/score.js";
 import { gridOfCase } from "../src/viewer/save-label.js";
 import { sendVolume } from "../src/viewer/volumes.js";
 import { openImage } from "../src/volume/format.js";
 import { readLabelMap } from "../src/volume/read.js";
+import { writeVolume } from "../src/volume/write.js";
 import { penumbra } from "./command-line.js";
 import { putFourD, twoChannelSets, twoChannels } from "./made-up-channels.js";
 import { GRID, madeUpSet, tinyArguments } from "./made-up-data.js";
@@ -70,6 +72,22 @@ describe("a case of two channels", () => {
       const { images } = makeBatch({ ...sources, labeled: [placed] }, i);
       for (let v = 0; v < 120; v++) expect(images[v]).toBe(whole.image[images[120 + v]!]);
     }
+  });
+});
+
+describe("a channel that shows nothing", () => {
+  it.each([
+    ["in one file", ["flat.nii"], /flat\.nii, channel 2: every voxel is 7/],
+    ["in a file of its own", ["flat_0000.nii", "flat_0001.nii"], /flat_0001\.nii: every voxel is 7/],
+  ])("is named, %s", async (_, names, reason) => {
+    const flat = new Float32Array(7920).fill(7);
+    const [first] = twoChannels(3);
+    putFourD(at("flat.nii"), [first, flat]);
+    await writeVolume(at("flat_0000.nii"), { grid: GRID, data: first });
+    await writeVolume(at("flat_0001.nii"), { grid: GRID, data: flat });
+    const images = names.map((name) => at(name));
+    const { code, stderr } = await penumbra("predict", ...images, "--run", run, "--out", at("flat"));
+    expect([code, stderr]).toEqual([2, expect.stringMatching(reason)]);
   });
 });
 
@@ -160,4 +178,18 @@ it("shows all channels in a fingerprint, and the first in the viewer", async () 
     expect(sent.readInt16LE(40)).toBe(3);
   }
   expect((await gridOfCase(sets.fourD, "te0")).grid).toEqual((await openImage(file)).grid);
+});
+
+it("leave the Decathlon's raw layout as a file each, which trains as it is", async () => {
+  const given = ["--recipe", "decathlon", "--in", sets.fourD, "--out", at("prepared"), "--workers", "0"];
+  const prepared = await penumbra("prepare", ...given);
+  expect(prepared.code, prepared.stderr).toBe(0);
+  const { labeled, unlabeled, channelNames } = await openDataset(at("prepared"));
+  expect(channelNames).toEqual(["T1", "T2"]);
+  expect([...labeled, ...unlabeled].map((files) => imagePathsOf(files).length)).toEqual([2, 2, 2]);
+  const [one, other] = await Promise.all(
+    [labeled[0]!, (await openDataset(sets.files)).labeled[0]!].map((files) => prepareCase(files, OPTIONS)),
+  );
+  const apart = one!.image.map((value, i) => Math.abs(value - other!.image[i]!));
+  expect(Math.max(...apart)).toBeLessThan(1e-4);
 });

@@ -18,7 +18,7 @@ export function predictCommand(): Command {
     .description("Segment scans that nobody has labeled.")
     .argument(
       "<image...>",
-      "scans: NIfTI, NRRD, MetaImage, the literature's left-atrium .h5, PNG, TIFF, or a folder with one DICOM series",
+      "scans: NIfTI, NRRD, MetaImage, the literature's left-atrium .h5, PNG, TIFF, or a folder with one DICOM series; of a run with several channels the files of each scan one after another, or 4-D files",
     )
     .requiredOption("--run <run>", "run directory")
     .requiredOption("--out <dir>", "where label maps go, one for each image")

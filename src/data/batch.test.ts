@@ -37,6 +37,39 @@ const rich = (): BatchOptions => ({
   seed: 42,
 });
 
+describe("makeBatch of slices", () => {
+  const prepared = countingCase("a", [5, 6, 7]);
+  /** The image of a case with a second channel, which is the first plus 10,000. */
+  const two = {
+    ...prepared,
+    image: Float32Array.from([...prepared.image, ...prepared.image.map((v) => v + 1e4)]),
+  };
+  const options = (neighbours: number, channels: number): BatchOptions => ({
+    ...whole(channels === 1 ? prepared : two, [1, 4, 3], { augment: { rotate90: true, flip: true } }),
+    neighbours,
+    channels,
+  });
+
+  it("brings the slices on either side as channels, the same place in each, the ends again beyond them", () => {
+    const seen = new Set<number>();
+    for (let i = 0; i < 60; i++) {
+      const plain = makeBatch(options(0, 1), i);
+      const { images, channels, labels } = makeBatch(options(2, 2), i);
+      expect(channels).toBe(10);
+      expect(labels).toEqual(plain.labels);
+      const slice = Math.floor((plain.images[0]! - 1) / 42);
+      seen.add(slice);
+      for (let c = 0; c < 2; c++)
+        for (let k = 0; k < 5; k++) {
+          const there = Math.min(4, Math.max(0, slice - 2 + k));
+          const expected = plain.images.map((v) => v + 42 * (there - slice) + 1e4 * c);
+          expect(images.subarray((c * 5 + k) * 12, (c * 5 + k + 1) * 12)).toEqual(expected);
+        }
+    }
+    expect(seen).toEqual(new Set([0, 1, 2, 3, 4]));
+  });
+});
+
 describe("makeBatch", () => {
   it("gives the volume itself for a patch of its size", () => {
     const prepared = countingCase("a", [2, 3, 4]);

@@ -43,6 +43,8 @@ export interface BatchOptions {
   readonly patchSize: Triple;
   /** Of each case's image; absent: 1. */
   readonly channels?: number;
+  /** Slices on either side that a patch of one slice brings as channels of its own; absent: 0. */
+  readonly neighbours?: number;
   readonly labeledPerBatch: number;
   readonly unlabeledPerBatch: number;
   readonly augment: AugmentOptions;
@@ -110,6 +112,37 @@ function boxesOf(source: PatchSource, names: readonly ArrayName[], box: Box) {
   );
 }
 
+/** A box of one slice and so many slices on either side of it, as far as there are any. */
+const withNeighbours = ({ start, end }: Box, neighbours: number, depth: number): Box => ({
+  start: [Math.max(0, start[0] - neighbours), start[1], start[2]],
+  end: [Math.min(depth, end[0] + neighbours), end[1], end[2]],
+});
+
+/**
+ * What the network sees of a box, an array for each channel of its input: those of the image, and of each, with
+ * neighbours, the slices from the lowest to the highest; beyond the volume's ends the last slice stands again.
+ */
+function inputsOf(
+  source: PatchSource,
+  box: Box,
+  image: Float32Array,
+  { channels = 1, neighbours = 0 }: BatchOptions,
+): Float32Array[] {
+  const inBox = voxelCount(boxShape(box));
+  const each = Array.from({ length: channels }, (_, c) => c);
+  if (neighbours === 0) return each.map((c) => image.subarray(c * inBox, (c + 1) * inBox));
+  const depth = source.grid.shape[0];
+  const wide = withNeighbours(box, neighbours, depth);
+  const slices = boxesOf(source, ["image"], wide).image as Float32Array;
+  return each.flatMap((c) =>
+    Array.from({ length: 2 * neighbours + 1 }, (_, i) => {
+      const slice = Math.min(depth - 1, Math.max(0, box.start[0] - neighbours + i)) - wide.start[0];
+      const at = (c * boxShape(wide)[0] + slice) * inBox;
+      return slices.subarray(at, at + inBox);
+    }),
+  );
+}
+
 interface Pick {
   readonly case: PatchSource;
   readonly stream: Stream;
@@ -140,7 +173,7 @@ export function makeBatch(options: BatchOptions, iteration: number): Batch {
   const { patchSize, labeledPerBatch, seed, augment } = options;
   const chosen = picks(options, iteration);
   const voxels = voxelCount(patchSize);
-  const channels = options.channels ?? 1;
+  const channels = (options.channels ?? 1) * (2 * (options.neighbours ?? 0) + 1);
   const images = new Float32Array(chosen.length * channels * voxels);
   const labels = new Uint8Array(labeledPerBatch * voxels);
   const region = new Uint8Array(chosen.length * voxels);
@@ -156,9 +189,8 @@ export function makeBatch(options: BatchOptions, iteration: number): Batch {
     const before = mapAxes((axis) => from(crop, axis));
     const put = (data: Float32Array | Uint8Array | null, out: Float32Array | Uint8Array, place: number) =>
       paste(data, seen, before, patchSize, out, place * voxels);
-    const inBox = voxelCount(boxShape(box));
-    for (let c = 0; c < channels; c++)
-      put(found.image!.subarray(c * inBox, (c + 1) * inBox), images, slot * channels + c);
+    for (const [c, data] of inputsOf(source, box, found.image as Float32Array, options).entries())
+      put(data, images, slot * channels + c);
     put(found.region ?? null, region, slot);
     if (stream === "labeled") put(found.label ?? null, labels, slot);
   };

@@ -52,6 +52,10 @@ function check(options: LoaderOptions): void {
   for (const source of [...options.labeled, ...options.unlabeled]) checkCase(source, options.channels ?? 1);
   const bare = options.labeled.find((source) => !hasLabel(source));
   if (bare) throw badInput(`loader: case ${bare.id} is listed as labeled but has no label`);
+  if ((options.neighbours ?? 0) > 0 && options.patchSize[0] !== 1)
+    throw badInput(
+      `loader: neighbouring slices of patches of ${options.patchSize[0]} slices; expected patches of one`,
+    );
   if (!options.patchSize.every((n) => Number.isInteger(n) && n > 0)) {
     throw badInput(`loader: patch size [${options.patchSize.join(", ")}]; expected whole numbers over 0`);
   }

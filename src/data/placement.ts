@@ -22,12 +22,16 @@ export function asStored(source: Grid): Placement {
 /** Spacings this close, relative to each other, are the same: headers hold rounded numbers. */
 const SAME_SPACING = 1e-3;
 
-/** A case at another spacing, along axes where that differs; null keeps it as it is stored. */
+/**
+ * A case at another spacing, along axes where that differs; null keeps it as it is stored. So does an axis of one voxel:
+ * a slice is not made several, or none.
+ */
 export function atSpacing(source: Grid, spacingMm: Triple | null): Placement {
   const stored = asStored(source);
   if (!spacingMm) return stored;
   const near = mapAxes((axis) => {
     const own = source.spacingMm?.[axis] ?? Number.NaN;
+    if (source.shape[axis] === 1) return own;
     return Math.abs(spacingMm[axis] - own) <= SAME_SPACING * own ? own : spacingMm[axis];
   });
   const resampled = spacingMap(source, near);

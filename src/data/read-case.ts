@@ -39,10 +39,10 @@ async function readH5({ imagePath, labelPath }: CaseFiles): Promise<RawCase> {
 }
 
 /** The file of one of so many channels, with the channel's number (from 1) where it holds several. */
-export const channelName = (files: CaseFiles, channel: number, count: number): string =>
-  files.otherChannels || count === 1
-    ? imagePathsOf(files)[channel]!
-    : `${files.imagePath}, channel ${channel + 1}`;
+export function channelName(files: CaseFiles, channel: number, count: number): string {
+  const paths = imagePathsOf(files);
+  return paths.length === count ? paths[channel]! : `${files.imagePath}, channel ${channel + 1}`;
+}
 
 /** Whether image and label both say where they lie. */
 export const areBothPlaced = ({ grid, label }: RawCase): boolean =>

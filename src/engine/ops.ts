@@ -1,8 +1,13 @@
 import { type Argument, call, callOwn, ones, type Tensor, zeros } from "./tensor.js";
 
-/** 3-D convolution. x [B,I,D,H,W], weight [O,I,k,k,k], bias [O] -> [B,O,D',H',W'] */
-export const conv3d = (x: Tensor, weight: Tensor, bias: Tensor | null, stride = 1, padding = 0): Tensor =>
-  call("conv3d", "", x, weight, bias, triple(stride), triple(padding));
+/** 3-D convolution; stride and padding along all axes or [D,H,W]. x [B,I,D,H,W], weight [O,I,k,k,k], bias [O] -> [B,O,D',H',W'] */
+export const conv3d = (
+  x: Tensor,
+  weight: Tensor,
+  bias: Tensor | null,
+  stride: number | number[] = 1,
+  padding: number | number[] = 0,
+): Tensor => call("conv3d", "", x, weight, bias, triple(stride), triple(padding));
 
 /** 1x1x1 convolution, of relu(x) where asked. x [B,I,D,H,W], weight [O,I,1,1,1], bias [O] -> [B,O,D,H,W] */
 export const pointwiseConv = (x: Tensor, weight: Tensor, bias: Tensor, relu = false): Tensor =>
@@ -14,32 +19,36 @@ export const conv3dSame = (x: Tensor, weight: Tensor, bias: Tensor): Tensor =>
 
 /**
  * Transposed convolution with kernel 2 and stride 2: its windows do not overlap, so it is a 1x1x1 convolution to eight
- * times the channels and a rearrangement (faster than conv_transpose3d, which libtorch 1.13 also misroutes in bfloat16).
- * x [B,I,D,H,W], weight [I,O,2,2,2], bias [O] -> [B,O,2D,2H,2W]
+ * times the channels (four, for a kernel of 1 along D, which leaves D as it is) and a rearrangement (faster than conv_transpose3d, which libtorch 1.13 also misroutes in bfloat16).
+ * x [B,I,D,H,W], weight [I,O,2,2,2] or [I,O,1,2,2], bias [O] -> [B,O,2D,2H,2W] or [B,O,D,2H,2W]
  */
 export function upConv2(x: Tensor, weight: Tensor, bias: Tensor): Tensor {
   const [b, i, d, h, w] = x.shape as [number, number, number, number, number];
-  const o = weight.shape[1]!;
+  const [, o, k] = weight.shape as [number, number, number];
+  const taps = k * 4;
   const kernel = weight
-    .reshape([i, o * 8])
+    .reshape([i, o * taps])
     .transpose(0, 1)
-    .reshape([o * 8, i, 1, 1, 1]);
+    .reshape([o * taps, i, 1, 1, 1]);
   const offset = bias
     .unsqueeze(1)
-    .expand([o, 8])
-    .reshape([o * 8]);
+    .expand([o, taps])
+    .reshape([o * taps]);
   return conv3d(x, kernel, offset)
-    .reshape([b, o, 2, 2, 2, d, h, w])
+    .reshape([b, o, k, 2, 2, d, h, w])
     .permute([0, 1, 5, 2, 6, 3, 7, 4])
-    .reshape([b, o, 2 * d, 2 * h, 2 * w]);
+    .reshape([b, o, k * d, 2 * h, 2 * w]);
 }
 
 /** x / max(|x|, 1e-12) along an axis */
 export const unitLength = (x: Tensor, axis: number): Tensor => x.div(x.norm([axis], true).clamp(1e-12));
 
-/** Doubles D, H and W by interpolation; trilinear with the corners kept. x [B,C,D,H,W] -> [B,C,2D,2H,2W] */
-export function upsample2(x: Tensor, kind: "trilinear" | "nearest"): Tensor {
-  const size = x.shape.slice(2).map((n) => 2 * n);
+/**
+ * Doubles D, H and W, or H and W alone, by interpolation; trilinear with the corners kept.
+ * x [B,C,D,H,W] -> [B,C,2D,2H,2W] or [B,C,D,2H,2W]
+ */
+export function upsample2(x: Tensor, kind: "trilinear" | "nearest", dimensions: 2 | 3 = 3): Tensor {
+  const size = x.shape.slice(2).map((n, axis) => (axis === 0 && dimensions === 2 ? n : 2 * n));
   return kind === "nearest"
     ? call("upsample_nearest3d", "", x, size)
     : call("upsample_trilinear3d", "", x, size, true);
@@ -99,4 +108,4 @@ export function oneHot(labels: Tensor, classes: number): Tensor {
   return encoded.permute([0, rank, ...Array.from({ length: rank - 1 }, (_, axis) => axis + 1)]);
 }
 
-const triple = (n: number): Argument => [n, n, n];
+const triple = (n: number | number[]): Argument => (typeof n === "number" ? [n, n, n] : n);

@@ -1,4 +1,4 @@
-import { channelCount, channelOf, type PreparedCase } from "../data/prepare.js";
+import { channelOf, type PreparedCase } from "../data/prepare.js";
 import { withPrecision } from "../engine/precision.js";
 import { fromArray } from "../engine/tensor.js";
 import { boundaryMask } from "../losses/boundary-contrast.js";
@@ -60,11 +60,11 @@ function rowsOf(
   const { shape } = prepared.grid;
   const { patchSize } = config.data;
   const centre = centreOfMass(labels, shape) ?? (shape.map((n) => n >> 1) as unknown as Triple);
-  const channels = channelCount(prepared);
-  const voxels = voxelCount(patchSize);
-  const patch = new Float32Array(channels * voxels);
-  for (let c = 0; c < channels; c++)
-    patch.set(cut(channelOf(prepared, c), shape, centre, patchSize), c * voxels);
+  const { inputChannels, neighbours } = config.model;
+  const parts = Array.from({ length: inputChannels }, (_, c) =>
+    cut(channelOf(prepared, c), shape, centre, patchSize, neighbours),
+  );
+  const patch = Float32Array.from(parts.flatMap((part) => [...part]));
   const classes = Uint8Array.from(cut(labels, shape, centre, patchSize));
   const near: number[] = [];
   boundaryMask(classes, patchSize).forEach((on, i) => {
@@ -73,7 +73,7 @@ function rowsOf(
   const step = Math.max(1, Math.ceil(near.length / VOXELS_PER_CASE));
   const taken = near.filter((_, i) => i % step === 0);
   if (taken.length === 0) return [];
-  const image = fromArray(patch, [1, channels, ...patchSize], config.device);
+  const image = fromArray(patch, [1, inputChannels * (2 * neighbours + 1), ...patchSize], config.device);
   const features = inEvaluation(network, () =>
     withPrecision(precision, config.device, () => {
       const z = network.embed(image);
@@ -93,14 +93,25 @@ function rowsOf(
 const rounded = (values: Float32Array): number[] =>
   Array.from(values, (value) => Number(value.toFixed(DIGITS)));
 
-/** The patch [D, H, W] around a voxel, zeros where it leaves the volume. */
-function cut(values: Float32Array | Uint8Array, shape: Triple, centre: Triple, patch: Triple): Float32Array {
+/**
+ * The patch [D, H, W] around a voxel, zeros where it leaves the volume; with slices on either side, the ends repeated, as
+ * the network sees them.
+ */
+function cut(
+  values: Float32Array | Uint8Array,
+  shape: Triple,
+  centre: Triple,
+  size: Triple,
+  neighbours = 0,
+): Float32Array {
+  const patch: Triple = [size[0] + 2 * neighbours, size[1], size[2]];
   const origin = centre.map((at, axis) => at - (patch[axis]! >> 1));
   const out = new Float32Array(voxelCount(patch));
   for (let i = 0; i < out.length; i++) {
     const x = origin[2]! + (i % patch[2]);
     const y = origin[1]! + (Math.floor(i / patch[2]) % patch[1]);
-    const z = origin[0]! + Math.floor(i / (patch[2] * patch[1]));
+    const slice = origin[0]! + Math.floor(i / (patch[2] * patch[1]));
+    const z = neighbours > 0 ? Math.min(shape[0] - 1, Math.max(0, slice)) : slice;
     if (z < 0 || y < 0 || x < 0 || z >= shape[0] || y >= shape[1] || x >= shape[2]) continue;
     out[i] = values[(z * shape[1] + y) * shape[2] + x]!;
   }

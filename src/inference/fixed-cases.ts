@@ -149,7 +149,8 @@ function labelsOf(network: SegmentationNetwork, { prepared }: FixedCase, { confi
     withPrecision(precision, config.device, () => network.meanLogits(network.embed(patch)).softmax(1));
   return inEvaluation(network, () =>
     scope(() => {
-      const options = { patchSize, stride: patchSize, device: config.device };
+      const { neighbours } = config.model;
+      const options = { patchSize, stride: patchSize, neighbours, device: config.device };
       return slidingWindow(prepared.image, prepared.grid.shape, window, options).argmax(0);
     }).toUint8Array(),
   );

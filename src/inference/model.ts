@@ -128,6 +128,7 @@ export function segment(
       const mean = slidingWindow(image, shape, run, {
         patchSize: config.data.patchSize,
         stride: config.inference.stride,
+        neighbours: config.model.neighbours,
         device: config.device,
         ...(options.onWindow && { onWindow: options.onWindow }),
       });

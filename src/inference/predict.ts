@@ -1,3 +1,4 @@
+import type { CaseFiles } from "../data/dataset.js";
 import { prepareCase } from "../data/prepare.js";
 import { badInput } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
@@ -6,9 +7,16 @@ import { toStoredOrder } from "../volume/orientation.js";
 import { openChannels } from "../volume/read-channels.js";
 import { voxelCount } from "../volume/volume.js";
 import { type IntensityType, writeLabelMap } from "../volume/write.js";
-import { type EngineOptions, openModel, segment } from "./model.js";
+import { type EngineOptions, type Model, openModel, segment } from "./model.js";
 import { onSource } from "./own-grid.js";
-import { checkOutputs, pathsOf, type ResultFormat, resultFiles, writeResult } from "./result-files.js";
+import {
+  checkOutputs,
+  pathsOf,
+  type ResultFiles,
+  type ResultFormat,
+  resultFiles,
+  writeResult,
+} from "./result-files.js";
 import { checkSamples, drawSamples } from "./samples.js";
 import { scansOf } from "./scans.js";
 import { WorkProgress } from "./work-progress.js";
@@ -40,22 +48,15 @@ export interface PredictOptions extends EngineOptions {
  * entropy in nats) and `<name>_sample_<n>.nii.gz` (label maps, n from 1); .nrrd or .mha by `format`. As DICOM: `<name>.dcm` (binary segmentation) and
  * `<name>_probabilities.dcm` (fractional, all classes). Returns the paths written, in the order of the images.
  * @throws PenumbraError "bad-input" before computing: no finished run, an image that can't be read or has other channels
- *   than the run, two results of one name, a result that is there already, a format that can't hold it; "environment" for a device this machine
- *   lacks.
+ *   than the run, two results of one name, a result that is there already, a format that can't hold it; "environment" for
+ *   a device this machine lacks.
  */
 export async function predict(options: PredictOptions): Promise<string[]> {
   const status = options.onStatus ?? (() => {});
   if (options.images.length === 0) throw badInput("no image to segment: name at least one");
   const { model, precision } = openModel(options.run, options);
   if (options.samples !== undefined) checkSamples(model, options.samples);
-  const { inputChannels } = model.config.model;
-  const jobs = [];
-  for (const [imagePath, ...otherChannels] of await scansOf(options.images, inputChannels)) {
-    const { first, grid } = await openChannels([imagePath!, ...otherChannels], inputChannels);
-    const files = resultFiles(first, { ...options, channels: inputChannels }, model.classNames);
-    const source = { id: files.name, imagePath: imagePath!, otherChannels, labelPath: null };
-    jobs.push({ voxels: voxelCount(grid.shape), files, source });
-  }
+  const jobs = await jobsOf(options, model);
   checkOutputs(jobs.map(({ files }) => files));
   makeDirectory(options.out);
 
@@ -81,6 +82,27 @@ export async function predict(options: PredictOptions): Promise<string[]> {
     });
   }
   return jobs.flatMap(({ files }) => pathsOf(files));
+}
+
+/** A scan to segment: its voxels, what is read of it and what is written. */
+interface PredictJob {
+  readonly voxels: number;
+  readonly source: CaseFiles;
+  readonly files: ResultFiles;
+}
+
+/** Looks at every scan's headers. Bad input: an image that can't be read, other channels than the run's. */
+async function jobsOf(options: PredictOptions, { config, classNames }: Model): Promise<PredictJob[]> {
+  const channels = config.model.inputChannels;
+  const jobs: PredictJob[] = [];
+  for (const paths of await scansOf(options.images, channels)) {
+    const { first, grid } = await openChannels(paths, channels);
+    const files = resultFiles(first, { ...options, channels }, classNames);
+    const [imagePath, ...otherChannels] = paths as [string, ...string[]];
+    const source = { id: files.name, imagePath, otherChannels, labelPath: null };
+    jobs.push({ voxels: voxelCount(grid.shape), files, source });
+  }
+  return jobs;
 }
 
 /** Labels [D,H,W] -> 1 for each voxel's own class and 0 for the others, [C,D,H,W]. */

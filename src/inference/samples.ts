@@ -84,6 +84,7 @@ function drawPairs(
       const mean = slidingWindow(image, shape, run, {
         patchSize: config.data.patchSize,
         stride: config.inference.stride,
+        neighbours: config.model.neighbours,
         device,
         ...(options.onWindow && { onWindow: options.onWindow }),
       });

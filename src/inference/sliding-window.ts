@@ -4,7 +4,7 @@ import { call, fromArray, ones, type Tensor, zeros } from "../engine/tensor.js";
 import { type Triple, voxelCount } from "../volume/volume.js";
 
 /**
- * patch [1,C,d,h,w] -> values per voxel [1,N,d,h,w], averaged where windows overlap. `origin` [D,H,W] is the patch's
+ * patch [1,C,d,h,w], with neighbours C for each slice, [1,C·(2n+1),1,h,w] -> values per voxel [1,N,d,h,w], averaged where windows overlap. `origin` [D,H,W] is the patch's
  * first voxel in the image as it was padded to at least the patch's size.
  */
 export type WindowFunction = (patch: Tensor, origin: Triple) => Tensor;
@@ -13,6 +13,8 @@ export interface SlidingWindowOptions {
   readonly patchSize: Triple;
   readonly stride: Triple;
   readonly device: string;
+  /** Slices on either side of windows of one slice that are channels too; absent: 0. */
+  readonly neighbours?: number;
   /** Windows done and windows in all. */
   readonly onWindow?: (done: number, total: number) => void;
 }
@@ -35,7 +37,7 @@ export function slidingWindow(
   image: Float32Array,
   shape: Triple,
   run: WindowFunction,
-  { patchSize, stride, device, onWindow }: SlidingWindowOptions,
+  { patchSize, stride, device, neighbours = 0, onWindow }: SlidingWindowOptions,
 ): Tensor {
   return noGrad(() =>
     scope(() => {
@@ -47,11 +49,12 @@ export function slidingWindow(
       const whole = fromArray(image, [1, image.length / voxelCount(shape), ...shape], device);
       const padded = call("constant_pad_nd", "", whole, pairs, 0);
       const size = padded.shape.slice(2) as unknown as Triple;
+      const seen = endsRepeated(padded, neighbours);
       const [zs, ys, xs] = size.map((n, axis) => windowStarts(n, patchSize[axis]!, stride[axis]!));
       const windows = zs!.flatMap((z) => ys!.flatMap((y) => xs!.map((x): Triple => [z, y, x])));
       const count = zeros([1, 1, ...size], { device });
       const sum = windows.reduce<Tensor | null>((sum, origin, i) => {
-        const result = scope(() => addWindow(padded, origin, patchSize, run, sum, count));
+        const result = scope(() => addWindow(seen, { origin, size, patchSize, neighbours }, run, sum, count));
         onWindow?.(i + 1, windows.length);
         return result;
       }, null)!;
@@ -70,16 +73,33 @@ export const cropWindow = (x: Tensor, [z, y, x0]: Triple, [d, h, w]: Triple): Te
     .slice(3, y, y + h)
     .slice(4, x0, x0 + w);
 
+/** The first and the last slice so many times more at the ends. x [1,C,D,h,w] -> [1,C,D+2n,h,w] */
+export const endsRepeated = (x: Tensor, neighbours: number): Tensor =>
+  neighbours === 0 ? x : call("replication_pad3d", "", x, [0, 0, 0, 0, neighbours, neighbours]);
+
+/** What the network sees of a window of x, whose ends were repeated: slices become channels. -> [1,C·(2n+1),1,h,w] */
+export function windowInput(x: Tensor, origin: Triple, [d, h, w]: Triple, neighbours: number): Tensor {
+  const window = cropWindow(x, origin, [d + 2 * neighbours, h, w]).contiguous();
+  return neighbours === 0 ? window : window.reshape([1, -1, d, h, w]);
+}
+
+interface Place {
+  readonly origin: Triple;
+  /** Of the whole image. */
+  readonly size: Triple;
+  readonly patchSize: Triple;
+  readonly neighbours: number;
+}
+
 function addWindow(
   image: Tensor,
-  origin: Triple,
-  patchSize: Triple,
+  { origin, size, patchSize, neighbours }: Place,
   run: WindowFunction,
   sum: Tensor | null,
   count: Tensor,
 ): Tensor {
-  const values = run(cropWindow(image, origin, patchSize).contiguous(), origin);
-  const total = sum ?? zeros([1, values.shape[1]!, ...image.shape.slice(2)], { device: image.device });
+  const values = run(windowInput(image, origin, patchSize, neighbours), origin);
+  const total = sum ?? zeros([1, values.shape[1]!, ...size], { device: image.device });
   cropWindow(total, origin, patchSize).add_(values);
   cropWindow(count, origin, patchSize).add_(ones([1], { device: image.device }));
   return total;

@@ -23,6 +23,13 @@ const inBox = (x: Tensor, first: number) =>
 beforeEach(() => seedGenerators(5), 60_000);
 
 describe("boxMask", () => {
+  it("leaves out a rectangle of a slice", () => {
+    scope(() => {
+      const values = numbers(boxMask([2, 1, 1, 9, 12], 2 / 3, "cpu"));
+      expect(values.filter((value) => value === 0)).toHaveLength(6 * 8);
+    });
+  });
+
   it("leaves out one box of the given share of each extent, inside, at other places each time", () => {
     scope(() => {
       const places = Array.from({ length: 20 }, () => {

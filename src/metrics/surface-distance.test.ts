@@ -51,10 +51,27 @@ describe("surfaceDistances", () => {
 
   it("is directed: a voxel on the reference's surface is 0 away, the rest of the reference is not", () => {
     const [prediction, reference] = [Uint8Array.of(1, 0, 0), Uint8Array.of(1, 1, 1)];
-    // pooled distances 0 | 0, 1, 2: rank 2.85 lies between 1 and 2
+    // the middle voxel has no neighbour outside; pooled distances 0 | 0, 2: rank 1.9 lies between 0 and 2
     const { hd95, asd } = surfaceDistances(prediction, reference, 1, [1, 3, 1], [1, 1, 1])!;
     expect(asd).toBe(0);
-    expect(hd95).toBeCloseTo(1.85, 12);
+    expect(hd95).toBeCloseTo(1.8, 12);
+  });
+
+  it("takes the outline of a 2-D image, which is not surface all over along its axis of one voxel", () => {
+    const inside = [6, 7, 8, 11, 12, 13, 16, 17, 18]; // 3 x 3 in 5 x 5
+    const square = Uint8Array.from({ length: 25 }, (_, i) => (inside.includes(i) ? 1 : 0));
+    for (const shape of [
+      [1, 5, 5],
+      [5, 1, 5],
+      [5, 5, 1],
+    ] as const) {
+      const surface = surfaceVoxels(square, 1, shape, { start: [0, 0, 0], end: shape });
+      expect([...surface].flatMap((on, i) => (on ? [i] : []))).toEqual(inside.filter((i) => i !== 12));
+    }
+    const point = Uint8Array.from({ length: 25 }, (_, i) => (i === 12 ? 1 : 0));
+    // from the point to the outline 1; from the outline's 8 voxels 1 or sqrt 2
+    const { asd } = surfaceDistances(point, square, 1, [1, 5, 5], [9, 1, 1])!;
+    expect(asd).toBe(1);
   });
 
   it("has no distance where one map lacks the class", () => {

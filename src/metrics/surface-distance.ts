@@ -13,7 +13,7 @@ export interface SurfaceDistances {
 /**
  * 95 % Hausdorff distance and average surface distance of one class in two label maps [D, H, W], as medpy
  * defines them (`hd95` and `asd`, connectivity 1): a surface voxel has a face neighbour outside the class or
- * lies at the volume's edge; distances are Euclidean between voxel centres, `spacing` along [D, H, W].
+ * lies at the volume's edge; an axis of one voxel, as of a 2-D image, has neither. Distances are Euclidean between voxel centres, `spacing` along [D, H, W].
  * null where either map lacks the class: there is no distance then, and none is invented.
  */
 export function surfaceDistances(
@@ -38,27 +38,30 @@ export function surfaceDistances(
   return { hd95: percentile(pooled, 95), asd: mean(toReference) };
 }
 
-/** Within the box, 1 where a voxel of the class has one of its six face neighbours outside the class or the volume. */
+/**
+ * Within the box, 1 where a voxel of the class has one of its six face neighbours outside the class or the volume; along
+ * axes of one voxel there are none.
+ */
 export function surfaceVoxels(labels: Uint8Array, classIndex: number, shape: Triple, box: Box): Uint8Array {
   const [depth, height, width] = shape;
-  const plane = height * width;
+  const [plane, row, one] = [depth > 1 ? height * width : 0, height > 1 ? width : 0, width > 1 ? 1 : 0];
+  const isEdge = (at: number, size: number) => size > 1 && (at === 0 || at === size - 1);
   const [boxDepth, boxHeight, boxWidth] = boxShape(box);
   const surface = new Uint8Array(boxDepth * boxHeight * boxWidth);
   let to = 0;
   for (let d = box.start[0]; d < box.end[0]; d++) {
     for (let h = box.start[1]; h < box.end[1]; h++) {
-      const edgeRow = d === 0 || d === depth - 1 || h === 0 || h === height - 1;
+      const edgeRow = isEdge(d, depth) || isEdge(h, height);
       let from = (d * height + h) * width + box.start[2];
       for (let w = box.start[2]; w < box.end[2]; w++, from++, to++) {
         if (labels[from] !== classIndex) continue;
         if (
           edgeRow ||
-          w === 0 ||
-          w === width - 1 ||
-          labels[from - 1] !== classIndex ||
-          labels[from + 1] !== classIndex ||
-          labels[from - width] !== classIndex ||
-          labels[from + width] !== classIndex ||
+          isEdge(w, width) ||
+          labels[from - one] !== classIndex ||
+          labels[from + one] !== classIndex ||
+          labels[from - row] !== classIndex ||
+          labels[from + row] !== classIndex ||
           labels[from - plane] !== classIndex ||
           labels[from + plane] !== classIndex
         ) {

@@ -1,7 +1,7 @@
 import { segment } from "../engine/recompute.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
-import { ChannelDropout, Conv3d, headsOfRelu } from "../nn/layers.js";
+import { ChannelDropout, Conv3d, type Dimensions, headsOfRelu } from "../nn/layers.js";
 import { Module } from "../nn/module.js";
 import type { Normalization } from "../nn/norm.js";
 import { ConvBlock, UpBlock, type Upsampling } from "./vnet-blocks.js";
@@ -14,6 +14,8 @@ export interface DecoderOptions {
   readonly device: string;
   /** Levels, from the finest, whose features are found again for their gradients instead of kept; 0 to 5. Left out: 0. */
   readonly recomputeLevels?: number;
+  /** Absent: 3. */
+  readonly dimensions?: Dimensions;
 }
 
 const run: typeof segment = (inputs, body) => body(inputs);

@@ -71,6 +71,34 @@ describe("SegmentationNetwork", () => {
     },
   );
 
+  it("sees each slice by itself in two dimensions, with the same names of weights", () => {
+    scope(() =>
+      noGrad(() => {
+        const network = new SegmentationNetwork({ ...tiny, inChannels: 2, dimensions: 2 }).evaluate();
+        const cube = new SegmentationNetwork({ ...tiny, inChannels: 2 });
+        const [names, inCube] = [network, cube].map((one) => [...one.stateDict().keys()]);
+        expect(names).toEqual(inCube);
+        const shapes = ["block_one.conv.0", "block_one_dw.conv.0", "block_five_up.conv.0", "mean_l"].map(
+          (name) => network.stateDict().get(`${name}.weight`)!.shape,
+        );
+        expect(shapes).toEqual([
+          [2, 2, 1, 3, 3],
+          [4, 2, 1, 2, 2],
+          [32, 16, 1, 2, 2],
+          [3, 2, 1, 1, 1],
+        ]);
+        const images = tensor(wave(2 * 3 * 16 * 32), [1, 2, 3, 16, 32]);
+        const z = network.embed(images);
+        expect(z.shape).toEqual([1, 2, 3, 16, 32]);
+        for (const slice of [0, 1, 2]) {
+          const alone = network.embed(images.slice(2, slice, slice + 1).contiguous());
+          expect(numbers(z.slice(2, slice, slice + 1).contiguous())).toEqual(close(numbers(alone), 4));
+        }
+        expect(() => network.embed(zeros([1, 2, 1, 16, 24]))).toThrow("its last two sizes");
+      }),
+    );
+  });
+
   it("refuses an image that five levels can't halve", () => {
     const network = new SegmentationNetwork(tiny);
     expect(() => network.embed(zeros([1, 1, 16, 16, 24]))).toThrow("[1,1,16,16,24]; its last three sizes");

@@ -1,6 +1,6 @@
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
-import { Conv3d, headsOfRelu } from "../nn/layers.js";
+import { Conv3d, type Dimensions, headsOfRelu } from "../nn/layers.js";
 import type { Normalization } from "../nn/norm.js";
 import { ProjectionHead } from "./projection-head.js";
 import { type LogitDistribution, logitDistribution } from "./stochastic-head.js";
@@ -17,6 +17,8 @@ export interface NetworkOptions {
   readonly device: string;
   /** Levels of features that training finds again instead of keeping, from the finest; left out: 0. */
   readonly recomputeLevels?: number;
+  /** 2: every slice by itself; absent: 3. */
+  readonly dimensions?: Dimensions;
 }
 
 /**
@@ -38,11 +40,11 @@ export class SegmentationNetwork extends VNet {
     this.#factor = this.child("cov_factor_l", new Conv3d(filters, classes * rank, 1, device));
   }
 
-  /** image [B,1,D,H,W] -> embedding z [B,K,D,H,W] */
+  /** image [B,I,D,H,W] -> embedding z [B,K,D,H,W] */
   embed(image: Tensor): Tensor {
     return scope(() => this.forward(image));
   }
-  /** image [B,1,D,H,W] -> the encoder's five levels of features, the finest first */
+  /** image [B,I,D,H,W] -> the encoder's five levels of features, the finest first */
   encode(image: Tensor): Tensor[] {
     return scope(() => this.levels(image));
   }

@@ -1,6 +1,6 @@
 import { upsample2 } from "../engine/ops.js";
 import type { Tensor } from "../engine/tensor.js";
-import { Conv3d, UpConv3d } from "../nn/layers.js";
+import { Conv3d, type Dimensions, UpConv3d } from "../nn/layers.js";
 import { Module } from "../nn/module.js";
 import { type Normalization, normRelu } from "../nn/norm.js";
 
@@ -34,23 +34,27 @@ class Block extends Module {
 export interface Build {
   readonly normalization: Normalization;
   readonly device: string;
+  /** Absent: 3. */
+  readonly dimensions?: Dimensions;
 }
 
-/** `count` times: 3x3x3 convolution, normalization, ReLU. */
+/** `count` times: 3x3x3 (in 2-D 1x3x3, and so on below) convolution, normalization, ReLU. */
 export class ConvBlock extends Block {
-  constructor(count: number, inChannels: number, outChannels: number, { normalization, device }: Build) {
+  constructor(count: number, inChannels: number, outChannels: number, build: Build) {
     super();
+    const { normalization, device, dimensions } = build;
     for (let i = 0; i < count; i++) {
-      this.stack.push(new Conv3d(i === 0 ? inChannels : outChannels, outChannels, 3, device), 1);
+      this.stack.push(new Conv3d(i === 0 ? inChannels : outChannels, outChannels, 3, device, dimensions), 1);
       this.pushNormRelu(normalization, outChannels, device);
     }
   }
 }
 
 export class DownBlock extends Block {
-  constructor(inChannels: number, outChannels: number, { normalization, device }: Build) {
+  constructor(inChannels: number, outChannels: number, build: Build) {
     super();
-    this.stack.push(new Conv3d(inChannels, outChannels, 2, device), 1);
+    const { normalization, device, dimensions } = build;
+    this.stack.push(new Conv3d(inChannels, outChannels, 2, device, dimensions), 1);
     this.pushNormRelu(normalization, outChannels, device);
   }
 }
@@ -60,22 +64,26 @@ export type Upsampling = "transposed" | "trilinear" | "nearest";
 
 /** Doubles the size without parameters. */
 class Interpolation extends Module {
-  constructor(readonly kind: "trilinear" | "nearest") {
+  constructor(
+    readonly kind: "trilinear" | "nearest",
+    readonly dimensions?: Dimensions,
+  ) {
     super();
   }
   forward(x: Tensor): Tensor {
-    return upsample2(x, this.kind);
+    return upsample2(x, this.kind, this.dimensions);
   }
 }
 
 export class UpBlock extends Block {
   constructor(inChannels: number, outChannels: number, upsampling: Upsampling, build: Build) {
     super();
-    const { normalization, device } = build;
-    if (upsampling === "transposed") this.stack.push(new UpConv3d(inChannels, outChannels, device), 1);
+    const { normalization, device, dimensions } = build;
+    if (upsampling === "transposed")
+      this.stack.push(new UpConv3d(inChannels, outChannels, device, dimensions), 1);
     else {
-      this.stack.push(new Interpolation(upsampling), 1);
-      this.stack.push(new Conv3d(inChannels, outChannels, 3, device), 1);
+      this.stack.push(new Interpolation(upsampling, dimensions), 1);
+      this.stack.push(new Conv3d(inChannels, outChannels, 3, device, dimensions), 1);
     }
     this.pushNormRelu(normalization, outChannels, device);
   }

@@ -10,6 +10,17 @@ function uniform(shape: readonly number[], fanIn: number, device: string): Tenso
     .sub(bound);
 }
 
+/** Whether kernels reach along D too, or each slice [H,W] is seen by itself: then they are 1 wide along D. */
+export type Dimensions = 2 | 3;
+
+/** Extents of a kernel along [D,H,W]. */
+const extents = (kernel: number, dimensions: Dimensions): number[] => [
+  dimensions === 2 ? 1 : kernel,
+  kernel,
+  kernel,
+];
+const product = (values: readonly number[]): number => values.reduce((all, n) => all * n, 1);
+
 /** Convolution with bias. [B,in,D,H,W] -> [B,out,...] */
 export class Conv3d extends Module {
   readonly weight: Tensor;
@@ -19,18 +30,20 @@ export class Conv3d extends Module {
     outChannels: number,
     readonly kernel: 1 | 2 | 3,
     device: string,
+    readonly dimensions: Dimensions = 3,
   ) {
     super();
-    const shape = [outChannels, inChannels, kernel, kernel, kernel];
-    const fanIn = inChannels * kernel ** 3;
-    this.weight = this.parameter("weight", uniform(shape, fanIn, device));
+    const size = extents(kernel, dimensions);
+    const fanIn = inChannels * product(size);
+    this.weight = this.parameter("weight", uniform([outChannels, inChannels, ...size], fanIn, device));
     this.bias = this.parameter("bias", uniform([outChannels], fanIn, device));
   }
   /** Kernel 3 keeps the size (padding 1), kernel 2 halves it (stride 2), kernel 1 keeps it. */
   forward(x: Tensor): Tensor {
-    if (this.kernel === 3) return conv3dSame(x, this.weight, this.bias);
-    if (this.kernel === 1) return pointwiseConv(x, this.weight, this.bias);
-    return conv3d(x, this.weight, this.bias, 2);
+    const { weight, bias, kernel, dimensions } = this;
+    if (kernel === 1) return pointwiseConv(x, weight, bias);
+    if (kernel === 2) return conv3d(x, weight, bias, extents(2, dimensions));
+    return dimensions === 3 ? conv3dSame(x, weight, bias) : conv3d(x, weight, bias, [1, 1, 1], [0, 1, 1]);
   }
 }
 
@@ -45,14 +58,15 @@ export const headsOfRelu = (layers: readonly Conv3d[], x: Tensor): Tensor => {
   );
 };
 
-/** Transposed convolution that doubles the size (kernel 2, stride 2). [B,in,D,H,W] -> [B,out,2D,2H,2W] */
+/** Transposed convolution that doubles the size (kernel 2, stride 2). [B,in,D,H,W] -> [B,out,2D,2H,2W]; D stays in 2-D. */
 export class UpConv3d extends Module {
   readonly #weight: Tensor;
   readonly #bias: Tensor;
-  constructor(inChannels: number, outChannels: number, device: string) {
+  constructor(inChannels: number, outChannels: number, device: string, dimensions: Dimensions = 3) {
     super();
-    const fanIn = outChannels * 8; // PyTorch counts the second axis of a transposed weight as its fan in
-    this.#weight = this.parameter("weight", uniform([inChannels, outChannels, 2, 2, 2], fanIn, device));
+    const size = extents(2, dimensions);
+    const fanIn = outChannels * product(size); // PyTorch counts the second axis of a transposed weight as its fan in
+    this.#weight = this.parameter("weight", uniform([inChannels, outChannels, ...size], fanIn, device));
     this.#bias = this.parameter("bias", uniform([outChannels], fanIn, device));
   }
   forward(x: Tensor): Tensor {

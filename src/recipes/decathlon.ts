@@ -29,7 +29,7 @@ async function find(raw: string, options: RawOptions): Promise<RawSet> {
     reference: REFERENCE,
     members,
     repair: NO_REPAIR,
-    config: { data: { ...config.data } },
+    config: { ...(config.model && { model: config.model }), data: { ...config.data } },
     notes: settings.map(({ key, value, reason }) => `derived: ${key}=${JSON.stringify(value)} (${reason})`),
   };
 }

@@ -63,6 +63,36 @@ const derive = (cases: MadeUp[], modality?: string | null, limits = CPU) => {
   };
 };
 
+describe("autoSettings of slices", () => {
+  const of = (cases: MadeUp[], more: Partial<Parameters<typeof autoSettings>[1]> = {}) =>
+    autoSettings(setOf(cases), { ...CPU, ...more }).config;
+
+  it("take a 2-D network where every case is one slice, however thick, and more of them a batch", () => {
+    const { model, data, inference } = of([
+      { shape: [1, 200, 250], spacing: [5, 1, 1] },
+      { shape: [1, 210, 240], spacing: [8, 1, 1] },
+    ]);
+    expect(model).toEqual({ dimensions: 2 });
+    expect(data).toMatchObject({ patchSize: [1, 208, 240], spacingMm: null, labeledPerBatch: 12 });
+    expect(inference!.stride).toEqual([1, 104, 120]);
+    expect(data!.axisOrder).toBeUndefined();
+  });
+
+  it("keep the order of the files where slices are not axial", () => {
+    const { model, data } = of([{ shape: [160, 1, 96] }, { shape: [160, 96, 1] }]);
+    expect(model).toEqual({ dimensions: 2 });
+    expect(data).toMatchObject({ axisOrder: "stored", patchSize: [1, 160, 96], spacingMm: null });
+  });
+
+  it("are not taken of volumes, nor where the user says otherwise", () => {
+    expect(of([{ shape: [1, 200, 200] }, { shape: [2, 200, 200] }]).model).toBeUndefined();
+    const volumes = of([{ shape: [100, 200, 200] }], { dimensions: 2 });
+    expect([volumes.model, volumes.data!.patchSize]).toEqual([{ dimensions: 2 }, [1, 208, 208]]);
+    expect(of([{ shape: [1, 200, 200] }], { dimensions: 3 }).data!.patchSize![0]).toBe(16);
+    expect(of([{}], { patchSize: [1, 64, 64] }).model).toEqual({ dimensions: 2 });
+  });
+});
+
 describe("autoSettings", () => {
   it("small volumes: one patch is about the whole image, more of them a batch", () => {
     const { patchSize, stride, spacingMm, labeledPerBatch, unlabeledPerBatch } = derive([

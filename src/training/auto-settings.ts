@@ -1,4 +1,5 @@
 import { type Fingerprint, medianOf, quantileOf, type SurveyedCase } from "../data/fingerprint.js";
+import type { Dimensions } from "../nn/layers.js";
 import { mapAxes, type Triple, voxelCount } from "../volume/volume.js";
 import type { Config, PartialConfig } from "./config.js";
 import { estimateStepBytes } from "./memory.js";
@@ -11,6 +12,8 @@ export interface AutoLimits {
   readonly stepBytes: number;
   /** A patch size that was asked for; what depends on it follows. */
   readonly patchSize?: Triple;
+  /** Dimensions of the network that were asked for; else 2 where every case is one slice. */
+  readonly dimensions?: Dimensions;
 }
 
 /** One derived key: its value and why. */
@@ -34,7 +37,8 @@ const ANISOTROPIC = 3;
 const MOST_VOXELS = { cpu: 96 ** 3, gpu: 128 ** 3 } as const;
 /** The network halves a patch four times. */
 const MULTIPLE = 16;
-const MOST_PER_STREAM = 4;
+/** Patches of a stream, by the network's dimensions: slices show less than volumes do. */
+const MOST_PER_STREAM = { 2: 12, 3: 4 } as const;
 
 const trainingCases = ({ cases }: Fingerprint): SurveyedCase[] =>
   cases.filter(({ role, image }) => role !== "test" && image !== null);
@@ -42,11 +46,15 @@ const rounded = (value: number) => Number(value.toPrecision(4));
 
 function targetSpacing(fingerprint: Fingerprint): AutoSetting {
   const key = "data.spacingMm";
+  const { areSlices, axis: across } = sliceAxis(fingerprint);
+  if (areSlices && across !== 0)
+    return { key, value: null, reason: "slices that are not axial: kept as stored" };
   const spacings = trainingCases(fingerprint).map(({ image }) => image!.spacingMm);
   const { spacingMm: range } = fingerprint;
   if (!range || spacings.some((spacing) => spacing === null))
     return { key, value: null, reason: "not every image stores its voxel size: kept as stored" };
-  const ratio = Math.max(...range.max.map((max, axis) => max / range.min[axis]!));
+  const ratios = range.max.map((max, axis) => max / range.min[axis]!);
+  const ratio = Math.max(...ratios.slice(areSlices ? 1 : 0)); // how thick a single slice is, is no matter
   if (ratio <= SAME_SPACING)
     return { key, value: null, reason: "all images have the same voxel size: kept as stored" };
   const along = (axis: 0 | 1 | 2) => spacings.map((spacing) => spacing![axis]);
@@ -65,10 +73,38 @@ function targetSpacing(fingerprint: Fingerprint): AutoSetting {
 }
 
 /** Median shape of the training images after resampling. */
+/** Whether every training image is one slice; then the axis of one voxel, or null where they differ in it. */
+function sliceAxis(fingerprint: Fingerprint): { readonly areSlices: boolean; readonly axis: number | null } {
+  const axes = trainingCases(fingerprint).map(({ image }) => image!.shape.indexOf(1));
+  const areSlices = axes.every((axis) => axis >= 0);
+  return { areSlices, axis: areSlices && axes.every((axis) => axis === axes[0]) ? axes[0]! : null };
+}
+
+/** A 2-D network for slices. Slices that are not axial keep the order of their files, in which D is the one. */
+function dimensionSettings(fingerprint: Fingerprint, { dimensions, patchSize }: AutoLimits): AutoSetting[] {
+  const { areSlices, axis } = sliceAxis(fingerprint);
+  const asked = dimensions ?? (patchSize && (patchSize[0] === 1 ? 2 : 3));
+  if ((asked ?? (areSlices ? 2 : 3)) === 3) return [];
+  const why = asked ? "slices were asked for" : "every image is one slice";
+  const settings: AutoSetting[] = [{ key: "model.dimensions", value: 2, reason: why }];
+  if (!areSlices || axis === 0) return settings;
+  return [
+    ...settings,
+    { key: "data.axisOrder", value: "stored", reason: "not all slices are axial: as their files hold them" },
+  ];
+}
+
 function medianShape(fingerprint: Fingerprint, spacing: Triple | null): Triple {
   const shapes = trainingCases(fingerprint).map(({ image }) =>
     mapAxes((axis) => image!.shape[axis] * (spacing ? image!.spacingMm![axis] / spacing[axis] : 1)),
   );
+  if (sliceAxis(fingerprint).areSlices) {
+    const sides = shapes.map((shape) =>
+      shape.filter((_, axis) => axis !== shape.indexOf(Math.min(...shape))),
+    );
+    const side = (i: 0 | 1) => Math.round(medianOf(sides.map((pair) => pair[i]!)));
+    return [1, side(0), side(1)];
+  }
   return mapAxes((axis) => Math.round(medianOf(shapes.map((shape) => shape[axis]))));
 }
 
@@ -84,9 +120,15 @@ function stepBytes(patchSize: Triple, classes: number): number {
   return estimateStepBytes(config, "fp32").total;
 }
 
-function patchSize(shape: Triple, edges: Triple, classes: number, limits: AutoLimits): AutoSetting {
+function patchSize(
+  shape: Triple,
+  edges: Triple,
+  classes: number,
+  dimensions: Dimensions,
+  limits: AutoLimits,
+): AutoSetting {
   const most = MOST_VOXELS[limits.device === "cpu" ? "cpu" : "gpu"];
-  let patch = mapAxes((axis) => toMultiple(shape[axis]));
+  let patch = mapAxes((axis) => (dimensions === 2 && axis === 0 ? 1 : toMultiple(shape[axis])));
   const fits = () => voxelCount(patch) <= most && stepBytes(patch, classes) <= limits.stepBytes;
   const isWhole = fits();
   while (!fits() && Math.max(...patch) > MULTIPLE) {
@@ -97,7 +139,7 @@ function patchSize(shape: Triple, edges: Triple, classes: number, limits: AutoLi
   const median = `the median image has ${shape.join(" x ")} voxels (D, H, W)`;
   const gb = `${(limits.stepBytes / 1e9).toFixed(1)} GB`;
   const reason = isWhole
-    ? `${median}: about all of it`
+    ? `${median}: about all of it${dimensions === 2 && shape[0] > 1 ? ", a slice at a time" : ""}`
     : `${median}: cut along the longest extent in mm until a step fits into ${gb} and ${most} voxels (${limits.device})`;
   return { key: "data.patchSize", value: patch, reason };
 }
@@ -152,12 +194,17 @@ function intensitySettings(fingerprint: Fingerprint): AutoSetting[] {
   ];
 }
 
-function batchSettings(patch: Triple, classes: number, limits: AutoLimits): AutoSetting[] {
+function batchSettings(
+  patch: Triple,
+  classes: number,
+  dimensions: Dimensions,
+  limits: AutoLimits,
+): AutoSetting[] {
   const most = MOST_VOXELS[limits.device === "cpu" ? "cpu" : "gpu"];
   const bytes =
     stepBytes(patch, classes) / (BASE_CONFIG.data.labeledPerBatch + BASE_CONFIG.data.unlabeledPerBatch);
   const fitting = Math.min(most / voxelCount(patch), limits.stepBytes / bytes / 2);
-  const value = Math.max(2, Math.min(MOST_PER_STREAM, Math.floor(fitting)));
+  const value = Math.max(2, Math.min(MOST_PER_STREAM[dimensions], Math.floor(fitting)));
   const reason = value > 2 ? "patches are small" : "as the paper";
   return ["data.labeledPerBatch", "data.unlabeledPerBatch"].map((key) => ({ key, value, reason }));
 }
@@ -180,17 +227,24 @@ function toConfig(settings: readonly AutoSetting[]): PartialConfig {
 export function autoSettings(fingerprint: Fingerprint, limits: AutoLimits): AutoSettings {
   if (trainingCases(fingerprint).length === 0) return { config: {}, settings: [] };
   const classes = fingerprint.classNames.length;
+  const planar = dimensionSettings(fingerprint, limits);
+  const dimensions = planar.length > 0 ? 2 : 3;
   const spacing = targetSpacing(fingerprint);
   const target = spacing.value as Triple | null;
   const edges = target ?? fingerprint.spacingMm?.median ?? [1, 1, 1];
-  const derived = patchSize(medianShape(fingerprint, target), edges, classes, limits);
+  const derived = patchSize(medianShape(fingerprint, target), edges, classes, dimensions, limits);
   const patch = limits.patchSize ?? (derived.value as Triple);
   const settings = [
+    ...planar,
     spacing,
     ...(limits.patchSize ? [] : [derived]),
-    { key: "inference.stride", value: mapAxes((axis) => patch[axis] / 2), reason: "half the patch" },
+    {
+      key: "inference.stride",
+      value: mapAxes((axis) => Math.max(1, patch[axis] / 2)),
+      reason: "half the patch",
+    },
     ...intensitySettings(fingerprint),
-    ...batchSettings(patch, classes, limits),
+    ...batchSettings(patch, classes, dimensions, limits),
   ];
   return { config: toConfig(settings), settings };
 }

@@ -37,8 +37,8 @@ const step = z.int().min(1);
 
 const data = z.strictObject({
   patchSize: leaf(
-    z.tuple([networkExtent, networkExtent, networkExtent]),
-    "[D, H, W], each a multiple of 16",
+    z.tuple([step, networkExtent, networkExtent]),
+    "[D, H, W], each a multiple of 16 (D is 1 with model.dimensions=2)",
     "voxels of a training patch; the window of prediction too",
   ),
   labeledPerBatch: atLeast(1, "labeled patches in a batch"),
@@ -113,6 +113,18 @@ const model = z.strictObject({
     "channels (modalities) of each image; the data set says how many",
   ),
   classes: atLeast(2, "classes, background included"),
+  dimensions: later(
+    z.union([z.literal(2), z.literal(3)]),
+    3,
+    "2 or 3",
+    "3: kernels reach along all axes; 2: slices [H, W] by themselves (patches of one slice)",
+  ),
+  neighbours: later(
+    z.int().min(0),
+    0,
+    "a whole number, at least 0",
+    "2-D: so many slices on either side are channels of the input too (2.5-D)",
+  ),
   filters: atLeast(1, "channels of the first level and of the features"),
   rank: atLeast(1, "rank of the logits' covariance"),
   normalization: oneOf(["batch", "instance", "group", "none"], "normalization after each convolution"),

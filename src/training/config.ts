@@ -122,9 +122,31 @@ function validate(values: unknown, layers: readonly Layer[]): Config {
   throw badInput(complaints.join("; "));
 }
 
+/** Patches of a 2-D network are slices. */
+function checkDimensions({ data, model }: Config): void {
+  const [depth, height, width] = data.patchSize;
+  if (model.dimensions === 2 && depth !== 1) {
+    throw badInput(
+      `config key "data.patchSize": expected one slice, [1, H, W], with model.dimensions 2, got [${data.patchSize}]; add --set data.patchSize=[1,${height},${width}] and a stride of 1 along D in inference.stride`,
+    );
+  }
+  if (model.dimensions === 3 && depth % 16 !== 0) {
+    const slices = depth === 1 ? "; for slices add --set model.dimensions=2" : "";
+    throw badInput(
+      `config key "data.patchSize": expected [D, H, W], each a multiple of 16, got [${data.patchSize}]${slices}`,
+    );
+  }
+  if (model.neighbours > 0 && model.dimensions === 3) {
+    throw badInput(
+      `config key "model.neighbours": expected 0 with model.dimensions 3, got ${model.neighbours}; neighbouring slices are for 2-D networks`,
+    );
+  }
+}
+
 /** What no single key can tell. */
 function checkTogether(config: Config): Config {
   const { data, inference, model, method } = config;
+  checkDimensions(config);
   if (data.patchSize.some((extent, axis) => inference.stride[axis]! > extent)) {
     throw badInput(
       `config key "inference.stride": expected at most data.patchSize [${data.patchSize}], got [${inference.stride}]; windows would leave gaps`,

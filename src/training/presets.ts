@@ -37,7 +37,16 @@ export const BASE_CONFIG: Config = {
     workers: 1,
     prefetch: 2,
   },
-  model: { inputChannels: 1, classes: 2, filters: 16, rank: 8, normalization: "batch", dropout: 0.5 },
+  model: {
+    inputChannels: 1,
+    classes: 2,
+    dimensions: 3,
+    neighbours: 0,
+    filters: 16,
+    rank: 8,
+    normalization: "batch",
+    dropout: 0.5,
+  },
   optimizer: {
     learningRate: 0.01,
     momentum: 0.9,

@@ -3,10 +3,11 @@ import { type Dataset, openDataset } from "../data/dataset.js";
 import { resolvePrecision } from "../engine/device.js";
 import { badInput } from "../errors.js";
 import type { AutoSetting } from "./auto-settings.js";
-import { askedFor, type Config, type ConfigSources, resolveConfig } from "./config.js";
+import { askedFor, type Config, type ConfigSources, type PartialConfig, resolveConfig } from "./config.js";
 import { readConfigFile } from "./config-file.js";
 import { planMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
+import { BASE_CONFIG } from "./presets.js";
 import { checkNewRun, correctedLabels, type RunRecord } from "./run-directory.js";
 import { checkSet, deriveSettings, preparationOf, surveyTraining } from "./training-data.js";
 
@@ -87,11 +88,8 @@ export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan
 /** The configuration after a look at the data, with what was derived from them. */
 async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunOptions) {
   const preparation = preparationOf(options);
-  // every wrong key is refused before the scans are read; a stride of 1 fits any patch
-  const first = resolveConfig({
-    ...sources,
-    ...(!sources.preset && { auto: { inference: { stride: [1, 1, 1] } } }),
-  });
+  // every wrong key is refused before the scans are read
+  const first = resolveConfig({ ...sources, ...(!sources.preset && { auto: placeholders(sources) }) });
   checkTogether(first, dataset);
   if (sources.preset || askedFor(sources, "data.patchSize") !== undefined)
     planMemory(first, resolvePrecision(first.precision, first.device));
@@ -103,6 +101,19 @@ async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunO
     preparation.status(`derived: ${key}=${JSON.stringify(value)} (${reason})`);
   checkSet(fingerprint, config, { status: preparation.status, onlyWarn: options.skipChecks ?? false });
   return { config, derived };
+}
+
+/** Stands for what will be derived, and fits what is asked for: a stride of 1 fits any patch, a slice a 2-D network. */
+function placeholders(sources: ConfigSources): PartialConfig {
+  const patchSize = askedFor(sources, "data.patchSize");
+  const asksForSlices = Array.isArray(patchSize) && patchSize[0] === 1;
+  const isPlanar = askedFor(sources, "model.dimensions") === 2 || asksForSlices;
+  const [depth, height, width] = BASE_CONFIG.data.patchSize;
+  return {
+    model: { dimensions: isPlanar ? 2 : 3 },
+    data: { patchSize: [isPlanar ? 1 : depth, height, width] },
+    inference: { stride: [1, 1, 1] },
+  };
 }
 
 function checkTogether(config: Config, dataset: Dataset): void {

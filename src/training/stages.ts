@@ -38,7 +38,8 @@ function networkOptions({ method, model, device, memory }: Config) {
   const levels = memory.recomputeLevels ?? 0;
   // decoders that share an encoder may meet in it only where its levels end
   const recomputeLevels = method === "mc-net" && levels > 0 ? 5 : levels;
-  return { ...model, inChannels: model.inputChannels, device, recomputeLevels };
+  const inChannels = model.inputChannels * (2 * model.neighbours + 1); // in 2.5-D one for each slice
+  return { ...model, inChannels, device, recomputeLevels };
 }
 
 export const newNetwork = (config: Config): SegmentationNetwork =>

@@ -128,6 +128,7 @@ function loaderOf(stage: Stage, { config, labeled, unlabeled, onWarning }: Train
   return new Loader({
     ...config.data,
     channels: config.model.inputChannels,
+    neighbours: config.model.neighbours,
     labeled,
     unlabeled,
     labeledPerBatch: stage.batch.labeled,

@@ -119,5 +119,6 @@ export function deriveSettings(
     device,
     stepBytes: device === "cpu" ? totalmem() * MEMORY_SHARE : GPU_STEP_BYTES,
     ...(askedFor(sources, "data.patchSize") !== undefined && { patchSize: config.data.patchSize }),
+    ...(askedFor(sources, "model.dimensions") !== undefined && { dimensions: config.model.dimensions }),
   });
 }

@@ -2,8 +2,9 @@ import { basename, join, resolve } from "node:path";
 import { scope } from "../engine/scope.js";
 import { badInput } from "../errors.js";
 import { sha256OfFile } from "../files/checksum.js";
-import { type Config, resolveConfig } from "../training/config.js";
+import { type Config, type PartialConfig, resolveConfig } from "../training/config.js";
 import { setUpEngine } from "../training/engine-setup.js";
+import { BASE_CONFIG } from "../training/presets.js";
 import { checkNewRun, createRun, type ImportRecord } from "../training/run-directory.js";
 import { type HostTensor, writeSafetensors } from "../training/safetensors.js";
 import { newNetwork } from "../training/stages.js";
@@ -60,24 +61,48 @@ const shapesOf = (config: Config): StateShapes =>
     return shapes;
   });
 
+/** Stands where nothing else is said of windows: for 2-D networks, slices. */
+function windowsOf(dimensions: NetworkShape["dimensions"]): PartialConfig {
+  const { data, inference } = BASE_CONFIG;
+  const slice = ([depth, height, width]: Config["data"]["patchSize"]): Config["data"]["patchSize"] => [
+    dimensions === 2 ? 1 : depth,
+    height,
+    width,
+  ];
+  return {
+    model: { dimensions },
+    data: { patchSize: slice(data.patchSize) },
+    inference: { stride: slice(inference.stride) },
+  };
+}
+
+/** Channels of the image behind those of the network. Bad input: not so many for each slice. */
+function imageChannels({ file }: ImportOptions, inputs: number, { model }: Config): number {
+  const slices = 2 * model.neighbours + 1;
+  if (inputs % slices === 0) return inputs / slices;
+  throw badInput(
+    `${file}: its network takes ${inputs} channels, not a multiple of the ${slices} slices of model.neighbours ${model.neighbours}; set that key as it was trained`,
+  );
+}
+
 /** The config of a run with these weights. @throws PenumbraError "bad-input" when it is told to be another network */
-function configFor(
-  options: ImportOptions,
-  { inputChannels, classes, filters, rank, normalization, kind }: NetworkShape,
-): Config {
+function configFor(options: ImportOptions, network: NetworkShape): Config {
+  const { classes, dimensions, filters, rank, normalization, kind } = network;
   const asked = {
+    auto: windowsOf(dimensions),
     ...(options.preset && { preset: options.preset }),
     ...(options.config !== undefined && { file: options.config }),
   };
   const set = options.set ?? [];
   const trained = options.stage === 1 ? "aua-contrast" : "aua"; // the first uses the network's own distribution
   const method = kind === "aua" ? trained : "supervised";
-  const told = resolveConfig({ classes, inputChannels, ...asked, set });
+  const told = resolveConfig({ classes, ...asked, set });
   if (told.model.classes !== classes) {
     throw badInput(
       `${options.file}: its network has ${classes} classes but the config's model.classes is ${told.model.classes}; choose another preset`,
     );
   }
+  const inputChannels = imageChannels(options, network.inputChannels, told);
   const read = [`filters=${filters}`, `rank=${rank}`, `normalization=${normalization}`].map(
     (text) => `model.${text}`,
   );
@@ -87,7 +112,7 @@ function configFor(
     ...asked,
     set: [`method=${method}`, ...read, ...set],
   });
-  for (const [key, value] of Object.entries({ inputChannels, filters, rank, normalization })) {
+  for (const [key, value] of Object.entries({ inputChannels, dimensions, filters, rank, normalization })) {
     const got = config.model[key as "filters"];
     if (got !== value)
       throw badInput(

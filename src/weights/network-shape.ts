@@ -1,5 +1,6 @@
 import { badInput } from "../errors.js";
 import type { NetworkOptions } from "../models/segmentation-network.js";
+import type { Dimensions } from "../nn/layers.js";
 import type { HostTensor } from "../training/safetensors.js";
 import { shown } from "./shown.js";
 
@@ -8,7 +9,9 @@ export type NamedTensors = ReadonlyMap<string, HostTensor>;
 
 /** What the weights themselves say about the network they belong to. */
 export interface NetworkShape extends Pick<NetworkOptions, "classes" | "filters" | "rank" | "normalization"> {
+  /** Of its input; in 2.5-D every slice of the neighbourhood counts. */
   readonly inputChannels: number;
+  readonly dimensions: Dimensions;
   /** "aua": mean logits from a head on the embedding; "plain": `out_conv` gives the classes, as in UA-MT's V-Net. */
   readonly kind: "aua" | "plain";
 }
@@ -72,11 +75,11 @@ function normalizationOf(state: NamedTensors): NetworkShape["normalization"] {
 }
 
 /**
- * Channels, classes, filters, rank and normalization from the shapes of a network's tensors.
+ * Channels, dimensions, classes, filters, rank and normalization from the shapes of a network's tensors.
  * @throws PenumbraError "bad-input" when they are no such V-Net
  */
 export function networkShape(state: NamedTensors, path: string): NetworkShape {
-  const [filters, inputChannels] = shapeOf(state, FIRST, 5, path) as [number, number];
+  const [filters, inputChannels, ...kernel] = shapeOf(state, FIRST, 5, path) as [number, number, ...number[]];
   const [wide, alsoWide] = shapeOf(state, WIDEST, 5, path);
   if (filters < 1 || inputChannels < 1 || wide !== 16 * filters || alsoWide !== 16 * filters) {
     throw badInput(
@@ -92,5 +95,6 @@ export function networkShape(state: NamedTensors, path: string): NetworkShape {
     );
   }
   const rank = factors / classes;
-  return { kind, inputChannels, classes, filters, rank, normalization: normalizationOf(state) };
+  const dimensions = kernel.includes(1) ? 2 : 3;
+  return { kind, inputChannels, dimensions, classes, filters, rank, normalization: normalizationOf(state) };
 }
