@@ -38,8 +38,8 @@ const step = z.int().min(1);
 const data = z.strictObject({
   patchSize: leaf(
     z.tuple([step, networkExtent, networkExtent]),
-    "[D, H, W], each a multiple of 16 (D is 1 with model.dimensions=2)",
-    "voxels of a training patch; the window of prediction too",
+    "[D, H, W], each a multiple of 16",
+    "voxels of a training patch and a window of prediction; with model.dimensions=2 one slice, [1, H, W]",
   ),
   labeledPerBatch: atLeast(1, "labeled patches in a batch"),
   unlabeledPerBatch: atLeast(0, "unlabeled patches in a batch"),
