@@ -47,7 +47,7 @@ async function samplesOf(model: Model, samples: number): Promise<Uint8Array[]> {
 
 describe("drawSamples", () => {
   it("draws one noise behind the factors for the whole volume: windows agree, and a pair lies on both sides", async () => {
-    const samples = await samplesOf(modelWith(1, 0, 8), 6);
+    const samples = await samplesOf(modelWith(1000, 2e-5, 8), 6);
     const values = samples.map((labels) => new Set(labels));
     for (const set of values) expect(set.size).toBe(1);
     const first = samples.map((labels) => labels[0]!);
