@@ -89,8 +89,7 @@ export function routesOf({ catalogue, jobs, token, guard, pages = BUILT_PAGES }:
       const found = fileAt(context, kind, `volumes/${kind}`);
       if (found instanceof Response) return found;
       const part = context.req.query("part") === "label" ? "label" : "image";
-      const coarse = context.req.query("coarse") !== undefined;
-      return sendVolume(found, { coarse, part, range: context.req.header("range") });
+      return sendVolume(found, { part, range: context.req.header("range") });
     });
   }
   app.get(`/${token}`, (context) => context.redirect(`/${token}/`));

@@ -1,5 +1,5 @@
 import { badInput } from "../errors.js";
-import { readCoarse } from "../volume/coarse.js";
+import { NIFTI2_HEADER_BYTES, parseNiftiHeader } from "../volume/nifti-header.js";
 import { readVolume } from "../volume/read.js";
 import { readH5Case } from "../volume/read-h5.js";
 import { openStored, readHead } from "../volume/stored-file.js";
@@ -8,11 +8,7 @@ import { encodeNifti } from "../volume/write-nifti.js";
 import { labelVoxels } from "../volume/written-voxels.js";
 import { sendFile, sendUnpacked } from "./send-file.js";
 
-/** Voxels along an axis of the coarse volume that a page shows first. */
-const COARSE_EDGE = 128;
-
 export interface VolumeQuery {
-  readonly coarse: boolean;
   /** Of an h5 file. */
   readonly part: "image" | "label";
   readonly range: string | undefined;
@@ -26,11 +22,11 @@ const encoded = (file: string, { grid, data }: Volume | LabelMap): Buffer =>
 
 /**
  * A volume as one plain NIfTI file, which the page reads fastest: unpacked on the way where it is gzipped, as it is where
- * it is not, and made anew from h5 or a header and image pair. `coarse`: every k-th voxel of it, to show at once.
+ * it is not, and made anew from h5 or a header and image pair.
  */
 export async function sendVolume(
   { file, size }: { file: string; size: number },
-  { coarse, part, range }: VolumeQuery,
+  { part, range }: VolumeQuery,
 ): Promise<Response> {
   if (/\.(h5|hdf5)$/i.test(file)) {
     const { image, label } = await readH5Case(file);
@@ -39,9 +35,7 @@ export async function sendVolume(
     return bytes(encoded(file, chosen));
   }
   if (!/\.nii(\.gz)?$/i.test(file)) return bytes(encoded(file, await readVolume(file)));
-  const thin = coarse ? await readCoarse(file, COARSE_EDGE) : null;
-  if (thin) return bytes(encoded(file, thin));
   const stored = await openStored(file);
-  await readHead(stored, 4); // refuses damaged gzip before an answer has begun
+  parseNiftiHeader(await readHead(stored, NIFTI2_HEADER_BYTES), file); // refuses damage before an answer has begun
   return stored.gzip ? sendUnpacked({ file }) : sendFile({ file, size }, range);
 }
