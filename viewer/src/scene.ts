@@ -67,7 +67,7 @@ export class Scene {
     this.nv.onLocationChange = (location) => this.#tellLocation(location as { mm: number[]; vox: number[] });
     this.nv.onIntensityChange = (image: NVImage) => {
       if (image !== this.image) return;
-      this.#made = madeFrom(this.nv.volumes); // NiiVue has drawn it already
+      this.#made = `${madeFrom(this.nv.volumes)} ${this.nv.opts.renderOverlayBlend === 1}`; // NiiVue has drawn it already
       this.events.onWindow(image.cal_min!, image.cal_max!, true);
     };
     this.#ready = this.nv.attachToCanvas(canvas).then(() => drawImagesGrey(this.nv));
@@ -150,7 +150,8 @@ export class Scene {
     // In 3-D, label maps are surfaces; the image and what lies over it are shown only when asked for.
     this.nv.opts.isClipAllVolumes = !volume3d;
     this.nv.setClipPlane(volume3d ? CLIP_NOTHING : CLIP_ALL);
-    const made = madeFrom(this.nv.volumes);
+    this.nv.opts.renderOverlayBlend = volume3d ? 1 : 0;
+    const made = `${madeFrom(this.nv.volumes)} ${volume3d}`;
     const isNew = made !== this.#made;
     this.#made = made;
     if (isNew) this.nv.updateGLVolume();
