@@ -67,7 +67,7 @@ export class Scene {
     this.nv.onLocationChange = (location) => this.#tellLocation(location as { mm: number[]; vox: number[] });
     this.nv.onIntensityChange = (image: NVImage) => {
       if (image !== this.image) return;
-      this.#made = `${madeFrom(this.nv.volumes)} ${this.nv.opts.renderOverlayBlend === 1}`; // NiiVue has drawn it already
+      this.#made = madeFrom(this.nv); // NiiVue has drawn it already
       this.events.onWindow(image.cal_min!, image.cal_max!, true);
     };
     this.#ready = this.nv.attachToCanvas(canvas).then(() => drawImagesGrey(this.nv));
@@ -139,7 +139,7 @@ export class Scene {
   /** The image alone, before anything that lies over it has come. */
   #showImage(image: NVImage): void {
     if (!this.image) this.nv.scene.volScaleMultiplier = ZOOM_3D;
-    this.#draw(image, [], true);
+    this.#draw(image, [], this.#full);
     performance.mark(this.#full ? "whole image" : "coarse image"); // for the benchmark
   }
 
@@ -151,7 +151,7 @@ export class Scene {
     this.nv.opts.isClipAllVolumes = !volume3d;
     this.nv.setClipPlane(volume3d ? CLIP_NOTHING : CLIP_ALL);
     this.nv.opts.renderOverlayBlend = volume3d ? 1 : 0;
-    const made = `${madeFrom(this.nv.volumes)} ${volume3d}`;
+    const made = madeFrom(this.nv);
     const isNew = made !== this.#made;
     this.#made = made;
     if (isNew) this.nv.updateGLVolume();
@@ -257,8 +257,11 @@ export class Scene {
   }
 }
 
-const madeFrom = (volumes: readonly NVImage[]): string =>
-  JSON.stringify(volumes.map(({ id, opacity, cal_min, cal_max }) => [id, opacity, cal_min, cal_max]));
+/** All that NiiVue makes a volume's textures from. */
+function madeFrom({ volumes, opts }: Niivue): string {
+  const settings = volumes.map(({ id, opacity, cal_min, cal_max }) => [id, opacity, cal_min, cal_max]);
+  return JSON.stringify(volumes.length > 1 ? [...settings, opts.renderOverlayBlend] : settings);
+}
 
 /** Soft tissue for CT, whose air and bone would take all the grey; else the range without the outermost 2 %. */
 const automaticWindow = (image: NVImage): readonly [number, number] =>

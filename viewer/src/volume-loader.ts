@@ -14,7 +14,7 @@ export interface LoadOptions {
 const COARSE_FROM_VOXELS = 4_000_000;
 /** Voxels along an axis of the coarse picture. */
 const COARSE_EDGE = 128;
-const COARSE_EVERY_MS = 500;
+const COARSE_EVERY_MS = 1000;
 /** Header of NIfTI-2, the longer one. */
 const MOST_HEADER_BYTES = 540;
 
