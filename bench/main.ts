@@ -1,4 +1,4 @@
-// npm run bench -- step|methods|prototypes|inference|losses|metrics|loader|data [--json]
+// npm run bench -- step|methods|prototypes|inference|losses|metrics|loader|data|viewer [--json]
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
 import { flushDenormals, setThreads } from "#dist/engine/libtorch.js";
@@ -15,6 +15,7 @@ import { benchPrepareScan } from "./prepare-scan.js";
 import { benchPrototypes } from "./prototypes.js";
 import { benchReadScan } from "./read-scan.js";
 import { benchStep } from "./step.js";
+import { benchViewer } from "./viewer.js";
 
 const numbers = (text: string) => text.split(",").map(Number);
 
@@ -143,6 +144,10 @@ measurement(
     const read = part === "prepare" ? {} : benchReadScan(options);
     print({ ...read, ...(part === "read" ? {} : await benchPrepareScan(options)) }, json);
   });
+
+measurement("viewer", "opening a CT in the viewer: server, first picture, whole image", 3)
+  .option("--shape <D,H,W>", "volume", triple, [300, 512, 512])
+  .action(async ({ json, ...options }) => print(await benchViewer(options), json));
 
 setThreads(0, availableParallelism());
 flushDenormals();

@@ -1,29 +1,15 @@
 #!/usr/bin/env node
-// Draws docs/images/viewer-*.png from a finished demo: node scripts/viewer-pictures.mjs [runs/demo] [docs/images]
+// Draws docs/images/viewer-*.jpg from a finished demo: node scripts/viewer-pictures.mjs [runs/demo] [docs/images]
 // Needs what `npm run setup` builds, and a Chromium (named by CHROMIUM, else /usr/bin/chromium).
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { chromium } from "playwright-core";
 import { startViewer } from "../dist/viewer/server.js";
+import { openChromium } from "./chromium.mjs";
 
 const [demo = "runs/demo", folder = "docs/images"] = process.argv.slice(2);
-const SIZE = { width: 1440, height: 860 };
-const FLAGS =
-  "--no-sandbox --disable-gpu --use-gl=angle --use-angle=swiftshader --enable-unsafe-swiftshader --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync".split(
-    " ",
-  );
-
+const SIZE = { width: 1280, height: 790 };
 const viewer = await startViewer({ dir: demo, port: 0 });
-const profile = mkdtempSync(join(tmpdir(), "penumbra-pictures-"));
-const browser = await chromium.launchPersistentContext(profile, {
-  executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
-  headless: true,
-  viewport: SIZE,
-  colorScheme: "dark",
-  args: FLAGS,
-});
-const page = browser.pages()[0] ?? (await browser.newPage());
+const { page, close } = await openChromium({ size: SIZE });
 page.setDefaultTimeout(120_000);
 mkdirSync(folder, { recursive: true });
 
@@ -38,8 +24,9 @@ const go = async (hash, ready) => {
 };
 const shoot = async (name) => {
   await page.waitForTimeout(1500);
-  await page.screenshot({ path: join(folder, `viewer-${name}.png`) });
-  process.stdout.write(`${join(folder, `viewer-${name}.png`)}\n`);
+  const path = join(folder, `viewer-${name}.jpg`);
+  await page.screenshot({ path, type: "jpeg", quality: 80 });
+  process.stdout.write(`${path}\n`);
 };
 
 await go(`#/training?${others}`, ".chart .u-over");
@@ -57,7 +44,7 @@ const settled = () =>
 await settled();
 const compute = page.getByRole("button", { name: /compute uncertainty/ });
 if ((await compute.count()) > 0) await compute.click();
-await page.waitForSelector("[data-layer=uncertainty]:not([disabled])");
+await page.waitForSelector(`[data-layer=${run.stochastic ? "samples" : "uncertainty"}]:not([disabled])`);
 await settled();
 await shoot("case");
 await page.locator("[data-layer=uncertainty]").check();
@@ -69,9 +56,9 @@ if (run.stochastic) {
 }
 await shoot("samples");
 
+await page.emulateMedia({ colorScheme: "light" });
 await go(`#/features/${encodeURIComponent(run.id)}`, ".scatter canvas");
 await shoot("features");
 
-await browser.close();
+await close();
 await viewer.close();
-rmSync(profile, { recursive: true, force: true });

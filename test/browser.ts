@@ -1,24 +1,7 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import type { Page } from "playwright-core";
+import { openChromium } from "../scripts/chromium.mjs";
 
-/** Debian's browser. */
-export const CHROMIUM = "/usr/bin/chromium";
-export const hasBrowser = existsSync(CHROMIUM);
-
-const FLAGS = [
-  "--no-sandbox",
-  "--disable-gpu",
-  "--use-gl=angle",
-  "--use-angle=swiftshader",
-  "--enable-unsafe-swiftshader",
-  "--disable-quic",
-  "--no-first-run",
-  "--disable-background-networking",
-  "--disable-component-update",
-  "--disable-sync",
-];
+export { CHROMIUM, hasBrowser } from "../scripts/chromium.mjs";
 
 export interface Browser {
   readonly page: Page;
@@ -29,15 +12,7 @@ export interface Browser {
 
 /** A browser with a new, empty profile. */
 export async function openBrowser(base: string, size = { width: 1280, height: 800 }): Promise<Browser> {
-  const profile = mkdtempSync(join(tmpdir(), "penumbra-profile-"));
-  const context: BrowserContext = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROMIUM,
-    headless: true,
-    viewport: size,
-    colorScheme: "dark",
-    args: FLAGS,
-  });
-  const page = context.pages()[0] ?? (await context.newPage());
+  const { page, close } = await openChromium({ size });
   page.setDefaultTimeout(30_000);
   const complaints: string[] = [];
   page.on("console", (message) => {
@@ -48,9 +23,5 @@ export async function openBrowser(base: string, size = { width: 1280, height: 80
     if (!/^(blob|data):/.test(request.url()) && !request.url().startsWith(base))
       complaints.push(`asked for ${request.url()}`);
   });
-  const close = async () => {
-    await context.close();
-    rmSync(profile, { recursive: true, force: true });
-  };
   return { page, complaints, close };
 }

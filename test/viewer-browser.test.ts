@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openDataset } from "../src/data/dataset.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
 import { readLabelMap } from "../src/volume/read.js";
+import { encodeNifti } from "../src/volume/write-nifti.js";
 import { type Browser, CHROMIUM, hasBrowser, openBrowser } from "./browser.js";
 import { tinyArguments } from "./made-up-data.js";
 import { type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
@@ -17,12 +18,31 @@ import { type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
 declare const scene: {
   isFull: boolean;
   nv: {
+    gl: WebGL2RenderingContext;
+    drawScene(): void;
     screenSlices: { axCorSag: number; leftTopWidthHeight: number[] }[];
     scene: { crosshairPos: number[] };
     frac2mm(frac: number[], volume: number, world: boolean): ArrayLike<number>;
     drawBitmap: Uint8Array | null;
   };
 };
+
+/** A data directory with one scan of 200 x 200 x 130 voxels that is 1234 everywhere but at its corner. */
+function putLargeScan(dir: string): void {
+  const shape = [130, 200, 200] as const;
+  const data = new Int16Array(130 * 200 * 200).fill(1234);
+  data[0] = 0;
+  const affine = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+  mkdirSync(join(dir, "imagesTr"), { recursive: true });
+  const nifti = encodeNifti(
+    "scan.nii",
+    { shape, spacingMm: [1, 1, 1], affine },
+    { type: "i16", data, slope: 1 },
+  );
+  writeFileSync(join(dir, "imagesTr", "scan.nii"), nifti);
+  const set = { labels: { "0": "background", "1": "organ" }, training: ["imagesTr/scan.nii"], test: [] };
+  writeFileSync(join(dir, "dataset.json"), JSON.stringify(set));
+}
 
 const why = hasBrowser ? "" : ` (skipped: no ${CHROMIUM}; apt-get install chromium)`;
 
@@ -33,6 +53,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
   let browser: Browser;
   beforeAll(async () => {
     fixture = await viewerFixture(root);
+    putLargeScan(join(root, "large"));
     viewer = await startViewer({ dir: root, port: 0 });
     browser = await openBrowser(new URL(viewer.url).origin);
   }, 60_000);
@@ -118,6 +139,62 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
       await box.click();
       expect((await picture()).equals(start), `${layer}, back`).toBe(true);
     }
+  });
+
+  it("draws voxels as bright as the window says", async () => {
+    await openCase("te0");
+    for (const layer of ["reference", "prediction"])
+      await browser.page.locator(`[data-layer=${layer}]`).uncheck();
+    /** Mean brightness of the axial slice, 0 to 255. */
+    const brightness = () =>
+      browser.page.evaluate(() => {
+        const { gl, screenSlices } = scene.nv;
+        const axial = screenSlices.find(({ axCorSag }) => axCorSag === 0)!;
+        const [left, top, width, height] = axial.leftTopWidthHeight.map(Math.round) as [
+          number,
+          number,
+          number,
+          number,
+        ];
+        const pixels = new Uint8Array(4 * width * height);
+        scene.nv.drawScene();
+        gl.readPixels(
+          left,
+          gl.canvas.height - top - height,
+          width,
+          height,
+          gl.RGBA,
+          gl.UNSIGNED_BYTE,
+          pixels,
+        );
+        return pixels.reduce((sum, value, i) => (i % 4 === 3 ? sum : sum + value), 0) / (3 * width * height);
+      });
+    const width = browser.page.locator(".panel", { hasText: "Window" }).getByRole("slider").first();
+    const level = browser.page.locator(".panel", { hasText: "Window" }).getByRole("slider").nth(1);
+    await width.press("Home");
+    await level.press("Home"); // everything lies above the window
+    await vi.waitUntil(async () => (await brightness()) > 150, { timeout: 5000 }); // the tile is larger than the image
+    await level.press("End"); // everything lies below it
+    await vi.waitUntil(async () => (await brightness()) < 20, { timeout: 5000 });
+    await browser.page.keyboard.press("a");
+    await vi.waitUntil(async () => (await brightness()) > 40, { timeout: 5000 });
+    expect(await brightness()).toBeLessThan(150);
+  });
+
+  it("shows a large scan coarsely while it comes, then as it is", async () => {
+    await go("#/data/large", ".stage .volume");
+    await browser.page.waitForFunction(() => performance.getEntriesByName("whole image").length > 0);
+    const marks = await browser.page.evaluate(() =>
+      performance
+        .getEntriesByType("mark")
+        .map(({ name }) => name)
+        .filter((name) => name.endsWith("image")),
+    );
+    expect(marks[0]).toBe("coarse image");
+    expect(marks.at(-1)).toBe("whole image");
+    await browser.page.locator(".readout-line").filter({ hasText: "voxel 100, 100, 65" }).waitFor();
+    expect(await browser.page.locator(".readout-line").textContent()).toContain("intensity 1234");
+    expect(browser.complaints).toEqual([]);
   });
 
   it("shows another outline for another sample", async () => {

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { badInput } from "../errors.js";
 import { writeJson } from "../files/whole-file.js";
 import { evaluate } from "../inference/evaluate.js";
+import { watchFixedCases } from "../inference/fixed-cases.js";
 import type { Evaluation } from "../metrics/score.js";
 import { firstDifference } from "../training/config-difference.js";
 import { DivergedError } from "../training/diverged.js";
@@ -58,6 +59,7 @@ async function trainCell(cell: Cell): Promise<string | null> {
       const { signal, onStatus, onIteration } = training;
       await train({
         resume: run,
+        observer: watchFixedCases,
         ...(signal && { signal }),
         ...(onStatus && { onStatus }),
         ...(onIteration && { onIteration }),
@@ -66,7 +68,7 @@ async function trainCell(cell: Cell): Promise<string | null> {
       const beginWith = cell.beginWith.find(
         (other) => existsSync(join(other, "model.safetensors")) && differenceFrom(other, cell) === null,
       );
-      await train({ ...training, out: run, ...(beginWith && { beginWith }) });
+      await train({ ...training, out: run, observer: watchFixedCases, ...(beginWith && { beginWith }) });
     }
     return null;
   } catch (error) {

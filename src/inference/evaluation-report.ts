@@ -32,12 +32,15 @@ function paceOf(log: readonly LogEntry[]): string {
 }
 
 /** How the network came to its weights: by training here, or from a file. */
+/** "2026-11-24T08:34:16.298Z" -> "2026-11-24 08:34 UTC" */
+const momentOf = (iso: string): string => `${iso.slice(0, 16).replace("T", " ")} UTC`;
+
 function originOf({ config, run, log }: ReportFacts): Record<string, string> {
   const { imported } = run;
   if (imported) {
     return {
       weights: `${imported.file} (${imported.form}, SHA-256 ${imported.sha256})`,
-      imported: run.created,
+      imported: momentOf(run.created),
     };
   }
   return {
@@ -47,7 +50,7 @@ function originOf({ config, run, log }: ReportFacts): Record<string, string> {
       .map(({ name, iterations }) => `${name} ${iterations}`)
       .join(", "),
     "seconds per iteration": paceOf(log),
-    trained: run.created,
+    trained: momentOf(run.created),
   };
 }
 
@@ -59,7 +62,7 @@ export function factsOf(facts: ReportFacts): Record<string, string> {
     method: config.method,
     evaluated,
     ...originOf(facts),
-    "seconds per case": secondsPerCase.toFixed(1),
+    "seconds per case": secondsPerCase.toPrecision(2),
     precision: run.imported ? precision : `${run.precision} in training, ${precision} here`,
     seed: String(config.seed),
     penumbra: `${run.penumbra}${commit}`,

@@ -1,35 +1,51 @@
-import { realpathSync, statSync } from "node:fs";
+import { readdirSync, realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
 
 /** File endings that the page has a use for. */
 const SERVED =
-  /\.(nii|nii\.gz|png|json|jsonl|csv|html|svg|h5|hdf5|hdr|img|img\.gz|hdr\.gz|nrrd|nhdr|mha|mhd)$/i;
+  /\.(nii|nii\.gz|png|json|jsonl|csv|html|svg|h5|hdf5|hdr|img|img\.gz|hdr\.gz|nrrd|nhdr|mha|mhd|dcm|tif|tiff)$/i;
 
 /** Why a file is not handed out. */
 export type Refusal = "forbidden" | "missing";
+
+export interface AllowedFile {
+  readonly file: string;
+  readonly size: number;
+}
 
 /**
  * The file at `path` (with "/" between parts) below `dir`, with every symbolic link followed; a refusal when that leads
  * out of all `roots`, when it is no regular file, or nothing that the page shows.
  */
-export function allowedFile(
-  dir: string,
-  path: string,
-  roots: readonly string[],
-): { file: string; size: number } | Refusal {
+export function allowedFile(dir: string, path: string, roots: readonly string[]): AllowedFile | Refusal {
+  if (!SERVED.test(path)) return "forbidden";
+  const file = placeOf(dir, path, roots);
+  if (file === "forbidden" || file === "missing") return file;
+  const stat = statSync(file);
+  return stat.isFile() ? { file, size: stat.size } : "missing";
+}
+
+/** As `allowedFile`, or a folder as a scan: a DICOM series, of which no file leads out of the roots either. */
+export function allowedScan(dir: string, path: string, roots: readonly string[]): AllowedFile | Refusal {
+  const folder = placeOf(dir, path, roots);
+  if (folder === "forbidden" || folder === "missing") return folder;
+  if (!statSync(folder).isDirectory()) return allowedFile(dir, path, roots);
+  const leadsOut = readdirSync(folder).some((name) => placeOf(folder, name, roots) === "forbidden");
+  return leadsOut ? "forbidden" : { file: folder, size: 0 };
+}
+
+/** Where a path below `dir` really lies, if that is in one of the roots. */
+function placeOf(dir: string, path: string, roots: readonly string[]): string | Refusal {
   const parts = path.split("/");
   if (path.includes("\0") || path.includes("\\") || parts.some((part) => part === "" || /^\.\.?$/.test(part)))
     return "forbidden";
-  if (!SERVED.test(path)) return "forbidden";
-  let file: string;
+  let place: string;
   try {
-    file = realpathSync(join(dir, ...parts));
+    place = realpathSync(join(dir, ...parts));
   } catch {
     return "missing";
   }
-  if (!isInside(file, roots)) return "forbidden";
-  const stat = statSync(file);
-  return stat.isFile() ? { file, size: stat.size } : "missing";
+  return isInside(place, roots) ? place : "forbidden";
 }
 
 /** Whether a real path lies in one of the directories, whose own links are followed too. */

@@ -7,6 +7,7 @@ import { readRun } from "../training/run-directory.js";
 import type { CaseRow, CaseTable, ClassScore, Layers, Split } from "./api.js";
 import type { Place } from "./catalogue.js";
 import { evaluationsOf } from "./run-summary.js";
+import { isNifti } from "./volumes.js";
 
 /** Folder of a run with label maps, uncertainty maps and samples, named as `predict` names them. */
 export const MAPS_FOLDER = "maps";
@@ -70,7 +71,6 @@ interface LayerSources {
 function layersOf({ files, corrected, split, run, data, maps }: LayerSources): Layers {
   const inData = (path: string) => volumeUrl("data", data, relative(data.dir, path));
   const label = corrected?.path ?? files.labelPath;
-  const inH5 = label !== null && label === files.imagePath;
   const inRun = (path: string) =>
     run && existsSync(join(run.dir, path)) ? volumeUrl("run", run, path) : null;
   const map = (ending: string) =>
@@ -79,7 +79,7 @@ function layersOf({ files, corrected, split, run, data, maps }: LayerSources): L
   for (let url = map("_sample_1"); url; url = map(`_sample_${samples.length + 1}`)) samples.push(url);
   return {
     image: inData(files.imagePath),
-    reference: label && `${inData(label)}${inH5 ? "?part=label" : ""}`,
+    reference: label && `${inData(label)}${isNifti(label) ? "" : "?part=label"}`,
     prediction: map("") ?? inRun(join(`evaluation-${split}`, "labels", `${files.id}.nii.gz`)),
     uncertainty: map("_uncertainty"),
     samples,

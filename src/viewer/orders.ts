@@ -26,7 +26,10 @@ export async function orderMaps(jobs: Jobs, run: RunSummary, data: Place, id: st
     kind: "maps",
     run: run.id,
     subject: id,
-    args: ["predict", ...imagePathsOf(files), "--run", run.dir, "--out", aside, "--uncertainty", ...samples],
+    args: [
+      ...["predict", ...imagePathsOf(files), "--run", run.dir, "--out", aside],
+      ...["--format", "nifti", "--uncertainty", ...samples],
+    ],
     finish: () => moveAll(aside, join(run.dir, MAPS_FOLDER)),
     cleanUp: () => rm(aside, { recursive: true, force: true }),
   });

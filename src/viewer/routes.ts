@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
 import { PenumbraError } from "../errors.js";
 import { packageVersion } from "../version.js";
-import { allowedFile } from "./allowed-file.js";
+import { type AllowedFile, allowedFile, allowedScan, type Refusal } from "./allowed-file.js";
 import type { DataSummary, Overview, RunSummary } from "./api.js";
 import { casesOfData, casesOfRun } from "./case-table.js";
 import type { Catalogue, Place } from "./catalogue.js";
@@ -78,19 +78,20 @@ export function routesOf({ catalogue, jobs, token, guard, pages = BUILT_PAGES }:
   });
 
   app.route(`/${token}/api`, api);
-  const fileAt = (context: Context, kind: Kind, prefix: string) =>
-    requested(context, place(kind, context), `/${token}/${prefix}/`, catalogue.roots);
+  const fileAt = (context: Context, kind: Kind, prefix: string, allowed: Allowed) =>
+    requested(context, `/${token}/${prefix}/`, (path) =>
+      allowed(place(kind, context).dir, path, catalogue.roots),
+    );
   for (const kind of ["run", "data", "comparison"] as const) {
     app.get(`/${token}/files/${kind}/:${kind}/*`, (context) => {
-      const found = fileAt(context, kind, `files/${kind}`);
+      const found = fileAt(context, kind, `files/${kind}`, allowedFile);
       return found instanceof Response ? found : sendFile(found, context.req.header("range"));
     });
     app.get(`/${token}/volumes/${kind}/:${kind}/*`, async (context) => {
-      const found = fileAt(context, kind, `volumes/${kind}`);
+      const found = fileAt(context, kind, `volumes/${kind}`, allowedScan);
       if (found instanceof Response) return found;
       const part = context.req.query("part") === "label" ? "label" : "image";
-      const coarse = context.req.query("coarse") !== undefined;
-      return sendVolume(found, { coarse, part, range: context.req.header("range") });
+      return sendVolume(found, { part, range: context.req.header("range") });
     });
   }
   app.get(`/${token}`, (context) => context.redirect(`/${token}/`));
@@ -113,8 +114,10 @@ function answerError(error: Error, context: Context): Response {
   );
 }
 
-/** The file that the rest of a path names below a place. */
-function requested(context: Context, { dir }: Place, prefix: string, roots: readonly string[]) {
+type Allowed = typeof allowedFile;
+
+/** The file that the rest of a path names, if it may be had. */
+function requested(context: Context, prefix: string, allowed: (path: string) => AllowedFile | Refusal) {
   const [, ...encoded] = new URL(context.req.url).pathname.slice(prefix.length).split("/");
   let path: string;
   try {
@@ -122,7 +125,7 @@ function requested(context: Context, { dir }: Place, prefix: string, roots: read
   } catch {
     return context.text("not a path\n", 400);
   }
-  const found = allowedFile(dir, path, roots);
+  const found = allowed(path);
   if (found === "missing") return context.text("not found\n", 404);
   if (found === "forbidden")
     return context.text("forbidden: outside the run and data directories, or nothing to show\n", 403);

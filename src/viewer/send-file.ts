@@ -2,6 +2,9 @@ import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
 import { createGunzip } from "node:zlib";
 
+/** Large pieces: Node's own of 16 to 64 KiB take three to ten times as long for a scan. */
+const PIECE_BYTES = 1 << 20;
+
 const TYPES: Readonly<Record<string, string>> = {
   html: "text/html; charset=utf-8",
   js: "text/javascript; charset=utf-8",
@@ -40,7 +43,7 @@ export function sendFile(
   if (asked === "bad")
     return new Response(null, { status: 416, headers: { ...headers, "Content-Range": `bytes */${size}` } });
   const [start, end] = asked === "none" ? [0, size - 1] : asked;
-  const body = size === 0 ? null : stream(createReadStream(file, { start, end }));
+  const body = size === 0 ? null : stream(createReadStream(file, { start, end, highWaterMark: PIECE_BYTES }));
   const partial: Record<string, string> =
     asked === "none" ? {} : { "Content-Range": `bytes ${start}-${end}/${size}` };
   return new Response(body, {
@@ -51,8 +54,8 @@ export function sendFile(
 
 /** A gzipped file unpacked on the way: faster than in the page, and never whole in memory. */
 export function sendUnpacked({ file }: { file: string }): Response {
-  const packed = createReadStream(file);
-  const plain = createGunzip();
+  const packed = createReadStream(file, { highWaterMark: PIECE_BYTES });
+  const plain = createGunzip({ chunkSize: PIECE_BYTES });
   packed.on("error", (error) => plain.destroy(error));
   plain.on("close", () => packed.destroy());
   return new Response(stream(packed.pipe(plain)), {

@@ -1,21 +1,17 @@
 import { badInput } from "../errors.js";
-import { readCoarse } from "../volume/coarse.js";
 import { openImage } from "../volume/format.js";
-import { readVolume } from "../volume/read.js";
+import { NIFTI2_HEADER_BYTES, parseNiftiHeader } from "../volume/nifti-header.js";
+import { readLabelMap, readVolume } from "../volume/read.js";
 import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
 import { openStored, readHead } from "../volume/stored-file.js";
 import type { LabelMap, Volume } from "../volume/volume.js";
 import { encodeNifti } from "../volume/write-nifti.js";
-import { labelVoxels } from "../volume/written-voxels.js";
+import { labelVoxels, type WrittenVoxels } from "../volume/written-voxels.js";
 import { sendFile, sendUnpacked } from "./send-file.js";
 
-/** Voxels along an axis of the coarse volume that a page shows first. */
-const COARSE_EDGE = 128;
-
 export interface VolumeQuery {
-  readonly coarse: boolean;
-  /** Of an h5 file. */
+  /** Of a file that is not NIfTI, which is sent as it is. */
   readonly part: "image" | "label";
   readonly range: string | undefined;
 }
@@ -23,8 +19,18 @@ export interface VolumeQuery {
 const bytes = (body: Buffer): Response =>
   new Response(new Uint8Array(body), { headers: { "Content-Type": "application/octet-stream" } });
 
+export const isNifti = (file: string): boolean => /\.nii(\.gz)?$/i.test(file);
+
+/** Intensities as int16 where that loses nothing, as in CT: half as much to send and to draw. */
+function intensityVoxels(data: Float32Array): WrittenVoxels {
+  const whole = Int16Array.from(data);
+  return data.every((value, i) => value === whole[i])
+    ? { type: "i16", data: whole, slope: 1 }
+    : { type: "f32", data, slope: 1 };
+}
+
 const encoded = (file: string, { grid, data }: Volume | LabelMap): Buffer =>
-  encodeNifti(file, grid, data instanceof Float32Array ? { type: "f32", data, slope: 1 } : labelVoxels(data));
+  encodeNifti(file, grid, data instanceof Float32Array ? intensityVoxels(data) : labelVoxels(data));
 
 /** The first volume of a file that holds several, which are channels; null where it holds one. */
 async function firstOfSeveral(file: string): Promise<Volume | null> {
@@ -37,11 +43,11 @@ async function firstOfSeveral(file: string): Promise<Volume | null> {
 
 /**
  * A volume as one plain NIfTI file, which the page reads fastest: unpacked on the way where it is gzipped, as it is where
- * it is not, and made anew from h5 or a header and image pair; of several channels the first. `coarse`: every k-th voxel of it, to show at once.
+ * it is not, and made anew from any other format, a DICOM series (a folder) among them; of several channels the first.
  */
 export async function sendVolume(
   { file, size }: { file: string; size: number },
-  { coarse, part, range }: VolumeQuery,
+  { part, range }: VolumeQuery,
 ): Promise<Response> {
   if (/\.(h5|hdf5)$/i.test(file)) {
     const { image, label } = await readH5Case(file);
@@ -49,13 +55,11 @@ export async function sendVolume(
     if (!chosen) throw badInput(`${file}: has no label dataset`);
     return bytes(encoded(file, chosen));
   }
-  if (!/\.nii(\.gz)?$/i.test(file))
-    return bytes(encoded(file, (await firstOfSeveral(file)) ?? (await readVolume(file))));
-  const thin = coarse ? await readCoarse(file, COARSE_EDGE) : null;
-  if (thin) return bytes(encoded(file, thin));
-  const first = await firstOfSeveral(file);
+  const first = part === "image" ? await firstOfSeveral(file) : null;
   if (first) return bytes(encoded(file, first));
+  if (!isNifti(file))
+    return bytes(encoded(file, await (part === "label" ? readLabelMap(file) : readVolume(file))));
   const stored = await openStored(file);
-  await readHead(stored, 4); // refuses damaged gzip before an answer has begun
+  parseNiftiHeader(await readHead(stored, NIFTI2_HEADER_BYTES), file); // refuses damage before an answer has begun
   return stored.gzip ? sendUnpacked({ file }) : sendFile({ file, size }, range);
 }

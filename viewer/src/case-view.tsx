@@ -56,7 +56,10 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
     const made = new Scene(canvas.current!, lines.current!, {
       onLocation: setLocation,
       onStatus: (text, part = null) => setStatus(text === null ? null : { text, part }),
-      onWindow: (low, high) => setLevels([low, high]),
+      onWindow: (low, high, dragged) => {
+        setLevels([low, high]);
+        if (dragged) setState((before) => ({ ...before, window: [low, high] }));
+      },
     });
     setScene(made);
     Object.assign(globalThis, { scene: made }); // for tests and the console
@@ -65,10 +68,8 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
 
   const layersKey = JSON.stringify(row.layers);
   useEffect(() => {
-    if (!scene || !info) return;
-    const voxels = info.grid.shape.reduce((product, n) => product * n, 1);
-    void scene.open(row.layers, classNames, voxels);
-  }, [scene, info, layersKey]);
+    void scene?.open(row.layers, classNames);
+  }, [scene, layersKey]);
 
   useEffect(() => {
     lastState = { ...state, window: null, sample: 0 };

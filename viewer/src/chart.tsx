@@ -112,21 +112,22 @@ const partMarks =
     ctx.strokeStyle = dark ? "#3a434b" : "#d4d8db";
     const first = scales.x!.min ?? 0;
     const begun = parts.filter(({ from }) => from <= first).at(-1);
-    let free = bbox.left;
-    for (const part of parts) {
+    ctx.setLineDash([]);
+    const right = bbox.left + bbox.width;
+    for (const [i, part] of parts.entries()) {
       const x = part === begun ? bbox.left : valToPos(part.from, "x", true);
-      if ((part.from <= first && part !== begun) || x >= bbox.left + bbox.width) continue;
+      if ((part.from <= first && part !== begun) || x >= right) continue;
       if (part !== begun) {
         ctx.beginPath();
         ctx.moveTo(x, bbox.top);
         ctx.lineTo(x, bbox.top + bbox.height);
         ctx.stroke();
       }
+      const next = parts[i + 1];
+      const end = next ? Math.min(right, valToPos(next.from, "x", true)) : right;
       const left = x + 5 * devicePixelRatio;
-      const right = left + ctx.measureText(part.name).width;
-      if (left < free || right > bbox.left + bbox.width) continue;
+      if (left + ctx.measureText(part.name).width > end) continue; // the part is shorter than its name
       ctx.fillText(part.name, left, bbox.top + 10 * devicePixelRatio);
-      free = right + 8 * devicePixelRatio;
     }
     ctx.restore();
   };
@@ -161,7 +162,7 @@ export function Chart({
         series: [{ label: "iteration" }, ...seriesOf(lines, smooth, dark, markers)],
         axes: axes(dark),
         scales: { x: { time: false } },
-        padding: [6, 10, 0, 0],
+        padding: [6, 20, 0, 0],
         legend: { show: false },
         cursor: { sync: { key: SYNC.key }, y: false, points: { size: 6 } },
         hooks: {

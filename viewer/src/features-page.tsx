@@ -9,8 +9,8 @@ import { Scatter } from "./scatter.js";
 import { ask } from "./server.js";
 
 const MOST_LOOKS = 24;
-const BIG = 560;
-const SMALL = 132;
+const BIG = 640;
+const SMALL = 148;
 const BEAT_MS = 700;
 
 interface FeaturesPageProps {
@@ -73,7 +73,7 @@ export function FeaturesPage({ run, overview, dark }: FeaturesPageProps) {
           <div class="scatter">
             <Scatter
               dots={projection.dots.get(shown) ?? []}
-              reach={projection.reach}
+              frame={projection.frame}
               size={BIG}
               dark={dark}
             />
@@ -94,7 +94,7 @@ export function FeaturesPage({ run, overview, dark }: FeaturesPageProps) {
               <button key={sample.total} type="button" aria-pressed={i === index} onClick={() => setAt(i)}>
                 <Scatter
                   dots={projection.dots.get(sample) ?? []}
-                  reach={projection.reach}
+                  frame={projection.frame}
                   size={SMALL}
                   dark={dark}
                 />

@@ -23,9 +23,13 @@ export const classColours = (colour: Rgb, classes: number): Rgb[] =>
 
 /** Where prediction and reference differ: 1 missed (another class than the reference's), 2 extra (background there). */
 export function disagreement(prediction: NVImage, reference: NVImage): NVImage {
-  const made = prediction.clone();
   const [p, r] = [prediction.img!, reference.img!];
-  made.img = Uint8Array.from({ length: p.length }, (_, i) => (p[i] === r[i] ? 0 : r[i] === 0 ? 2 : 1));
+  const differs = new Uint8Array(p.length);
+  for (let i = 0; i < p.length; i++) {
+    if (p[i] !== r[i]) differs[i] = r[i] === 0 ? 2 : 1;
+  }
+  const made = prediction.clone();
+  made.img = differs;
   made.hdr!.datatypeCode = 2;
   made.hdr!.numBitsPerVoxel = 8;
   return asLabelMap(made, [MISSED, EXTRA], ["missed", "extra"]);

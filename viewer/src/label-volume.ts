@@ -17,6 +17,7 @@ export class LabelVolume {
   readonly size: Size;
   readonly #start: number;
   readonly #step: readonly [number, number, number];
+  #extents: ReadonlyMap<number, Extent> | null = null;
 
   constructor(
     readonly voxels: ArrayLike<number>,
@@ -73,30 +74,62 @@ export class LabelVolume {
     }
   }
 
-  /** The voxel nearest to the middle of everything labeled; null where nothing is. */
-  centre(): [number, number, number] | null {
-    const [nx, ny, nz] = this.size;
-    const sum = [0, 0, 0];
-    let count = 0;
-    for (let z = 0; z < nz; z++) {
-      for (let y = 0; y < ny; y++) {
-        for (let x = 0; x < nx; x++) {
-          if (this.at(x, y, z) === 0) continue;
-          sum[0]! += x;
-          sum[1]! += y;
-          sum[2]! += z;
-          count++;
-        }
-      }
-    }
-    return count === 0 ? null : (sum.map((value) => Math.round(value / count)) as [number, number, number]);
+  /** Where each class lies, background left out, in the classes' order; looked for once. */
+  get extents(): ReadonlyMap<number, Extent> {
+    this.#extents ??= extentsOf(this);
+    return this.#extents;
   }
 
   /** Classes that occur, background left out. */
   classes(): number[] {
-    const seen = new Set<number>();
-    for (let i = 0; i < this.voxels.length; i++) seen.add(this.voxels[i]!);
-    seen.delete(0);
-    return [...seen].sort((a, b) => a - b);
+    return [...this.extents.keys()];
   }
+
+  /** The voxel nearest to the mean of everything labeled; null where nothing is. */
+  centre(): [number, number, number] | null {
+    const all = [...this.extents.values()];
+    const count = all.reduce((sum, one) => sum + one.count, 0);
+    if (count === 0) return null;
+    const mean = (axis: number) => all.reduce((sum, one) => sum + one.sum[axis]!, 0) / count;
+    return [Math.round(mean(0)), Math.round(mean(1)), Math.round(mean(2))];
+  }
+}
+
+/** First and last voxel of a class along x, y, z, how many it has, and the sum of their places. */
+export interface Extent {
+  readonly low: [number, number, number];
+  readonly high: [number, number, number];
+  readonly sum: [number, number, number];
+  count: number;
+}
+
+function extentsOf(volume: LabelVolume): Map<number, Extent> {
+  const [nx, ny, nz] = volume.size;
+  const { voxels } = volume;
+  const step = volume.indexOf(1, 0, 0) - volume.indexOf(0, 0, 0);
+  const found = new Map<number, Extent>();
+  for (let z = 0; z < nz; z++) {
+    for (let y = 0; y < ny; y++) {
+      for (let x = 0, at = volume.indexOf(0, y, z); x < nx; x++, at += step) {
+        const label = voxels[at]!;
+        if (label !== 0) widen(found, label, [x, y, z]);
+      }
+    }
+  }
+  return new Map([...found].sort(([a], [b]) => a - b));
+}
+
+function widen(found: Map<number, Extent>, label: number, at: [number, number, number]): void {
+  let extent = found.get(label);
+  if (!extent) {
+    extent = { low: [...at], high: [...at], sum: [0, 0, 0], count: 0 };
+    found.set(label, extent);
+  }
+  for (let axis = 0; axis < 3; axis++) {
+    const value = at[axis]!;
+    if (value < extent.low[axis]!) extent.low[axis] = value;
+    if (value > extent.high[axis]!) extent.high[axis] = value;
+    extent.sum[axis]! += value;
+  }
+  extent.count++;
 }

@@ -22,9 +22,9 @@ function missing({ layers }: CaseRow): Record<LayerName, string | null> {
   const both = !layers.reference ? "no reference" : !layers.prediction ? "no prediction" : null;
   return {
     reference: layers.reference ? null : "no label",
-    prediction: layers.prediction ? null : "not segmented yet",
+    prediction: layers.prediction ? null : "none yet",
     disagreement: both,
-    uncertainty: layers.uncertainty ? null : "no map yet",
+    uncertainty: layers.uncertainty ? null : "none yet",
     samples: layers.samples.length > 0 ? null : "none yet",
   };
 }

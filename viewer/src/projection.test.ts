@@ -20,7 +20,7 @@ it("finds the axis along which features spread, one plane for all iterations", (
     [1, 0, 0],
     [-1, 0, 0],
   ]);
-  const { dots, explained, reach } = project([early, late])!;
+  const { dots, explained, frame } = project([early, late])!;
   expect(explained[0]).toBeCloseTo(0.9, 6);
   expect(explained[1]).toBeCloseTo(0.1, 6);
   const [a, b, prototype] = dots.get(early)!;
@@ -30,7 +30,9 @@ it("finds the axis along which features spread, one plane for all iterations", (
   expect(Math.abs(dots.get(late)![0]!.y)).toBeCloseTo(1, 6);
   expect(prototype).toMatchObject({ kind: "prototype", class: 0 });
   expect(prototype!.x).toBeCloseTo(0, 6);
-  expect(reach).toBeCloseTo(3.15, 6);
+  expect(frame.x).toBeCloseTo(0, 6);
+  expect(frame.width).toBeCloseTo(6.6, 6);
+  expect(frame.height).toBeCloseTo(2.2, 6);
 });
 
 it("has nothing to show of fewer than three features", () => {

@@ -14,9 +14,19 @@ export interface Projection {
   readonly dots: ReadonlyMap<FeatureSample, readonly Dot[]>;
   /** Part of the variance along both axes. */
   readonly explained: readonly [number, number];
-  /** Half the width of a square around all dots. */
-  readonly reach: number;
+  readonly frame: Frame;
 }
+
+/** A part of the plane with all dots of all samples in it: its middle and its sizes. */
+export interface Frame {
+  readonly x: number;
+  readonly y: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Of the frame over the dots' own extent. */
+const MARGIN = 1.1;
 
 /** The first two principal components of all rows of the samples together (mean removed, not scaled). */
 export function project(samples: readonly FeatureSample[]): Projection | null {
@@ -41,8 +51,21 @@ export function project(samples: readonly FeatureSample[]): Projection | null {
       return [sample, [...ofRows, ...ofPrototypes]];
     }),
   );
-  const distances = [...dots.values()].flat().map(({ x, y }) => Math.max(Math.abs(x), Math.abs(y)));
-  return { dots, explained: [first, second], reach: 1.05 * distances.reduce((a, b) => Math.max(a, b), 1e-6) };
+  return { dots, explained: [first, second], frame: frameOf([...dots.values()].flat()) };
+}
+
+function frameOf(dots: readonly Dot[]): Frame {
+  const [left, right, bottom, top] = dots.reduce(
+    ([l, r, b, t], { x, y }) => [Math.min(l, x), Math.max(r, x), Math.min(b, y), Math.max(t, y)] as const,
+    [0, 0, 0, 0] as readonly [number, number, number, number],
+  );
+  const span = (low: number, high: number) => Math.max(MARGIN * (high - low), 1e-6);
+  return {
+    x: (left + right) / 2,
+    y: (bottom + top) / 2,
+    width: span(left, right),
+    height: span(bottom, top),
+  };
 }
 
 const dotAt = ([x = 0, y = 0]: readonly number[], classNumber: number, kind: Dot["kind"]): Dot => ({

@@ -31,7 +31,7 @@ export const START: SceneState = {
     reference: { on: true, fill: 0 },
     prediction: { on: true, fill: 0.15 },
     disagreement: { on: false, fill: 0.6 },
-    uncertainty: { on: false, fill: 0.7 },
+    uncertainty: { on: false, fill: 0.55 },
     samples: { on: false, fill: 0 },
   },
   sample: 0,

@@ -8,37 +8,23 @@ export interface Surface {
 
 const ROUNDS = 6;
 
-/** First and last voxel of a class along each axis, null where it does not occur. */
-function boxOf(volume: LabelVolume, wanted: number): { low: number[]; high: number[] } | null {
-  const [nx, ny, nz] = volume.size;
-  const low = [nx, ny, nz];
-  const high = [-1, -1, -1];
-  for (let z = 0; z < nz; z++) {
-    for (let y = 0; y < ny; y++) {
-      for (let x = 0; x < nx; x++) {
-        if (volume.at(x, y, z) !== wanted) continue;
-        for (const [axis, at] of [x, y, z].entries()) {
-          low[axis] = Math.min(low[axis]!, at);
-          high[axis] = Math.max(high[axis]!, at);
-        }
-      }
-    }
-  }
-  return high[0]! < 0 ? null : { low, high };
-}
+/** Of a larger class every k-th voxel is taken, so that the page is never held up for long. */
+const MOST_CELLS = 1_500_000;
 
 /**
  * The surface of a class: naive surface nets (Gibson 1998), one point in every cell of eight voxels that it passes, then
  * a few rounds in which points move half way to the mean of their neighbours.
  */
-export function surfaceOf(volume: LabelVolume, wanted: number): Surface | null {
-  const box = boxOf(volume, wanted);
+export function surfaceOf(volume: LabelVolume, wanted: number, mostCells = MOST_CELLS): Surface | null {
+  const box = volume.extents.get(wanted);
   if (!box) return null;
-  const [ox, oy, oz] = box.low.map((at) => at - 1) as [number, number, number];
-  const [cx, cy, cz] = box.high.map((at, axis) => at - box.low[axis]! + 2) as [number, number, number];
+  const size = box.high.map((at, axis) => at - box.low[axis]! + 1);
+  const step = Math.ceil(Math.cbrt(size.reduce((product, n) => product * n, 1) / mostCells));
+  const [ox, oy, oz] = box.low.map((at) => at - step) as [number, number, number];
+  const [cx, cy, cz] = size.map((n) => Math.ceil(n / step) + 1) as [number, number, number];
   const [nx, ny, nz] = volume.size;
   const inside = (x: number, y: number, z: number): boolean => {
-    const [vx, vy, vz] = [ox + x, oy + y, oz + z];
+    const [vx, vy, vz] = [ox + step * x, oy + step * y, oz + step * z];
     return vx >= 0 && vy >= 0 && vz >= 0 && vx < nx && vy < ny && vz < nz && volume.at(vx, vy, vz) === wanted;
   };
   const cells = new Int32Array(cx * cy * cz).fill(-1);
@@ -47,10 +33,10 @@ export function surfaceOf(volume: LabelVolume, wanted: number): Surface | null {
   for (let z = 0; z < cz; z++) {
     for (let y = 0; y < cy; y++) {
       for (let x = 0; x < cx; x++) {
-        const middle = crossing(inside, x, y, z);
+        const middle = crossing(cornersOf(inside, x, y, z));
         if (!middle) continue;
         cells[cellAt(x, y, z)] = points.length / 3;
-        points.push(ox + middle[0]!, oy + middle[1]!, oz + middle[2]!);
+        points.push(ox + step * (x + middle[0]!), oy + step * (y + middle[1]!), oz + step * (z + middle[2]!));
       }
     }
   }
@@ -60,21 +46,29 @@ export function surfaceOf(volume: LabelVolume, wanted: number): Surface | null {
 
 type Inside = (x: number, y: number, z: number) => boolean;
 
+/** Which corners of a cell are inside, a bit each: x fastest. */
+function cornersOf(inside: Inside, x: number, y: number, z: number): number {
+  let corners = 0;
+  for (let i = 0; i < 8; i++) {
+    if (inside(x + (i & 1), y + ((i >> 1) & 1), z + (i >> 2))) corners |= 1 << i;
+  }
+  return corners;
+}
+
 /** Mean of the middles of a cell's edges that the surface passes; null where it passes none. */
-function crossing(inside: Inside, x: number, y: number, z: number): number[] | null {
-  const corners = Array.from({ length: 8 }, (_, i) => inside(x + (i & 1), y + ((i >> 1) & 1), z + (i >> 2)));
-  if (corners.every((corner) => corner === corners[0])) return null;
+function crossing(corners: number): number[] | null {
+  if (corners === 0 || corners === 255) return null;
   const sum = [0, 0, 0];
   let count = 0;
   for (let corner = 0; corner < 8; corner++) {
     for (let axis = 0; axis < 3; axis++) {
       const other = corner | (1 << axis);
-      if (other === corner || corners[corner] === corners[other]) continue;
+      if (other === corner || ((corners >> corner) & 1) === ((corners >> other) & 1)) continue;
       for (let i = 0; i < 3; i++) sum[i]! += ((corner >> i) & 1) + (i === axis ? 0.5 : 0);
       count++;
     }
   }
-  return sum.map((value, i) => [x, y, z][i]! + value / count);
+  return sum.map((value) => value / count);
 }
 
 /** Two triangles for every pair of neighbouring voxels of which one is inside. */

@@ -1,31 +1,144 @@
 import { NVImage } from "@niivue/niivue";
+import { type NIFTI1, type NIFTI2, readHeader } from "nifti-reader-js";
+import { CoarseVolume, type FileSize } from "./coarse-volume.js";
 
-/** Part of the bytes that came, or null where the whole is not known. */
-export type Progress = (part: number | null) => void;
+export interface LoadOptions {
+  readonly signal: AbortSignal;
+  /** Part of the voxels that came, 0 to 1. */
+  readonly onPart?: (part: number) => void;
+  /** What a large volume looks like so far: first when its middle has come, then now and then. */
+  readonly onCoarse?: (coarse: NVImage) => void;
+}
 
-/** Fetches a volume as the server sends it (one plain NIfTI file) and reads it. */
-export async function loadVolume(
-  url: string,
-  options: { readonly signal: AbortSignal; readonly onProgress?: Progress; readonly voxelBytes?: number },
-): Promise<NVImage> {
-  const answer = await fetch(url, { signal: options.signal });
+/** Volumes with more voxels are shown coarsely while they come. */
+const COARSE_FROM_VOXELS = 4_000_000;
+/** Voxels along an axis of the coarse picture. */
+const COARSE_EDGE = 128;
+const COARSE_EVERY_MS = 1000;
+/** Header of NIfTI-2, the longer one. */
+const MOST_HEADER_BYTES = 540;
+
+type Header = NIFTI1 | NIFTI2;
+
+/** Fetches a volume as the server sends it (one plain NIfTI file); voxels are not copied once they are in the page. */
+export async function loadVolume(url: string, { signal, onPart, onCoarse }: LoadOptions): Promise<NVImage> {
+  const answer = await fetch(url, { signal });
   if (!answer.ok) throw new Error((await answer.text()).trim());
-  const total = Number(answer.headers.get("content-length") ?? 0) || (options.voxelBytes ?? 0);
-  const chunks: Uint8Array[] = [];
-  let bytes = 0;
   const reader = answer.body!.getReader();
-  for (;;) {
-    const { done, value } = await reader.read();
-    if (done) break;
-    chunks.push(value);
-    bytes += value.length;
-    options.onProgress?.(total > 0 ? Math.min(1, bytes / total) : null);
+  const { head, header, rest } = await readHead(reader);
+  const voxels = new Uint8Array(
+    sizeOf(header).reduce((product, n) => product * n, header.numBitsPerVoxel / 8),
+  );
+  const preview = onCoarse && new Preview(head, header, onCoarse);
+  let come = 0;
+  for (let chunk: Uint8Array | null = rest; chunk; chunk = await nextOf(reader)) {
+    voxels.set(chunk.subarray(0, voxels.length - come), come);
+    come = Math.min(voxels.length, come + chunk.length);
+    onPart?.(come / voxels.length);
+    preview?.grow(voxels, come);
   }
-  const buffer = new Uint8Array(bytes);
-  let at = 0;
-  for (const chunk of chunks) {
-    buffer.set(chunk, at);
-    at += chunk.length;
+  if (come < voxels.length)
+    throw new Error(`the file ends after ${come} of ${voxels.length} bytes of voxels: damaged or cut short`);
+  return imageOf(headerOf(head), voxels.buffer, preview?.last ?? null);
+}
+
+type Reader = ReadableStreamDefaultReader<Uint8Array>;
+
+async function nextOf(reader: Reader): Promise<Uint8Array | null> {
+  const { done, value } = await reader.read();
+  return done ? null : value;
+}
+
+/** A file's bytes up to its first voxel, and what came with them. */
+async function readHead(
+  reader: Reader,
+): Promise<{ head: Uint8Array<ArrayBuffer>; header: Header; rest: Uint8Array }> {
+  let come = new Uint8Array(0);
+  let header: Header | null = null;
+  while (!header || come.length < header.vox_offset) {
+    const chunk = await nextOf(reader);
+    if (!chunk) throw new Error("the file ends within its header: damaged or cut short");
+    const more = new Uint8Array(come.length + chunk.length);
+    more.set(come);
+    more.set(chunk, come.length);
+    come = more;
+    if (!header && come.length >= MOST_HEADER_BYTES) header = headerOf(come);
   }
-  return NVImage.loadFromUrl({ url, buffer: buffer.buffer, name: "volume.nii", colormap: "gray" });
+  return { head: come.slice(0, MOST_HEADER_BYTES), header, rest: come.subarray(header.vox_offset) };
+}
+
+function headerOf(bytes: Uint8Array<ArrayBuffer>): Header {
+  const header = readHeader(bytes.slice(0, MOST_HEADER_BYTES).buffer, true);
+  header.cal_min = 0; // the window comes from the voxels, not from what some writer left here
+  header.cal_max = 0;
+  return header;
+}
+
+/** Of the first volume. */
+const sizeOf = ({ dims }: Header): FileSize =>
+  [1, 2, 3].map((axis) => Math.max(1, dims[axis]!)) as unknown as FileSize;
+
+/** @param range of intensities, where another image of the same scan has been looked through already */
+function imageOf(header: Header, voxels: ArrayBuffer, range: NVImage | null): NVImage {
+  const image = new NVImage();
+  header.dims = [3, ...sizeOf(header), 1, 1, 1, 1];
+  image.hdr = header;
+  if (range) {
+    const { cal_min, cal_max, robust_min, robust_max, global_min, global_max } = range;
+    image.calMinMax = () => {
+      Object.assign(image, { cal_min, cal_max, robust_min, robust_max, global_min, global_max });
+      return [robust_min!, robust_max!, global_min!, global_max!];
+    };
+  }
+  const nowhere = Number.NaN;
+  image.init(
+    ...([voxels, "volume.nii", "gray", 1, null, nowhere, nowhere, true, 0.02, false, false, "", 0] as const),
+    ...([undefined, nowhere, nowhere, true, null, 0, voxels] as const),
+  );
+  return image;
+}
+
+/** Coarse pictures of a volume that is coming. */
+class Preview {
+  readonly #coarse: CoarseVolume | null;
+  readonly #bytes: number;
+  #shownAt = 0;
+  /** The newest one. */
+  last: NVImage | null = null;
+
+  constructor(
+    readonly head: Uint8Array<ArrayBuffer>,
+    header: Header,
+    readonly show: (coarse: NVImage) => void,
+  ) {
+    const size = sizeOf(header);
+    const voxels = size.reduce((product, n) => product * n, 1);
+    const voxelBytes = header.numBitsPerVoxel / 8;
+    this.#bytes = voxels * voxelBytes;
+    this.#coarse = voxels > COARSE_FROM_VOXELS ? new CoarseVolume(size, voxelBytes, COARSE_EDGE) : null;
+  }
+
+  grow(voxels: Uint8Array, come: number): void {
+    if (!this.#coarse) return;
+    this.#coarse.take(voxels, come);
+    const isDue = this.last
+      ? performance.now() - this.#shownAt > COARSE_EVERY_MS
+      : come >= 0.55 * this.#bytes;
+    if (!isDue && come < this.#bytes) return;
+    this.last = this.#image(this.#coarse);
+    if (come < this.#bytes) this.show(this.last);
+    this.#shownAt = performance.now();
+  }
+
+  /** Longer columns, the same origin. */
+  #image(coarse: CoarseVolume): NVImage {
+    const { size, steps } = coarse;
+    const header = headerOf(this.head);
+    header.dims = [3, ...size, 1, 1, 1, 1];
+    for (const axis of [0, 1, 2] as const) {
+      header.pixDims[axis + 1]! *= steps[axis];
+      for (const row of [0, 1, 2]) header.affine[row]![axis]! *= steps[axis];
+    }
+    return imageOf(header, coarse.voxels(), null);
+  }
 }
