@@ -13,6 +13,8 @@ export interface RankOptions extends EngineOptions {
   readonly run: string;
   /** Data directory; left out: the one the run was trained on. */
   readonly data?: string;
+  /** Follow symbolic links that lead out of the data directory. */
+  readonly allowLinks?: boolean;
   readonly onStatus?: (line: string) => void;
 }
 
@@ -48,7 +50,7 @@ export async function rank(options: RankOptions): Promise<Ranking> {
   const status = options.onStatus ?? (() => {});
   const { model, run, precision } = openModel(options.run, options);
   const dir = resolve(options.data ?? run.data);
-  const cases = await stillUnlabeled(dir, dir === run.data ? run.labeled : null);
+  const cases = await stillUnlabeled(dir, dir === run.data ? run.labeled : null, options.allowLinks);
   if (cases.length === 0) throw badInput(`${dir} has no unlabeled training case left to rank`);
   const progress = new WorkProgress(cases.length, status);
   const values: Ranking["cases"][number][] = [];
@@ -68,8 +70,12 @@ export async function rank(options: RankOptions): Promise<Ranking> {
 }
 
 /** Training cases that neither the run nor a person since has labels for. */
-async function stillUnlabeled(dir: string, labeledIds: readonly string[] | null): Promise<CaseFiles[]> {
-  const { unlabeled } = await openDataset(dir, labeledIds ? { labeledIds } : {});
+async function stillUnlabeled(
+  dir: string,
+  labeledIds: readonly string[] | null,
+  allowLinks = false,
+): Promise<CaseFiles[]> {
+  const { unlabeled } = await openDataset(dir, { ...(labeledIds && { labeledIds }), allowLinks });
   const corrected = await readCorrections(dir);
   return unlabeled.filter(({ id }) => !corrected.has(id));
 }
