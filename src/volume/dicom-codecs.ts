@@ -14,9 +14,13 @@ export type DecodeFrame = (packed: Uint8Array, size: FrameSize) => Promise<Uint8
 /** The decoders talk of what they do; a new object each, for they write into it. */
 const quiet = () => ({ print: () => {}, printErr: () => {} });
 
-/** A decoder in WebAssembly, loaded when first needed, and anew after one input has broken it. */
+/** What a decoder held when it failed is never given back, so it is loaded anew after so many times. */
+const MAX_FAILURES = 16;
+
+/** A decoder in WebAssembly, loaded when first needed, and anew where inputs have broken it. */
 class Codec<M> {
   #loaded: Promise<M> | null = null;
+  #failures = 0;
 
   constructor(readonly load: () => Promise<M>) {}
 
@@ -31,7 +35,8 @@ class Codec<M> {
       decoder.delete();
       return pixels;
     } catch (cause) {
-      this.#loaded = null; // what it holds after a failure is never given back
+      const isBroken = cause instanceof Error && cause.name === "RuntimeError";
+      if (isBroken || ++this.#failures >= MAX_FAILURES) [this.#loaded, this.#failures] = [null, 0];
       throw cause;
     }
   }
