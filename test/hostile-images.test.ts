@@ -112,6 +112,12 @@ function lying(name: string, mark: string, behind: number, wide: boolean): Buffe
   return file;
 }
 
+/** A compressed file whose frame lacks its end marker. */
+function endless(name: string): Buffer {
+  const file = fixture(name);
+  return file.fill(0, file.lastIndexOf(Buffer.from("ffd9", "hex")), file.length - 8);
+}
+
 /** File name, content, and what its refusal says. */
 const HOSTILE: readonly [string, () => Buffer, RegExp][] = [
   [
@@ -205,6 +211,8 @@ const HOSTILE: readonly [string, () => Buffer, RegExp][] = [
     /65000 x 65000 pixels, expected 16 x 20/,
   ],
   ["jpeg-ls-lies.dcm", () => lying("jpeg-ls", "fff7", 5, false), /65000 x 65000 pixels, expected 16 x 20/],
+  ["jpeg-ls-endless.dcm", () => endless("jpeg-ls"), /its end is missing/],
+  ["jpeg-lossless-endless.dcm", () => endless("jpeg-lossless"), /its end is missing/],
   ["jpeg-2000-lies.dcm", () => lying("jpeg-2000", "ff51", 6, true), /65000 x 65000 pixels, expected 16 x 20/],
 ];
 

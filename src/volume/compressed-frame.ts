@@ -6,6 +6,7 @@ export interface CompressedSize {
 
 const SOI = 0xffd8;
 const SCAN = 0xffda;
+const EOI = 0xffd9;
 /** Start of frame: lossless (ITU-T T.81), JPEG-LS (T.87). */
 const FRAMES = new Set([0xffc3, 0xfff7]);
 /** Other processes' starts of frame: C4, C8 and CC are none. */
@@ -23,10 +24,18 @@ function frameOf(view: DataView, at: number): CompressedSize {
   return { rows: view.getUint16(at + 5), columns: view.getUint16(at + 7) };
 }
 
-/** Size of a lossless JPEG or JPEG-LS frame. Throws an Error: no such frame, several starts, more than one component. */
+/** Refuses data without its end marker, zeros after it aside: the decoder of JPEG-LS looks for it through all its memory. */
+function checkEnd(view: DataView): void {
+  let end = view.byteLength;
+  while (end > 2 && view.getUint8(end - 1) === 0) end--;
+  if (end < 4 || view.getUint16(end - 2) !== EOI) throw new Error("its end is missing");
+}
+
+/** Size of a lossless JPEG or JPEG-LS frame. Throws an Error: no such frame, several starts, more than one component, no end. */
 export function jpegSize(packed: Uint8Array): CompressedSize {
   const view = viewOf(packed);
   if (view.getUint16(0) !== SOI) throw new Error("no JPEG begins here");
+  checkEnd(view);
   let size: CompressedSize | null = null;
   for (let at = 2; ; at += 2 + view.getUint16(at + 2)) {
     while (view.getUint16(at) === 0xffff) at++; // fill bytes
