@@ -1,4 +1,13 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -120,6 +129,24 @@ it.each<[string, Partial<CompareOptions>, RegExp]>([
   });
   expect(trained).toEqual([]);
 });
+
+it("follows links out of the data directory where that is allowed, also to go on and to score", async () => {
+  const linked = join(dir, "linked");
+  cpSync(data, linked, { recursive: true });
+  const scan = join(linked, "imagesTs/te0.nii.gz");
+  rmSync(scan);
+  symlinkSync(join(data, "imagesTs/te0.nii.gz"), scan);
+  const change = { data: linked, out: join(dir, "links"), methods: ["supervised"], seeds: 1 };
+  await expect(again(change)).rejects.toThrow(/te0\.nii\.gz.*allow-links/);
+  const stop = new AbortController();
+  const allowed = { ...change, allowLinks: true };
+  await expect(
+    again({ ...allowed, signal: stop.signal, onIteration: () => stop.abort() }),
+  ).rejects.toMatchObject({ code: "interrupted" });
+  const { comparison, trained } = await again(allowed);
+  expect(trained).toEqual(["supervised 2"]);
+  expect(comparison.cells[0]!.evaluation!.cases.map(({ id }) => id)).toContain("te0");
+}, 60_000);
 
 it("takes a method's first stage from the cell that is just that stage, and ends as if it had not", async () => {
   const change = { out: join(dir, "ladder"), seeds: 1 };

@@ -62,14 +62,15 @@ export function placeOf(run: string, { stderr }: Ending): string {
   return iteration === last[stage] ? `after the last iteration of ${stage}` : `in ${stage}`;
 }
 
-/** Trains, killed at each of the moments and gone on with, to the end. Returns where the kills struck. */
+/** Trains, with these settings too, killed at each of the moments and gone on with, to the end. Returns where the kills struck. */
 export async function trainThroughKills(
   data: string,
   out: string,
   moments: readonly Moment[],
+  settings: readonly string[] = [],
 ): Promise<string[]> {
   const args = () =>
-    existsSync(join(out, "run.json")) ? ["train", "--resume", out] : trainArguments(data, out);
+    existsSync(join(out, "run.json")) ? ["train", "--resume", out] : trainArguments(data, out, settings);
   return throughKills(args, out, moments);
 }
 

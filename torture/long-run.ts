@@ -4,12 +4,8 @@ import { join } from "node:path";
 import { runProgram } from "./program.js";
 import { trainArguments } from "./tiny-run.js";
 
-export interface LongRun {
-  readonly steps: number;
-  /** Largest resident memory in MB over the first quarter of the steps, and after it. */
-  readonly earlyMb: number;
-  readonly lateMb: number;
-}
+/** How often memory is looked at. */
+export const EVERY_STEPS = 100;
 
 /** Resident memory of a process in MB, by /proc (Linux). */
 async function residentMb(pid: number): Promise<number | null> {
@@ -18,27 +14,35 @@ async function residentMb(pid: number): Promise<number | null> {
   return kb ? Math.round(Number(kb) / 1024) : null;
 }
 
-/** Trains stage 1 for many small steps and watches the process's memory. */
-export async function longRun(data: string, run: string, steps: number): Promise<LongRun> {
-  const figures = { steps, earlyMb: 0, lateMb: 0 };
+/** Trains stage 1 for many small steps. Returns the process's resident memory in MB after every hundred of them. */
+export async function longRun(data: string, run: string, steps: number): Promise<number[]> {
+  const figures: number[] = [];
   const settings = [`stage1.iterations=${steps}`, "prototypes.iterations=1", "stage2.iterations=1"];
   let timer: NodeJS.Timeout | undefined;
+  let looking = false;
   const look = async (pid: number) => {
     const log = join(run, "log.jsonl");
     const done = existsSync(log) ? (await readFile(log, "utf8")).split("\n").length - 1 : 0;
+    if (done < (figures.length + 1) * EVERY_STEPS) return;
     const mb = await residentMb(pid);
-    const part = done <= steps / 4 ? "earlyMb" : "lateMb";
-    figures[part] = Math.max(figures[part], mb ?? 0);
+    if (mb !== null) figures.push(mb);
   };
   const { code, stderr } = await runProgram(
     trainArguments(data, run, [...settings, "checkpoint.every=200"]),
     {
       onStart: (child) => {
-        timer = setInterval(() => void look(child.pid!), 500);
+        timer = setInterval(() => {
+          if (looking) return;
+          looking = true;
+          void look(child.pid!).finally(() => {
+            looking = false;
+          });
+        }, 200);
       },
     },
   );
   clearInterval(timer);
   if (code !== 0) throw new Error(`exit code ${code}: ${stderr}`);
-  return figures;
+  if (figures.length > 1) return figures;
+  throw new Error(`${steps} steps went by before memory could be looked at: try more (--steps)`);
 }

@@ -1,4 +1,4 @@
-// npm run torture -- [--minutes 5] [--seed 1]
+// npm run torture -- [--minutes 5] [--seed 1] [--precision bf16]
 // Kills and disturbs small trainings until the time is over, and says what they survived. Exit code 1 when one did not.
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -8,7 +8,7 @@ import { seeded } from "#dist/data/random.js";
 import { sha256OfFile as sha } from "#dist/files/checksum.js";
 import { FAULTS, type Site } from "./faults.js";
 import { lifetimeOf, randomMoment, throughKills, trainThroughKills } from "./kills.js";
-import { longRun } from "./long-run.js";
+import { EVERY_STEPS, longRun } from "./long-run.js";
 import { differenceOf, makeTinyData, traceOf, trainArguments } from "./tiny-run.js";
 
 const MAX_KILLS_PER_RUN = 6;
@@ -34,7 +34,7 @@ async function tryFaults(site: Site, until: () => boolean): Promise<void> {
   say(`faults held: ${held} of ${tried}`);
 }
 
-async function tryKills(site: Site, until: () => boolean): Promise<void> {
+async function tryKills(site: Site, settings: readonly string[], until: () => boolean): Promise<void> {
   const places = new Map<string, number>();
   let [kills, survived, runs] = [0, 0, 0];
   while (!until()) {
@@ -42,7 +42,7 @@ async function tryKills(site: Site, until: () => boolean): Promise<void> {
     const moments = Array.from({ length: 1 + site.random.below(MAX_KILLS_PER_RUN) }, () =>
       randomMoment(site.random, site.life),
     );
-    const struck = await trainThroughKills(site.data, run, moments).catch((error) => {
+    const struck = await trainThroughKills(site.data, run, moments, settings).catch((error) => {
       failures.push(`killed at ${JSON.stringify(moments)}: ${error}`);
       return [];
     });
@@ -69,7 +69,12 @@ async function tryEvaluation({ data, dir, random }: Site, run: string): Promise<
 }
 
 async function tryLongRun({ data, dir }: Site, steps: number): Promise<void> {
-  const { earlyMb, lateMb } = await longRun(data, join(dir, "long"), steps);
+  const residentMb = await longRun(data, join(dir, "long"), steps);
+  const quarter = Math.ceil(residentMb.length / 4);
+  const [earlyMb, lateMb] = [residentMb.slice(0, quarter), residentMb.slice(quarter)].map((part) =>
+    Math.max(...part),
+  ) as [number, number];
+  say(`resident MB every ${EVERY_STEPS} steps: ${residentMb.join(" ")}`);
   const flat = lateMb - earlyMb <= CEILING_MB;
   if (!flat) failures.push(`${steps} steps: from ${earlyMb} to ${lateMb} MB`);
   say(`${steps} steps: at most ${earlyMb} MB in the first quarter, ${lateMb} MB after it`);
@@ -82,12 +87,14 @@ async function main(): Promise<void> {
     .option("--seed <n>", "seed of all that is random", Number, 1)
     .option("--steps <n>", "steps of the long run; 0 leaves it out", Number, 2000)
     .option("--only <part>", "long-run, faults, evaluation or kills")
+    .option("--precision <precision>", "of the runs that are killed: fp32 or bf16", "fp32")
     .parse();
-  const { minutes, seed, steps, only } = program.opts<{
+  const { minutes, seed, steps, only, precision } = program.opts<{
     minutes: number;
     seed: number;
     steps: number;
     only?: string;
+    precision: string;
   }>();
   const start = performance.now();
   const until = () => minutesSince(start) >= minutes;
@@ -96,13 +103,14 @@ async function main(): Promise<void> {
   try {
     const data = await makeTinyData(join(dir, "data"));
     const whole = join(dir, "whole");
-    const life = await lifetimeOf(trainArguments(data, whole));
+    const settings = [`precision=${precision}`];
+    const life = await lifetimeOf(trainArguments(data, whole, settings));
     say(`an undisturbed run: ${life.calls} calls that change files, ${Math.round(life.ms)} ms`);
     const site: Site = { data, dir, whole: traceOf(whole), life, random: seeded(seed) };
     if (wanted("long-run") && steps > 0) await tryLongRun(site, steps);
     if (wanted("faults")) await tryFaults(site, until);
     if (wanted("evaluation")) await tryEvaluation(site, whole);
-    if (wanted("kills")) await tryKills(site, until);
+    if (wanted("kills")) await tryKills(site, settings, until);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -1,10 +1,21 @@
 import { Command } from "commander";
 import type { TrainOptions } from "../training/train.js";
-import { collected, deviceOption, precisionOption, status, wholeNumber } from "./options.js";
+import {
+  collected,
+  deviceOption,
+  linksOption,
+  precisionOption,
+  status,
+  threadsOption,
+  wholeNumber,
+} from "./options.js";
 import { progressOf, stopOnSignal } from "./training-progress.js";
 
 interface CompareArguments
-  extends Pick<TrainOptions, "labeled" | "init" | "preset" | "set" | "device" | "precision"> {
+  extends Pick<
+    TrainOptions,
+    "labeled" | "init" | "preset" | "set" | "device" | "precision" | "threads" | "allowLinks"
+  > {
   readonly data: string;
   readonly methods: readonly string[];
   readonly seeds: number;
@@ -38,6 +49,8 @@ export function compareCommand(): Command {
     )
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(threadsOption())
+    .addOption(linksOption())
     .action(runCompare);
 }
 

@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { deviceOption, linksOption, precisionOption, status } from "./options.js";
+import { deviceOption, linksOption, precisionOption, status, threadsOption } from "./options.js";
 
 interface EvaluateArguments {
   readonly run: string;
@@ -11,6 +11,7 @@ interface EvaluateArguments {
   readonly allowLinks?: true;
   readonly device?: string;
   readonly precision?: "auto" | "fp32" | "bf16";
+  readonly threads?: number;
 }
 
 export function evaluateCommand(): Command {
@@ -25,6 +26,7 @@ export function evaluateCommand(): Command {
     .option("--json", "print the scores as JSON instead of a table")
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(threadsOption())
     .action(runEvaluate);
 }
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import { cacheOption, status, wholeNumber, workersOption } from "./options.js";
+import { cacheOption, linksOption, status, wholeNumber, workersOption } from "./options.js";
 
 interface FingerprintArguments {
   readonly data: string;
@@ -7,6 +7,7 @@ interface FingerprintArguments {
   readonly cache: string;
   readonly workers: number;
   readonly json?: true;
+  readonly allowLinks?: true;
 }
 
 export function fingerprintCommand(): Command {
@@ -18,11 +19,19 @@ export function fingerprintCommand(): Command {
     .option("--labeled <n>", "count the first n labels only, as train does", wholeNumber(1))
     .addOption(cacheOption())
     .addOption(workersOption())
+    .addOption(linksOption())
     .option("--json", "print everything as JSON instead of a table")
     .action(runFingerprint);
 }
 
-async function runFingerprint({ data, labeled, cache, workers, json }: FingerprintArguments): Promise<void> {
+async function runFingerprint({
+  data,
+  labeled,
+  cache,
+  workers,
+  json,
+  allowLinks,
+}: FingerprintArguments): Promise<void> {
   const [{ openDataset }, { fingerprintOf }, { suspicionsOf }, { caseProgress }] = await Promise.all([
     import("../data/dataset.js"),
     import("../data/fingerprint.js"),
@@ -30,7 +39,10 @@ async function runFingerprint({ data, labeled, cache, workers, json }: Fingerpri
     import("../training/training-data.js"),
   ]);
   const { toFingerprintTable } = await import("../data/fingerprint-table.js");
-  const dataset = await openDataset(data, labeled === undefined ? {} : { labeled });
+  const dataset = await openDataset(data, {
+    ...(labeled !== undefined && { labeled }),
+    allowLinks: allowLinks ?? false,
+  });
   const onProgress = caseProgress("looked at", status);
   const fingerprint = await fingerprintOf(dataset, { cache, workers, onProgress });
   const suspicions = suspicionsOf(fingerprint, { scaledPerCase: true, resampled: false });

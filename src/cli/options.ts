@@ -43,6 +43,11 @@ export const workersOption = () =>
   new Option("--workers <n>", "threads, each with a case; 0: one case after another")
     .argParser(wholeNumber(0))
     .default(availableParallelism(), "one for each core, as far as memory allows");
+export const threadsOption = () =>
+  new Option(
+    "--threads <n>",
+    "threads of the engine (left out: as configured, else one for each core)",
+  ).argParser(wholeNumber(1));
 export const linksOption = () =>
   new Option("--allow-links", "follow symbolic links that lead out of the data directory");
 

@@ -1,6 +1,6 @@
 import { Command, Option } from "commander";
 import type { ResultFormat } from "../inference/result-files.js";
-import { deviceOption, precisionOption, status, wholeNumber } from "./options.js";
+import { deviceOption, precisionOption, status, threadsOption, wholeNumber } from "./options.js";
 
 interface PredictArguments {
   readonly run: string;
@@ -11,6 +11,7 @@ interface PredictArguments {
   readonly samples?: number;
   readonly device?: string;
   readonly precision?: "auto" | "fp32" | "bf16";
+  readonly threads?: number;
 }
 
 export function predictCommand(): Command {
@@ -41,6 +42,7 @@ export function predictCommand(): Command {
     )
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(threadsOption())
     .action(runPredict);
 }
 

@@ -1,12 +1,14 @@
 import { Command } from "commander";
-import { deviceOption, precisionOption, status } from "./options.js";
+import { deviceOption, linksOption, precisionOption, status, threadsOption } from "./options.js";
 
 interface RankArguments {
   readonly run: string;
   readonly data?: string;
   readonly json?: true;
+  readonly allowLinks?: true;
   readonly device?: string;
   readonly precision?: "auto" | "fp32" | "bf16";
+  readonly threads?: number;
 }
 
 export function rankCommand(): Command {
@@ -17,6 +19,8 @@ export function rankCommand(): Command {
     .option("--json", "print the ranking as JSON")
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(threadsOption())
+    .addOption(linksOption())
     .action(runRank);
 }
 

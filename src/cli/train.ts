@@ -9,6 +9,7 @@ import {
   memoryOption,
   precisionOption,
   status,
+  threadsOption,
   wholeNumber,
 } from "./options.js";
 import { progressOf, stopOnSignal } from "./training-progress.js";
@@ -16,7 +17,7 @@ import { progressOf, stopOnSignal } from "./training-progress.js";
 interface TrainArguments
   extends Pick<
     TrainOptions,
-    "data" | "out" | "method" | "init" | "labeled" | "preset" | "set" | "allowLinks"
+    "data" | "out" | "method" | "init" | "labeled" | "preset" | "set" | "threads" | "allowLinks"
   > {
   readonly resume?: string;
   readonly config?: string;
@@ -55,6 +56,7 @@ export function trainCommand(): Command {
     .option("--set <key=value>", "one configuration key; may be given again", collected)
     .addOption(deviceOption())
     .addOption(precisionOption())
+    .addOption(threadsOption())
     .addOption(memoryOption())
     .addOption(cacheOption())
     .option("--skip-checks", "train although the checks of the data would refuse")

@@ -56,10 +56,12 @@ async function trainCell(cell: Cell): Promise<string | null> {
   if (existsSync(join(run, "model.safetensors"))) return null;
   try {
     if (existsSync(join(run, "run.json"))) {
-      const { signal, onStatus, onIteration } = training;
+      const { threads, allowLinks, signal, onStatus, onIteration } = training;
       await train({
         resume: run,
         observer: watchFixedCases,
+        ...(threads && { threads }),
+        ...(allowLinks && { allowLinks }),
         ...(signal && { signal }),
         ...(onStatus && { onStatus }),
         ...(onIteration && { onIteration }),
@@ -97,7 +99,7 @@ function checkSame(cell: Cell): void {
 
 async function score(
   run: string,
-  { data, device, precision, onStatus }: Cell["training"],
+  { data, device, precision, threads, allowLinks, onStatus }: Cell["training"],
 ): Promise<Evaluation> {
   const path = join(run, "evaluation-test", "scores.json");
   const scored = existsSync(path) ? readScores(path) : null;
@@ -106,6 +108,8 @@ async function score(
     run,
     data,
     uncertainty: false,
+    ...(threads && { threads }),
+    ...(allowLinks && { allowLinks }),
     ...(device && { device }),
     ...(precision && { precision }),
     ...(onStatus && { onStatus }),

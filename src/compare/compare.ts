@@ -24,6 +24,8 @@ export interface CompareOptions
     | "set"
     | "device"
     | "precision"
+    | "threads"
+    | "allowLinks"
     | "signal"
     | "onStatus"
     | "onIteration"

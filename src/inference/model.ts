@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { noGrad } from "../engine/autograd.js";
+import { crowdedCores } from "../engine/busy-cores.js";
 import { checkDevice, resolvePrecision } from "../engine/device.js";
 import { flushDenormals, setThreads } from "../engine/libtorch.js";
 import { type Precision, withPrecision } from "../engine/precision.js";
@@ -76,6 +77,10 @@ function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, de
 export interface EngineOptions {
   readonly device?: string;
   readonly precision?: Config["precision"];
+  /** Of the engine; left out: as the run was configured. */
+  readonly threads?: number;
+  /** Told where other programs have taken the cores. */
+  readonly onStatus?: (line: string) => void;
 }
 
 /**
@@ -90,7 +95,8 @@ export function openModel(
   const { config, run } = found;
   const device = checkDevice(options.device ?? config.device);
   const precision = resolvePrecision(options.precision ?? config.precision, device);
-  setThreads(config.threads, availableParallelism());
+  const crowded = crowdedCores(setThreads(options.threads ?? config.threads, availableParallelism()));
+  if (crowded) options.onStatus?.(crowded);
   flushDenormals();
   return { model: modelOf(runDir, found, device), run, precision };
 }

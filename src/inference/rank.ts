@@ -14,6 +14,8 @@ export interface RankOptions extends EngineOptions {
   readonly run: string;
   /** Data directory; left out: the one the run was trained on. */
   readonly data?: string;
+  /** Follow symbolic links that lead out of the data directory. */
+  readonly allowLinks?: boolean;
   readonly onStatus?: (line: string) => void;
 }
 
@@ -49,7 +51,8 @@ export async function rank(options: RankOptions): Promise<Ranking> {
   const status = options.onStatus ?? (() => {});
   const { model, run, precision } = openModel(options.run, options);
   const dir = resolve(options.data ?? run.data);
-  const dataset = await openDataset(dir, dir === run.data ? { labeledIds: run.labeled } : {});
+  const labeled = dir === run.data ? { labeledIds: run.labeled } : {};
+  const dataset = await openDataset(dir, { ...labeled, allowLinks: options.allowLinks ?? false });
   checkChannels(dataset, model);
   const cases = await stillUnlabeled(dataset);
   if (cases.length === 0) throw badInput(`${dir} has no unlabeled training case left to rank`);

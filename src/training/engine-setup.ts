@@ -16,11 +16,11 @@ export interface EngineSetup {
 
 /**
  * Sets the engine up for a run. One that goes on keeps the precision and the threads that it began with: "auto" and
- * "all cores" are decided once.
+ * "all cores" are decided once. `asked`: threads that this very call wants.
  */
-export function setUpEngine(config: Config, began: RunRecord | null): EngineSetup {
+export function setUpEngine(config: Config, began: RunRecord | null, asked?: number): EngineSetup {
   const device = checkDevice(config.device);
-  const threads = setThreads(began?.threads ?? config.threads, availableParallelism());
+  const threads = setThreads(asked ?? began?.threads ?? config.threads, availableParallelism());
   flushDenormals();
   return {
     device,

@@ -29,6 +29,8 @@ export interface NewRunOptions {
   readonly set?: readonly string[];
   readonly device?: string;
   readonly precision?: Config["precision"];
+  /** Of the engine; left out: as configured, and in a resumed run as it began. */
+  readonly threads?: number;
   /** Folder that keeps prepared cases for this and other runs; left out: ~/.cache/penumbra. */
   readonly cache?: string;
   /** Go on where the checks of the data would refuse. */
@@ -76,7 +78,7 @@ export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan
     inputChannels: dataset.channelNames.length,
     ...(options.preset && { preset: options.preset }),
     ...(options.configFile && { file: readConfigFile(options.configFile) }),
-    ...(options.set && { set: options.set }),
+    set: [...(options.set ?? []), ...(options.threads ? [`threads=${options.threads}`] : [])],
     ...(options.method && { method: options.method }),
     ...(options.init && { init: resolve(options.init) }),
     ...(options.device && { device: options.device }),

@@ -1,5 +1,6 @@
 import { join, resolve } from "node:path";
 import type { PatchSource } from "../data/loader.js";
+import { crowdedCores } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
 import type { FileLock } from "../files/file-lock.js";
@@ -57,6 +58,7 @@ export const train = (options: TrainOptions): Promise<string> =>
 async function begin(options: TrainOptions): Promise<string> {
   const planned = await planNewRun(options);
   const engine = setUpEngine(planned.config, null);
+  sayCrowded(engine, options);
   const plan = { ...planned, config: fitted(planned.config, engine.precision, options) };
   const initial = initialWeights(plan.config);
   const cases = await readCases(plan, options);
@@ -78,6 +80,12 @@ function fitted(config: Config, precision: Precision, { onStatus }: TrainOptions
   const words = planInWords(config, precision, shape);
   if (words) onStatus?.(words);
   return { ...config, memory: { ...config.memory, ...shape } };
+}
+
+/** Threads on taken cores cost hours: said before the first. */
+function sayCrowded({ threads, device }: EngineSetup, { onStatus }: TrainOptions): void {
+  const crowded = device === "cpu" ? crowdedCores(threads) : null;
+  if (crowded) onStatus?.(crowded);
 }
 
 /** The end of a run that is this one's beginning, as this one's newest checkpoint. */
@@ -104,7 +112,8 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
       dataset: await datasetOf(dir, run, options.allowLinks),
       derived: [],
     };
-    const engine = setUpEngine(config, run);
+    const engine = setUpEngine(config, run, options.threads);
+    sayCrowded(engine, options);
     planMemory(config, engine.precision);
     const difference = differenceOf(engine, run, stored.device);
     if (difference) status(difference);

@@ -63,7 +63,7 @@ const damaged = (file: StoredFile, cause: unknown) =>
 
 /** How pixels lie by the transfer syntax. Bad input: a compression that isn't read. */
 function syntaxOf(attributes: DataSet, path: string): Pick<DicomFile, "littleEndian" | "decode"> {
-  const syntax = attributes.string("x00020010") ?? "";
+  const syntax = readingAttributes({ path }, () => attributes.string("x00020010") ?? "");
   const native = NATIVE[syntax];
   if (native) return { ...native, decode: null };
   const decode = CODECS[syntax];
@@ -122,7 +122,7 @@ export function numbersOf(attributes: DataSet, tag: string, count: number): numb
 }
 
 /** Does what looks at attributes; what the library throws of damaged ones becomes bad input. */
-export function readingAttributes<T>({ path }: DicomFile, work: () => T): T {
+export function readingAttributes<T>({ path }: Pick<DicomFile, "path">, work: () => T): T {
   try {
     return work();
   } catch (cause) {

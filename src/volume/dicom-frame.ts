@@ -75,6 +75,12 @@ export function pixelLayout({ attributes, littleEndian, path }: DicomFile): Pixe
   return { rows, columns, type, littleEndian, bitsStored, photometric };
 }
 
+/** Compressed pixels: more than any one frame has, and over that what deflate would make of as many bytes. */
+const FREE_PIXELS = 2 ** 26;
+const PIXELS_PER_BYTE = 8 * 1032;
+/** An item's tag and length, which every compressed frame has. */
+const ITEM_BYTES = 8;
+
 /** Number of frames that a file says it holds. */
 export function frameCount({ attributes, path }: DicomFile): number {
   const count = attributes.intString(TAGS.frames) ?? 1;
@@ -143,10 +149,11 @@ function checkedFrames(file: DicomFile): DicomFrame[] {
   const layout = pixelLayout(file);
   const bytes = layout.rows * layout.columns * bytesOf(layout.type);
   const count = frameCount(file);
-  if (!file.decode && pixels.length < bytes * count) {
-    throw badInput(
-      `${path}: ${count} frames of ${layout.columns} x ${layout.rows} need ${bytes * count} bytes of pixels but it holds ${pixels.length}`,
-    );
-  }
+  const said = `${path}: ${count} frames of ${layout.columns} x ${layout.rows}`;
+  if (!file.decode && pixels.length < bytes * count)
+    throw badInput(`${said} need ${bytes * count} bytes of pixels but it holds ${pixels.length}`);
+  const most = FREE_PIXELS + PIXELS_PER_BYTE * pixels.length;
+  if (file.decode && (count * ITEM_BYTES > pixels.length || layout.rows * layout.columns * count > most))
+    throw badInput(`${said} can't be in ${pixels.length} compressed bytes; the header is damaged`);
   return framePlaces(file).map((frame, i) => ({ ...frame, layout, start: pixels.start + i * bytes }));
 }

@@ -1,6 +1,6 @@
 import { badInput } from "../errors.js";
 import type { DecodeFrame, FrameSize } from "./dicom-codecs.js";
-import { type DicomFile, packedFrames } from "./dicom-file.js";
+import { type DicomFile, packedFrames, readingAttributes } from "./dicom-file.js";
 import { type DicomFrame, frameCount, framesOf, type PixelLayout } from "./dicom-frame.js";
 import { stackFrames } from "./dicom-stack.js";
 import { openStored, readRaw } from "./stored-file.js";
@@ -42,8 +42,9 @@ class PixelReader {
 
   async read(frame: DicomFrame): Promise<StoredArray> {
     const { file, layout, start } = frame;
-    const size = { pixels: layout.rows * layout.columns, bytesPerPixel: bytesOf(layout.type) };
-    const length = size.pixels * size.bytesPerPixel;
+    const { rows, columns, type } = layout;
+    const size = { rows, columns, bytesPerPixel: bytesOf(type) };
+    const length = rows * columns * size.bytesPerPixel;
     const bytes = file.decode
       ? await this.#unpack(frame, file.decode, size)
       : await readRaw(await openStored(file.path), start, length);
@@ -73,10 +74,11 @@ class PixelReader {
 async function loadFrames(frames: readonly DicomFrame[], scaled: boolean): Promise<StoredArray> {
   const { rows, columns, type } = frames[0]!.layout;
   const size = rows * columns;
-  const all = newStored(scaled ? "f32" : type, size * frames.length);
   const reader = new PixelReader();
+  const first = await reader.read(frames[0]!); // before memory is taken for all of them
+  const all = newStored(scaled ? "f32" : type, size * frames.length);
   for (const [i, frame] of frames.entries()) {
-    const pixels = await reader.read(frame);
+    const pixels = i === 0 ? first : await reader.read(frame);
     const { slope, intercept } = frame;
     if (scaled) {
       const values = pixels as Int16Array; // 8 to 32 bits, never big integers
@@ -134,7 +136,7 @@ export function imageOfFrames(
 
 function oddities(frames: readonly DicomFrame[], { spacingMm, affine }: Grid, scaled: boolean): string[] {
   const [{ layout, file }] = frames as [DicomFrame];
-  const thickness = file.attributes.floatString("x00180050");
+  const thickness = readingAttributes(file, () => file.attributes.floatString("x00180050"));
   const apart = spacingMm?.[0];
   const mismatch = thickness && apart && frames.length > 1 && Math.abs(thickness - apart) > 0.01 * apart;
   return [

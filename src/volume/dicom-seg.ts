@@ -1,7 +1,7 @@
 import type { DataSet } from "dicom-parser";
 import { badInput } from "../errors.js";
 import { type DicomFile, itemsOf, readingAttributes } from "./dicom-file.js";
-import { framePlaces } from "./dicom-frame.js";
+import { frameCount, framePlaces } from "./dicom-frame.js";
 import { sharedAxes } from "./dicom-stack.js";
 import { cross, dot, minus } from "./directions.js";
 import { gridOfPlacement, LPS } from "./patient-space.js";
@@ -16,8 +16,8 @@ const MAX_SEGMENT = 255;
 /** Slices for each one that holds something; more are no scan's. */
 const MOST_SPARSE = 256;
 
-export const isSegmentation = ({ attributes }: DicomFile): boolean =>
-  attributes.string("x00080016") === SEGMENTATION_STORAGE;
+export const isSegmentation = (file: DicomFile): boolean =>
+  readingAttributes(file, () => file.attributes.string("x00080016")) === SEGMENTATION_STORAGE;
 
 /** A frame of a segmentation: one segment in one slice. */
 interface SegmentFrame {
@@ -57,13 +57,14 @@ function parseSegmentation(file: DicomFile): Segmentation {
   const allocated = attributes.uint16("x00280100");
   const shared = itemsOf(attributes, "x52009229")[0];
   const groups = itemsOf(attributes, "x52009230");
-  const places = framePlaces(file);
-  const bits = rows * columns * places.length * (isBinary ? 1 : 8);
+  const count = frameCount(file);
+  const bits = rows * columns * count * (isBinary ? 1 : 8);
   if (allocated !== (isBinary ? 1 : 8) || !pixels || pixels.length * 8 < bits || bits === 0) {
     throw badInput(
-      `${path}: ${places.length} frames of ${columns} x ${rows} in ${pixels?.length ?? 0} bytes of pixels with ${allocated} bits each; the file is damaged`,
+      `${path}: ${count} frames of ${columns} x ${rows} in ${pixels?.length ?? 0} bytes of pixels with ${allocated} bits each; the file is damaged`,
     );
   }
+  const places = framePlaces(file);
   const axes = sharedAxes(places, path);
   return {
     file,

@@ -1,5 +1,5 @@
 import { readdir, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { badInput } from "../errors.js";
 import { type DicomFile, isDicom, openDicomFile, readingAttributes } from "./dicom-file.js";
 import { type DicomFrame, framesOf } from "./dicom-frame.js";
@@ -36,7 +36,7 @@ function bySeries(files: readonly DicomFile[]): DicomFile[][] {
   return [...series.values()];
 }
 
-/** The one series of images in a folder. Bad input: none, or several, which are named. */
+/** The one series of images in a folder. Bad input: none, or several, named by their files: identifiers tell of patients. */
 function oneSeries(files: readonly DicomFile[], dir: string): DicomFile[] {
   const series = bySeries(files);
   if (series.length === 1) return series[0]!;
@@ -47,7 +47,7 @@ function oneSeries(files: readonly DicomFile[], dir: string): DicomFile[] {
   }
   const said = series.map(
     (members) =>
-      `${seriesOf(members[0]!)} (${modalityOf(members[0]!)}, ${members.length} file${members.length === 1 ? "" : "s"})`,
+      `${members.length} file${members.length === 1 ? "" : "s"} like ${basename(members[0]!.path)} (${modalityOf(members[0]!)})`,
   );
   throw badInput(
     `${dir}: holds ${series.length} DICOM series: ${said.join(", ")}; put each in a folder of its own`,

@@ -1,4 +1,5 @@
 import { badInput } from "../errors.js";
+import { readingAttributes } from "./dicom-file.js";
 import type { DicomFrame } from "./dicom-frame.js";
 import { cross, dot, minus } from "./directions.js";
 import { gridOfPlacement, LPS } from "./patient-space.js";
@@ -116,7 +117,8 @@ function checkTilt<F extends StackedFrame>(
       );
     }
   }
-  const tilt = origin.frame.file.attributes.floatString("x00181120") ?? 0;
+  const { file } = origin.frame;
+  const tilt = readingAttributes(file, () => file.attributes.floatString("x00181120")) ?? 0;
   if (Math.abs(tilt) > TILT_DEGREES && Math.abs(normal[2]!) > Math.cos(0.001)) {
     throw badInput(
       `${source}: its header says that the gantry was tilted by ${tilt} degrees but not how its slices lie; resample it to a straight grid first`,

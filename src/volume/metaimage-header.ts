@@ -59,14 +59,13 @@ export class MetaImageFields {
 
 export function parseMetaImage(text: string, file: string): MetaImageFields {
   const values = new Map<string, string>();
-  for (const line of text.split(/\r?\n/)) {
+  for (const [i, line] of text.split(/\r?\n/).entries()) {
     if (line.trim() === "") continue;
-    const [, name, value] = /^\s*(\w+)\s*=\s*(.*?)\s*$/.exec(line) ?? [];
-    if (name === undefined) {
-      const said = JSON.stringify(line.slice(0, 60));
-      throw badInput(`${file}: ${said} is no MetaImage header line; the header is damaged`);
-    }
-    values.set(name.toLowerCase(), value!);
+    const at = line.indexOf("=");
+    const name = line.slice(0, Math.max(at, 0)).trim();
+    if (!/^\w+$/.test(name))
+      throw badInput(`${file}: line ${i + 1} is no MetaImage header line; the header is damaged`);
+    values.set(name.toLowerCase(), line.slice(at + 1).trim());
   }
   return new MetaImageFields(values, file);
 }

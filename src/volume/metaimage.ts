@@ -8,7 +8,7 @@ import type { Grid, MetaImageGeometry, Triple } from "./volume.js";
 import { loadVoxels, type VoxelData } from "./voxel-data.js";
 
 /** ElementDataFile is the last line: behind it come the voxels, or nothing. */
-const HEADER_END = /^\s*ElementDataFile\s*=[^\n]*(\n|$)/im;
+const HEADER_END = /^[ \t]*ElementDataFile[ \t]*=[^\n]*(\n|$)/im;
 
 /** Sizes of all axes, x first, padded to three. Bad input: no or too many axes, several numbers a voxel. */
 function extentsOf(fields: MetaImageFields): number[] {

@@ -49,13 +49,11 @@ export function parseFields(text: string, file: string): NrrdFields {
     );
   }
   const fields = new Map<string, string>();
-  for (const line of lines) {
+  for (const [i, line] of lines.entries()) {
     if (line === "" || line.startsWith("#") || line.includes(":=")) continue;
     const [, name, value] = /^([^:]+): ?(.*)$/.exec(line) ?? [];
     if (name === undefined)
-      throw badInput(
-        `${file}: ${JSON.stringify(line.slice(0, 60))} is no NRRD header line; the header is damaged`,
-      );
+      throw badInput(`${file}: line ${i + 2} is no NRRD header line; the header is damaged`);
     fields.set(name.trim().toLowerCase().replaceAll(" ", ""), value!.trim());
   }
   return fields;
@@ -94,7 +92,7 @@ export function spaceOf(fields: NrrdFields): NrrdSpace | null {
 
 /** "(1,0,0) none (0,0,2)" -> vectors, null for none; bad input for what is neither. */
 export function parseVectors(text: string, file: string): (readonly number[] | null)[] {
-  const found = text.match(/\([^)]*\)|\S+/g) ?? [];
+  const found = text.match(/\([^()]*\)|\S+/g) ?? [];
   return found.map((part) => {
     if (part === "none" || part === "???") return null;
     const numbers = part

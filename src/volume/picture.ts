@@ -1,12 +1,14 @@
 import { readFile } from "node:fs/promises";
 import { badInput, PenumbraError } from "../errors.js";
+import { pixelChunks } from "./png-chunks.js";
 import { openStored, readRaw, type StoredFile } from "./stored-file.js";
 import { checkVoxelCount, type StoredArray, type StoredImage, type StoredType } from "./stored-image.js";
+import { tiffLayout } from "./tiff-directory.js";
+import { tiffPixels } from "./tiff-pixels.js";
 
 /** Deflate's limit: more than this times the file's bytes isn't in it. */
 const MAX_RATIO = 1032;
 const PNG_HEADER_BYTES = 33;
-const GRAY = 1;
 
 /** What a 2-D image says of itself before its pixels are unpacked. */
 interface PictureHeader {
@@ -65,7 +67,7 @@ export async function openPng(path: string): Promise<StoredImage> {
     throw badInput(`${path}: a PNG file that is damaged or cut short`);
   const [depth, colors] = [head[24]!, head[25]!];
   if (colors !== 0) throw notGray(file, "its pixels are colors or have transparency");
-  if (depth < 8) throw notGray(file, `its pixels have ${depth} bits, fewer than 8`);
+  if (depth !== 8 && depth !== 16) throw notGray(file, `its pixels have ${depth} bits, expected 8 or 16`);
   const header = {
     width: head.readUInt32BE(16),
     height: head.readUInt32BE(20),
@@ -74,47 +76,19 @@ export async function openPng(path: string): Promise<StoredImage> {
   checkHeader(header, file);
   return pictureImage(file, "PNG", header, async () => {
     const { decode } = await import("fast-png");
-    return new (depth === 16 ? Uint16Array : Uint8Array)(decode(await readFile(path)).data);
+    const pixels = pixelChunks(await readFile(path), { ...header, bytesPerPixel: depth / 8 });
+    return new (depth === 16 ? Uint16Array : Uint8Array)(decode(pixels).data);
   });
-}
-
-/** Bits and sample format: 1 unsigned, 2 signed, 3 float. */
-const TIFF_TYPES: Readonly<Record<string, StoredType>> = {
-  "8:1": "u8",
-  "8:2": "i8",
-  "16:1": "u16",
-  "16:2": "i16",
-  "32:3": "f32",
-  "64:3": "f64",
-};
-
-/** The library gives signed numbers as unsigned ones. */
-function asStored(
-  data: Uint8Array | Uint16Array | Float32Array | Float64Array,
-  type: StoredType,
-): StoredArray {
-  const { buffer, byteOffset, length } = data;
-  if (type === "i8") return new Int8Array(buffer, byteOffset, length);
-  return type === "i16" ? new Int16Array(buffer, byteOffset, length) : data;
 }
 
 /** Opens a gray TIFF of 8 or 16 bits or floats, one page. Bad input: color, several pages, damage. */
 export async function openTiff(path: string): Promise<StoredImage> {
   const file = await openStored(path);
-  const { decode, pageCount } = await import("tiff");
   const bytes = await readFile(path);
   try {
-    const pages = pageCount(bytes);
-    const [page] = decode(bytes, { ignoreImageData: true, pages: [0] });
-    if (pages !== 1 || !page) throw badInput(`${path}: ${pages} pages; expected one 2-D image`);
-    const { samplesPerPixel, bitsPerSample, sampleFormat, type: photometric } = page;
-    if (samplesPerPixel !== 1 || photometric > GRAY)
-      throw notGray(file, "its pixels are colors or several numbers");
-    const type = TIFF_TYPES[`${bitsPerSample}:${sampleFormat}`];
-    if (!type) throw notGray(file, `its pixels have ${bitsPerSample} bits`);
-    const header = { width: page.width, height: page.height, type };
-    checkHeader(header, file);
-    return pictureImage(file, "TIFF", header, async () => asStored(decode(bytes)[0]!.data, type));
+    const layout = tiffLayout(bytes, path);
+    checkHeader(layout, file);
+    return pictureImage(file, "TIFF", layout, async () => tiffPixels(bytes, layout));
   } catch (cause) {
     if (cause instanceof PenumbraError) throw cause;
     throw badInput(`${path}: a damaged TIFF file (${(cause as Error).message})`, cause);

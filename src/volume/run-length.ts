@@ -1,9 +1,11 @@
 /** PS3.5 G: a header of 64 bytes says where up to 15 segments begin. */
 const HEADER_BYTES = 64;
 const NOTHING = 128;
+/** Two bytes hold 128 at most. */
+const MAX_RATIO = 64;
 
-/** Undoes PackBits: a count n below 128 copies n + 1 bytes, one over 128 repeats the next byte 257 - n times. */
-function unpackBits(packed: Uint8Array, out: Uint8Array): void {
+/** Undoes PackBits into all of `out`: a count n below 128 copies n + 1 bytes, one over 128 repeats the next byte 257 - n times. */
+export function unpackBits(packed: Uint8Array, out: Uint8Array): void {
   let [from, to] = [0, 0];
   while (from < packed.length && to < out.length) {
     const count = packed[from++]!;
@@ -25,6 +27,8 @@ export function decodeRunLength(packed: Uint8Array, pixels: number, bytesPerPixe
   const view = new DataView(packed.buffer, packed.byteOffset, packed.byteLength);
   const count = view.getUint32(0, true);
   if (count !== bytesPerPixel) throw new Error(`${count} run-length segments, expected ${bytesPerPixel}`);
+  if (pixels * bytesPerPixel > MAX_RATIO * packed.length)
+    throw new Error(`${packed.length} bytes can't hold ${pixels} pixels`);
   const starts = Array.from({ length: count }, (_, i) => view.getUint32(4 + 4 * i, true));
   const out = new Uint8Array(pixels * bytesPerPixel);
   const plane = new Uint8Array(pixels);

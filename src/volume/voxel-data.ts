@@ -49,28 +49,32 @@ async function loadText(file: StoredFile, { start, type, count }: VoxelData): Pr
   const length = file.size - from;
   if (length < 2 * count - 1 || length > MAX_TEXT_BYTES) throw cutShort(file, 2 * count - 1, length);
   const text = Buffer.from(await readRaw(file, from, length)).toString("latin1");
-  const numbers = text.split(/[\s,]+/).filter((word) => word !== "");
-  if (numbers.length < count)
-    throw badInput(
-      `${file.path}: holds ${numbers.length} numbers for ${count} voxels; the file is cut short`,
-    );
-  return fromText(numbers, type, count, file.path);
+  return fromText(text, type, count, file.path);
 }
 
-function fromText(words: readonly string[], type: StoredType, count: number, path: string): StoredArray {
+/** What a word means as a number: NaN and infinities, signed or not, too; null for none. */
+function numberOf(word: string): number | null {
+  if (/^[+-]?nan$/i.test(word)) return Number.NaN;
+  const value = Number(word.replace(/^([+-]?)inf(inity)?$/i, "$1Infinity"));
+  return Number.isNaN(value) ? null : value;
+}
+
+function fromText(text: string, type: StoredType, count: number, path: string): StoredArray {
   const values = newStored(type, count);
   const big = values instanceof BigInt64Array || values instanceof BigUint64Array;
-  for (let i = 0; i < count; i++) {
-    const word = words[i]!;
-    const value = /^[+-]?nan$/i.test(word) ? Number.NaN : Number(word.replace(/^([+-]?)inf$/i, "$1Infinity"));
-    if (Number.isNaN(value) && !/nan/i.test(word))
-      throw badInput(
-        `${path}: ${JSON.stringify(word.slice(0, 40))} stands where voxel ${i} should be a number`,
-      );
-    if (big) values[i] = BigInt(Math.trunc(value));
-    else values[i] = value;
+  let i = 0;
+  for (const [word] of text.matchAll(/[^\s,]+/g)) {
+    if (i === count) return values;
+    const value = numberOf(word);
+    if (value === null || (big && !Number.isFinite(value))) {
+      const said = JSON.stringify(word.slice(0, 40));
+      throw badInput(`${path}: ${said} stands where voxel ${i} should be a${big ? " whole" : ""} number`);
+    }
+    if (big) values[i++] = BigInt(Math.trunc(value));
+    else values[i++] = value;
   }
-  return values;
+  if (i === count) return values;
+  throw badInput(`${path}: holds ${i} numbers for ${count} voxels; the file is cut short`);
 }
 
 const cutShort = (file: StoredFile, needs: number, has: number) =>

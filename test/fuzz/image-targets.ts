@@ -8,12 +8,13 @@ import { writeLabelMap, writeVolume } from "#dist/volume/write.js";
 import { mutateBytes, mutateHead, mutateUsed } from "./mutate.js";
 import { pick, type Target } from "./target.js";
 
-const grid = {
+/** Of all small volumes. */
+export const GRID = {
   shape: [5, 6, 7],
   spacingMm: [2, 1, 1.5],
   affine: [-1.5, 0, 0, 30, 0, -1, 0, 12, 0, 0, 2, -7, 0, 0, 0, 1],
 } as const;
-const VOXELS = 5 * 6 * 7;
+export const VOXELS = 5 * 6 * 7;
 const HEADER_BYTES = 352;
 
 /** NIfTI, not packed: nearly all mutations in the header. */
@@ -22,9 +23,9 @@ const nifti: Target = {
   share: 20,
   async prepare(dir) {
     const path = join(dir, "x.nii");
-    await writeVolume(path, { grid, data: Float32Array.from({ length: VOXELS }, (_, i) => i) });
+    await writeVolume(path, { grid: GRID, data: Float32Array.from({ length: VOXELS }, (_, i) => i) });
     const image = readFileSync(path);
-    await writeLabelMap(path, { grid, data: new Uint8Array(VOXELS) });
+    await writeLabelMap(path, { grid: GRID, data: new Uint8Array(VOXELS) });
     const seeds = [image, readFileSync(path)];
     return {
       path,
@@ -40,7 +41,7 @@ const niftiGzip: Target = {
   share: 10,
   async prepare(dir) {
     const path = join(dir, "x.nii.gz");
-    await writeVolume(path, { grid, data: Float32Array.from({ length: VOXELS }, (_, i) => i % 5) });
+    await writeVolume(path, { grid: GRID, data: Float32Array.from({ length: VOXELS }, (_, i) => i % 5) });
     const packed = readFileSync(path);
     const plain = gunzipSync(packed);
     const mutated: Awaited<ReturnType<Target["prepare"]>>["mutated"] = (random) =>

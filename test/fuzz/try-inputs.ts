@@ -2,12 +2,23 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { seeded } from "#dist/data/random.js";
+import { DICOM_TARGETS } from "./dicom-targets.js";
 import { IMAGE_TARGETS } from "./image-targets.js";
+import { PICTURE_TARGETS } from "./picture-targets.js";
 import type { Prepared, Target } from "./target.js";
+import { TEXT_HEADER_TARGETS } from "./text-header-targets.js";
 import { TEXT_TARGETS } from "./text-targets.js";
 import { WEIGHT_TARGETS } from "./weight-targets.js";
 
-export const TARGETS: readonly Target[] = [...WEIGHT_TARGETS, ...IMAGE_TARGETS, ...TEXT_TARGETS];
+/** New ones at the end: the place is part of what makes an input. */
+export const TARGETS: readonly Target[] = [
+  ...WEIGHT_TARGETS,
+  ...IMAGE_TARGETS,
+  ...TEXT_TARGETS,
+  ...TEXT_HEADER_TARGETS,
+  ...DICOM_TARGETS,
+  ...PICTURE_TARGETS,
+];
 
 /** Longest that one input may take, in time of the processor: other programs do not count. */
 export const LIMIT_MS = 2000;
@@ -34,8 +45,8 @@ export interface Trial {
   readonly seed: number;
   readonly from: number;
   readonly to: number;
-  /** Before each input. */
-  readonly onInput?: (index: number) => void;
+  /** Before each input, and waited for. */
+  readonly onInput?: (index: number) => Promise<void>;
 }
 
 /** The folder that inputs with faults are kept in, if any. */
@@ -92,7 +103,7 @@ export async function tryInputs(
     const limit = process.resourceUsage().maxRSS * 1024 + LIMIT_BYTES;
     let overLimit = false;
     for (let index = from; index < to; index++) {
-      onInput?.(index);
+      await onInput?.(index);
       const input = prepared.mutated(seeded(seed, number, index));
       const { accepted, fault, ms } = await tryOne(prepared, input);
       tally[accepted ? "accepted" : "refused"]++;

@@ -12,10 +12,14 @@ export interface Order {
 /** "at": about to read this input; "done": the whole range. */
 export type News = { readonly at: number } | { readonly done: Tally };
 
+/** Settles when the news has left this process: what comes next may end it. */
+const say = (news: News) =>
+  new Promise<void>((resolve, reject) => {
+    process.send!(news, undefined, undefined, (cause) => (cause ? reject(cause) : resolve()));
+  });
+
 process.on("message", async ({ target, faults, ...range }: Order) => {
-  const say = (news: News) => process.send!(news);
   const found = TARGETS.find(({ name }) => name === target)!;
-  const done = await tryInputs({ ...range, target: found, onInput: (at) => say({ at }) }, faults);
-  say({ done });
+  await say({ done: await tryInputs({ ...range, target: found, onInput: (at) => say({ at }) }, faults) });
   process.disconnect();
 });
