@@ -33,7 +33,8 @@ export function benchInference({ config, shape, precision, repeats }: InferenceO
     noGrad(() =>
       scope(() => void withPrecision(precision, "cpu", () => network.meanLogits(network.embed(patch)))),
     );
-  const volume = () => void segment(model, image, shape, { precision, uncertainty: false });
+  const volume = () =>
+    void segment(model, { image, region: null, grid: { shape } }, { precision, uncertainty: false });
   const times = medians({ forward, volume }, repeats);
   const windows = shape
     .map((n, axis) => windowStarts(Math.max(n, patchSize[axis]!), patchSize[axis]!, stride[axis]!).length)

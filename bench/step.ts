@@ -52,7 +52,8 @@ export function benchStep({ config, stage, precision, repeats }: StepOptions): S
   const method = methodOf(config, stage, batch);
   const start = config.stage1.consistency.rampUp; // full weight of every term
   const { optimizer, step } = stepper(method, batch, start, precision, config.memory.parts ?? 1);
-  const other = method.networks?.()[stage === 1 ? "teacher" : "pseudo labels"]!;
+  const { teacher, "pseudo labels": labeler } = method.networks?.() ?? {};
+  const other = (stage === 1 ? teacher : labeler)!;
   const bare = () => bareWork(method.network, other, batch, precision, optimizer);
   const times = medians({ bare, step }, repeats);
   const voxels = patchSize.reduce((product, n) => product * n, 1);

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { noGrad } from "./autograd.js";
 import { wave } from "./finite-differences.testing.js";
 import { memoryFigures } from "./libtorch.js";
-import { Recomputation, segment } from "./recompute.js";
+import { Recomputation, recomputed } from "./recompute.js";
 import { scope } from "./scope.js";
 import { fromArray, type Tensor } from "./tensor.js";
 
@@ -10,9 +10,9 @@ const leaf = (seed: number) => fromArray(Float64Array.from(wave(6, seed)), [6]).
 
 /** Two segments in a row, the second of which also takes the first's output past what lies between them. */
 function chained(x: Tensor, w: Tensor): Tensor {
-  const first = segment([x], ([y]) => y!.mul(w).exp());
+  const first = recomputed([x], ([y]) => y!.mul(w).exp());
   const between = first.square();
-  return segment([between, first], ([a, b]) => a!.mul(w).add(b!.mul(b!))).sum();
+  return recomputed([between, first], ([a, b]) => a!.mul(w).add(b!.mul(b!))).sum();
 }
 
 function gradients(run: (x: Tensor, w: Tensor) => void): number[][] {
@@ -38,7 +38,7 @@ describe("segments", () => {
     scope(() => {
       let runs = 0;
       const counted = (x: Tensor) =>
-        segment([x], ([y]) => {
+        recomputed([x], ([y]) => {
           runs++;
           return y!.exp();
         }).sum();

@@ -27,7 +27,7 @@ const alias = (x: Tensor): Tensor => call("alias", "", x);
  * segments, unless it is a leaf or another segment's output. Outside a `Recomputation`, and without gradients, just body(inputs).
  * The body must not draw random numbers.
  */
-export function segment(inputs: readonly Tensor[], body: Body): Tensor {
+export function recomputed(inputs: readonly Tensor[], body: Body): Tensor {
   if (!open || !gradientsOn()) return body(inputs);
   const output = keep(noGrad(() => scope(() => body(inputs)))).requireGrad();
   const kept = inputs.map((x) => keep(alias(x)));

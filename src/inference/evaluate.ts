@@ -158,7 +158,7 @@ async function scoreAll({ model, precision, cases, out, progress }: Session): Pr
     const { id, storedGrid, placement } = prepared;
     const onWindow = progress.next(`${id} (${i + 1}/${cases.length})`, 1);
     const options = { precision, uncertainty: false, onWindow };
-    const found = segment(model, prepared.image, prepared.grid.shape, options);
+    const found = segment(model, prepared, options);
     const { labels } = onSource(found, placement, false);
     const stored = toStoredOrder(labels, storedGrid, model.config.data.axisOrder);
     await writeLabelMap(labelPathOf(out, id), { grid: storedGrid, data: stored });
@@ -189,7 +189,7 @@ async function shownCases(
     const prepared = await prepare(files, model);
     const onWindow = progress.next(`uncertainty of ${id}`, WORK_WITH_UNCERTAINTY);
     const options = { precision, uncertainty, onWindow };
-    const found = uncertainty ? segment(model, prepared.image, prepared.grid.shape, options) : null;
+    const found = uncertainty ? segment(model, prepared, options) : null;
     const certainty = found && onSource(found, prepared.placement, false).uncertainty;
     const written = await readLabelMap(labelPathOf(out, id));
     const { data: prediction } = toAxisOrder(written, axisOrder, prepared.storedGrid);

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
+import type { PreparedCase } from "../data/prepare.js";
 import { noGrad } from "../engine/autograd.js";
 import { crowdedCores } from "../engine/busy-cores.js";
 import { checkDevice, resolvePrecision } from "../engine/device.js";
@@ -18,7 +19,7 @@ import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
 import { type RunRecord, readRun } from "../training/run-directory.js";
 import { newNetwork } from "../training/stages.js";
-import type { Triple } from "../volume/volume.js";
+import type { Grid } from "../volume/volume.js";
 import { slidingWindow } from "./sliding-window.js";
 
 /** A trained run, ready to segment. */
@@ -113,14 +114,16 @@ export interface SegmentOptions {
   readonly onWindow?: (done: number, total: number) => void;
 }
 
+/** A normalized image [C,D,H,W], and 1 inside its region [D,H,W] or null for everywhere. */
+export type Scan = Pick<PreparedCase, "image" | "region"> & { readonly grid: Pick<Grid, "shape"> };
+
 /**
- * Segments a normalized image [C,D,H,W]: sliding window, softmax, uniform mean over overlaps, argmax. For uncertainty,
+ * Segments a scan: sliding window, softmax, uniform mean over overlaps, argmax. For uncertainty,
  * libtorch's generators are seeded with the config's seed first, so that a scan always gets the same map.
  */
 export function segment(
   model: Model,
-  image: Float32Array,
-  shape: Triple,
+  { image, region, grid: { shape } }: Scan,
   options: SegmentOptions,
 ): Segmentation {
   const { config } = model;
@@ -136,6 +139,10 @@ export function segment(
         stride: config.inference.stride,
         neighbours: config.model.neighbours,
         device: config.device,
+        ...(region &&
+          config.inference.skipOutsideRegion && {
+            only: { inside: region, background: samples > 0 ? [0, classes] : [0] },
+          }),
         ...(options.onWindow && { onWindow: options.onWindow }),
       });
       const probabilities = mean.slice(0, 0, classes);

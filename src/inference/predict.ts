@@ -65,10 +65,11 @@ export async function predict(options: PredictOptions): Promise<string[]> {
     status,
   );
   for (const [i, { files, voxels, source }] of jobs.entries()) {
-    const { image, grid, storedGrid, placement } = await prepareCase(source, prepareOptions(model.config));
+    const scan = await prepareCase(source, prepareOptions(model.config));
+    const { image, grid, storedGrid, placement } = scan;
     const onWindow = progress.next(`${files.name} (${i + 1}/${jobs.length})`, voxels);
     const uncertainty = options.uncertainty ?? false;
-    const found = segment(model, image, grid.shape, { precision, uncertainty, onWindow });
+    const found = segment(model, scan, { precision, uncertainty, onWindow });
     const result = onSource(found, placement, files.probabilities.length > 0);
     const { axisOrder: order } = model.config.data;
     await writeResult(files, result, { grid: storedGrid, order, classNames: model.classNames });

@@ -59,9 +59,9 @@ export async function rank(options: RankOptions): Promise<Ranking> {
   const progress = new WorkProgress(cases.length, status);
   const values: Ranking["cases"][number][] = [];
   for (const [i, files] of cases.entries()) {
-    const { image, grid } = await prepareCase(files, prepareOptions(model.config));
+    const scan = await prepareCase(files, prepareOptions(model.config));
     const onWindow = progress.next(`${files.id} (${i + 1}/${cases.length})`, 1);
-    const { labels, uncertainty } = segment(model, image, grid.shape, {
+    const { labels, uncertainty } = segment(model, scan, {
       precision,
       uncertainty: true,
       onWindow,

@@ -43,6 +43,42 @@ describe("slidingWindow", () => {
     expect(values(image, shape, identity, [3, 4, 2], [2, 3, 2]).toFloat32Array()).toEqual(image);
   });
 
+  it("leaves windows outside a region out, and says background there", () => {
+    const shape: Triple = [1, 1, 8];
+    let looks = 0;
+    const twoValues: WindowFunction = (patch) => {
+      looks++;
+      return full([1, 2, ...patch.shape.slice(2)], 0.5);
+    };
+    const run = (inside: number[]) => {
+      const only = { inside: Uint8Array.from(inside), background: [0] };
+      const options = { patchSize: [1, 1, 2] as Triple, stride: [1, 1, 2] as Triple, device: "cpu", only };
+      return [...slidingWindow(new Float32Array(8), shape, twoValues, options).toFloat32Array()];
+    };
+    const half = 0.5;
+    expect(run([0, 0, 0, 1, 0, 0, 0, 0])).toEqual([
+      1,
+      1,
+      half,
+      half,
+      1,
+      1,
+      1,
+      1,
+      0,
+      0,
+      half,
+      half,
+      0,
+      0,
+      0,
+      0,
+    ]);
+    expect(looks).toBe(1);
+    run([1, 0, 0, 0, 0, 0, 1, 0]);
+    expect(looks).toBe(3);
+  });
+
   it("averages overlapping windows: the n-th window answers n", () => {
     let n = 0;
     const image = new Float32Array(6);

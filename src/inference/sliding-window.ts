@@ -15,6 +15,13 @@ export interface SlidingWindowOptions {
   readonly device: string;
   /** Slices on either side of windows of one slice that are channels too; absent: 0. */
   readonly neighbours?: number;
+  /** Windows without any voxel inside are left out; values that nothing looked at are 0, or 1 of the background. */
+  readonly only?: {
+    /** 1 inside, [D,H,W] */
+    readonly inside: Uint8Array;
+    /** Which of the N values say background. */
+    readonly background: readonly number[];
+  };
   /** Windows done and windows in all. */
   readonly onWindow?: (done: number, total: number) => void;
 }
@@ -37,7 +44,7 @@ export function slidingWindow(
   image: Float32Array,
   shape: Triple,
   run: WindowFunction,
-  { patchSize, stride, device, neighbours = 0, onWindow }: SlidingWindowOptions,
+  { patchSize, stride, device, neighbours = 0, only, onWindow }: SlidingWindowOptions,
 ): Tensor {
   return noGrad(() =>
     scope(() => {
@@ -51,19 +58,29 @@ export function slidingWindow(
       const size = padded.shape.slice(2) as unknown as Triple;
       const seen = endsRepeated(padded, neighbours);
       const [zs, ys, xs] = size.map((n, axis) => windowStarts(n, patchSize[axis]!, stride[axis]!));
-      const windows = zs!.flatMap((z) => ys!.flatMap((y) => xs!.map((x): Triple => [z, y, x])));
+      const all = zs!.flatMap((z) => ys!.flatMap((y) => xs!.map((x): Triple => [z, y, x])));
+      const mask = only && call("constant_pad_nd", "", fromArray(only.inside, [1, 1, ...shape]), pairs, 0);
+      const windows = mask ? touching(mask, all, patchSize) : all;
       const count = zeros([1, 1, ...size], { device });
       const sum = windows.reduce<Tensor | null>((sum, origin, i) => {
         const result = scope(() => addWindow(seen, { origin, size, patchSize, neighbours }, run, sum, count));
         onWindow?.(i + 1, windows.length);
         return result;
       }, null)!;
-      const mean = sum.div(count);
+      const mean = sum.div(count.clamp(1));
+      for (const value of only?.background ?? [])
+        mean.slice(1, value, value + 1).add_(count.eq(0).to("float32"));
       return cropWindow(mean, before as unknown as Triple, shape)
         .select(0, 0)
         .contiguous();
     }),
   );
+}
+
+/** Windows with a voxel of the mask, or the first where there is none. */
+function touching(mask: Tensor, windows: readonly Triple[], patchSize: Triple): readonly Triple[] {
+  const found = windows.filter((origin) => scope(() => cropWindow(mask, origin, patchSize).max().item() > 0));
+  return found.length > 0 ? found : windows.slice(0, 1);
 }
 
 /** The part of x [.,.,D,H,W] that begins at an origin. */

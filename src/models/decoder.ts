@@ -1,4 +1,4 @@
-import { segment } from "../engine/recompute.js";
+import { recomputed } from "../engine/recompute.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ChannelDropout, Conv3d, type Dimensions, headsOfRelu } from "../nn/layers.js";
@@ -18,7 +18,7 @@ export interface DecoderOptions {
   readonly dimensions?: Dimensions;
 }
 
-const run: typeof segment = (inputs, body) => body(inputs);
+const run: typeof recomputed = (inputs, body) => body(inputs);
 
 const DECODER = ["six", "seven", "eight", "nine"] as const;
 
@@ -53,7 +53,7 @@ export class WayUp {
   forward(levels: readonly Tensor[]): Tensor {
     let x = this.#dropout.forward(levels[4]!);
     for (const [i, block] of this.#blocks.entries()) {
-      const part = 3 - i < this.#recomputeLevels ? segment : run;
+      const part = 3 - i < this.#recomputeLevels ? recomputed : run;
       const joined = part([x, levels[3 - i]!], ([below, skip]) => this.#up[i]!.forward(below!).add(skip!));
       x = part([joined], ([y]) => block.forward(y!));
     }

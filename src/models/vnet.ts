@@ -1,4 +1,4 @@
-import { segment } from "../engine/recompute.js";
+import { recomputed } from "../engine/recompute.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { Dimensions } from "../nn/layers.js";
 import { Module } from "../nn/module.js";
@@ -59,7 +59,7 @@ export class VNet extends Module {
     for (const [level, block] of this.#encoder.entries()) {
       const input = level === 0 ? x : this.#down[level - 1]!.forward(x);
       const run = ([y]: readonly Tensor[]) => block.forward(y!);
-      x = level < this.#recomputeLevels ? segment([input], run) : run([input]);
+      x = level < this.#recomputeLevels ? recomputed([input], run) : run([input]);
       levels.push(x);
     }
     return levels;

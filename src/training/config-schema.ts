@@ -245,6 +245,12 @@ const densecl = z.strictObject({
 const inference = z.strictObject({
   stride: leaf(z.tuple([step, step, step]), "[D, H, W], whole numbers, at least 1", "voxels between windows"),
   uncertaintySamples: atLeast(2, "samples behind an uncertainty map"),
+  skipOutsideRegion: later(
+    z.boolean(),
+    false,
+    "true or false",
+    "windows that lie wholly outside data.regionMask are background without a look",
+  ),
 });
 
 /** Every choice of a run. Strict: an unknown key is an error. */

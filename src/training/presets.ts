@@ -94,7 +94,7 @@ export const BASE_CONFIG: Config = {
     noise: 0.1,
   },
   schedule: { scale: 1 },
-  inference: { stride: [4, 18, 18], uncertaintySamples: 20 },
+  inference: { stride: [4, 18, 18], uncertaintySamples: 20, skipOutsideRegion: false },
   memory: { limitGb: null, recomputeLevels: null, parts: null },
   checkpoint: { every: 500, keep: 2 },
   validation: { every: 250, cases: 2 },
