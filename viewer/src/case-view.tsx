@@ -177,13 +177,17 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
   );
 }
 
+/** Towards which side of the patient from the origin, by axis: above zero, below. */
+const SIDES = ["RL", "AP", "SI"];
+const sideAndMm = (value: number, axis: number): string =>
+  `${SIDES[axis]![value < 0 ? 1 : 0]} ${Math.abs(value).toFixed(1)}`;
+
 function Readout({ location }: { location: Location | null; classNames: readonly string[] }) {
   if (!location) return <p class="readout-line">&nbsp;</p>;
   const { mm, voxel, intensity, uncertainty, labels } = location;
-  const sides = ["R", "A", "S"];
   return (
     <p class="readout-line">
-      <span>{mm.map((value, i) => `${sides[i]} ${value.toFixed(1)}`).join("  ")} mm</span>
+      <span>{mm.map(sideAndMm).join("  ")} mm</span>
       <span class="soft">voxel {voxel.join(", ")}</span>
       <span>
         intensity <b>{Number(intensity.toPrecision(4))}</b>
