@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type CompareOptions, compare } from "../src/compare/compare.js";
 import type { Comparison } from "../src/compare/comparison.js";
+import type { ValidationPoint } from "../src/viewer/api.js";
 import { madeUpSet, TINY } from "./made-up-data.js";
 
 const dir = mkdtempSync(join(tmpdir(), "penumbra-compare-"));
@@ -72,6 +73,17 @@ it("stops when it is told to, and the same call goes on from there to the same e
   expect(readJson()).toEqual(comparison);
   for (const file of files) expect(existsSync(join(out, file)), file).toBe(true);
 }, 300_000);
+
+it("keeps pictures of each training's fixed cases, of one that was gone on with too", () => {
+  for (const run of ["supervised/seed-0", "ua-mt/seed-0"]) {
+    const validation = join(out, "runs", run, "validation");
+    const looks = readFileSync(join(validation, "log.jsonl"), "utf8").trim().split("\n");
+    const { cases } = JSON.parse(looks.at(-1)!) as ValidationPoint;
+    for (const { pictures } of cases)
+      for (const name of Object.values(pictures)) expect(existsSync(join(validation, name)), name).toBe(true);
+    expect(cases.length).toBeGreaterThan(0);
+  }
+});
 
 it("trains and scores nothing twice", async () => {
   const scored = join(out, "runs/ua-mt/seed-1/evaluation-test/scores.json");

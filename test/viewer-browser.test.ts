@@ -17,6 +17,7 @@ import { type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
 /** What the pages leave for tests: the scene of the case that is open. */
 declare const scene: {
   isFull: boolean;
+  image: { global_min: number };
   nv: {
     gl: WebGL2RenderingContext;
     drawScene(): void;
@@ -190,6 +191,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
         .map(({ name }) => name)
         .filter((name) => name.endsWith("image")),
     );
+    expect(await browser.page.evaluate(() => scene.image.global_min), "of all voxels").toBe(0);
     expect(marks[0]).toBe("coarse image");
     expect(marks.at(-1)).toBe("whole image");
     await browser.page.locator(".readout-line").filter({ hasText: "voxel 100, 100, 65" }).waitFor();

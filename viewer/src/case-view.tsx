@@ -36,6 +36,7 @@ interface CaseGrid {
 }
 
 const LAYOUTS: readonly Layout[] = ["all", "axial", "coronal", "sagittal", "3d"];
+const layoutAfter = (layout: Layout): Layout => LAYOUTS[(LAYOUTS.indexOf(layout) + 1) % LAYOUTS.length]!;
 /** What was chosen stays when the next case opens. */
 let lastState: SceneState = START;
 
@@ -88,12 +89,17 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
       })),
     [],
   );
+  const toggleLayer = useCallback(
+    (name: LayerName) =>
+      setState((before) => {
+        const layer = { ...before.layers[name], on: !before.layers[name].on };
+        return { ...before, layers: { ...before.layers, [name]: layer } };
+      }),
+    [],
+  );
   useEffect(() => {
     const move = (x: number, y: number, z: number) => scene?.nv.moveCrosshairInVox(x, y, z);
-    const toggles = LAYERS.map((name, i) => [
-      String(i + 1),
-      () => setLayer(name, { on: !state.layers[name].on }),
-    ]);
+    const toggles = LAYERS.map((name, i) => [String(i + 1), () => toggleLayer(name)]);
     return onKeys({
       ...Object.fromEntries(toggles),
       ArrowLeft: () => move(1, 0, 0),
@@ -102,14 +108,14 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
       ArrowDown: () => move(0, -1, 0),
       PageUp: () => move(0, 0, 1),
       PageDown: () => move(0, 0, -1),
-      l: () => patch({ layout: LAYOUTS[(LAYOUTS.indexOf(state.layout) + 1) % LAYOUTS.length]! }),
+      l: () => setState((before) => ({ ...before, layout: layoutAfter(before.layout) })),
       a: () => patch({ window: null }),
-      x: () => patch({ crosshair: !state.crosshair }),
+      x: () => setState((before) => ({ ...before, crosshair: !before.crosshair })),
       d: () => setDrawing((before) => !before),
       "?": () => setHelp((before) => !before),
       Escape: () => setHelp(false),
     });
-  }, [scene, state]);
+  }, [scene]);
 
   return (
     <section class="case">
@@ -177,13 +183,17 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
   );
 }
 
+/** Towards which side of the patient from the origin, by axis: above zero, below. */
+const SIDES = ["RL", "AP", "SI"];
+const sideAndMm = (value: number, axis: number): string =>
+  `${SIDES[axis]![value < 0 ? 1 : 0]} ${Math.abs(value).toFixed(1)}`;
+
 function Readout({ location }: { location: Location | null; classNames: readonly string[] }) {
   if (!location) return <p class="readout-line">&nbsp;</p>;
   const { mm, voxel, intensity, uncertainty, labels } = location;
-  const sides = ["R", "A", "S"];
   return (
     <p class="readout-line">
-      <span>{mm.map((value, i) => `${sides[i]} ${value.toFixed(1)}`).join("  ")} mm</span>
+      <span>{mm.map(sideAndMm).join("  ")} mm</span>
       <span class="soft">voxel {voxel.join(", ")}</span>
       <span>
         intensity <b>{Number(intensity.toPrecision(4))}</b>

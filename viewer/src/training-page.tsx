@@ -20,8 +20,9 @@ export function TrainingPage({ overview, selected, dark }: TrainingPageProps) {
   );
   const feed = useFeed(shown.map(({ id }) => id));
   const [smooth, setSmooth] = useState(true);
+  const [longest] = [...shown].sort((a, b) => b.iterations.total - a.iterations.total);
   const { value: detail } = useAnswer<RunDetail>(
-    shown[0] ? `api/runs/${encodeURIComponent(shown[0].id)}` : null,
+    longest ? `api/runs/${encodeURIComponent(longest.id)}` : null,
   );
   const toggle = (id: string) => {
     const next = selected.includes(id) ? selected.filter((one) => one !== id) : [...selected, id];

@@ -95,7 +95,23 @@ function imageOf(header: Header, voxels: ArrayBuffer, range: NVImage | null): NV
     ...([voxels, "volume.nii", "gray", 1, null, nowhere, nowhere, true, 0.02, false, false, "", 0] as const),
     ...([undefined, nowhere, nowhere, true, null, 0, voxels] as const),
   );
+  if (!range) widenRange(image);
   return image;
+}
+
+/** NiiVue looks for the lowest and highest intensity in the middle of a scan only, where a CT may have no air. */
+function widenRange(image: NVImage): void {
+  const { img, hdr } = image;
+  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  for (let i = 0; i < img!.length; i++) {
+    const value = img![i]!;
+    if (value < low) low = value;
+    if (value > high) high = value;
+  }
+  if (low > high) return; // no voxel is a number
+  const ends = [low, high].map((value) => value * hdr!.scl_slope + hdr!.scl_inter);
+  image.global_min = Math.min(...ends);
+  image.global_max = Math.max(...ends);
 }
 
 /** Coarse pictures of a volume that is coming. */
