@@ -31,6 +31,12 @@ export function otherBusyThreads(): number {
   return Math.max(0, seen.sort((a, b) => a - b)[LOOKS >> 1]!);
 }
 
+/** Says, before work on the CPU begins, where other programs have taken its cores. */
+export function sayCrowded(threads: number, device: string, say: (line: string) => void): void {
+  const crowded = device === "cpu" ? crowdedCores(threads) : null;
+  if (crowded) say(crowded);
+}
+
 /** What to say when `threads` and those of others are more than the machine's cores; null when all have room. */
 export function crowdedCores(
   threads: number,

@@ -2,6 +2,7 @@ import { existsSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
 import { type PreparedCase, prepareCase } from "../data/prepare.js";
+import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
@@ -76,7 +77,7 @@ const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
 export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   const split = options.split ?? "test";
   const status = options.onStatus ?? (() => {});
-  const { model, run, precision } = openModel(options.run, options);
+  const { model, run, precision, threads } = openModel(options.run, options);
   const { allowLinks } = options;
   const labeledIds = split === "labeled" ? run.labeled : undefined;
   const dataset = await openDataset(resolve(options.data), { labeledIds, allowLinks });
@@ -84,6 +85,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
   checkChannels(dataset, model);
   const cases = casesWithLabels(dataset, split);
   const out = prepareOutput(options, split);
+  sayCrowded(threads, model.config.device, status);
   status(`segmenting ${cases.length} ${split} cases of ${dataset.dir} (${precision})`);
   const uncertainty = options.uncertainty ?? true;
   const forShown = uncertainty ? WORK_WITH_UNCERTAINTY * Math.min(MOST_SHOWN, cases.length) : 0;

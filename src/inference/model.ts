@@ -3,7 +3,6 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { PreparedCase } from "../data/prepare.js";
 import { noGrad } from "../engine/autograd.js";
-import { crowdedCores } from "../engine/busy-cores.js";
 import { checkDevice, resolvePrecision } from "../engine/device.js";
 import { flushDenormals, setThreads } from "../engine/libtorch.js";
 import { type Precision, withPrecision } from "../engine/precision.js";
@@ -80,8 +79,6 @@ export interface EngineOptions {
   readonly precision?: Config["precision"];
   /** Of the engine; left out: as the run was configured. */
   readonly threads?: number;
-  /** Told where other programs have taken the cores. */
-  readonly onStatus?: (line: string) => void;
 }
 
 /**
@@ -91,15 +88,14 @@ export interface EngineOptions {
 export function openModel(
   runDir: string,
   options: EngineOptions,
-): { model: Model; run: RunRecord; precision: Precision } {
+): { model: Model; run: RunRecord; precision: Precision; threads: number } {
   const found = readRun(runDir);
   const { config, run } = found;
   const device = checkDevice(options.device ?? config.device);
   const precision = resolvePrecision(options.precision ?? config.precision, device);
-  const crowded = crowdedCores(setThreads(options.threads ?? config.threads, availableParallelism()));
-  if (crowded) options.onStatus?.(crowded);
+  const threads = setThreads(options.threads ?? config.threads, availableParallelism());
   flushDenormals();
-  return { model: modelOf(runDir, found, device), run, precision };
+  return { model: modelOf(runDir, found, device), run, precision, threads };
 }
 
 /** Frees a model's networks. */

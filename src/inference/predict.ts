@@ -1,5 +1,6 @@
 import type { CaseFiles } from "../data/dataset.js";
 import { prepareCase } from "../data/prepare.js";
+import { sayCrowded } from "../engine/busy-cores.js";
 import { badInput } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
 import { prepareOptions } from "../training/config.js";
@@ -54,11 +55,12 @@ export interface PredictOptions extends EngineOptions {
 export async function predict(options: PredictOptions): Promise<string[]> {
   const status = options.onStatus ?? (() => {});
   if (options.images.length === 0) throw badInput("no image to segment: name at least one");
-  const { model, precision } = openModel(options.run, options);
+  const { model, precision, threads } = openModel(options.run, options);
   if (options.samples !== undefined) checkSamples(model, options.samples);
   const jobs = await jobsOf(options, model);
   checkOutputs(jobs.map(({ files }) => files));
   makeDirectory(options.out);
+  sayCrowded(threads, model.config.device, status);
 
   const progress = new WorkProgress(
     jobs.reduce((sum, { voxels }) => sum + voxels, 0) * (options.samples ? 2 : 1),

@@ -2,6 +2,7 @@ import { join, resolve } from "node:path";
 import { readCorrections } from "../data/corrections.js";
 import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
 import { prepareCase } from "../data/prepare.js";
+import { sayCrowded } from "../engine/busy-cores.js";
 import { badInput } from "../errors.js";
 import { writeJson } from "../files/whole-file.js";
 import { prepareOptions } from "../training/config.js";
@@ -49,13 +50,14 @@ export function entropyPerForegroundVoxel(entropy: Float32Array, labels: Uint8Ar
  */
 export async function rank(options: RankOptions): Promise<Ranking> {
   const status = options.onStatus ?? (() => {});
-  const { model, run, precision } = openModel(options.run, options);
+  const { model, run, precision, threads } = openModel(options.run, options);
   const dir = resolve(options.data ?? run.data);
   const labeled = dir === run.data ? { labeledIds: run.labeled } : {};
   const dataset = await openDataset(dir, { ...labeled, allowLinks: options.allowLinks ?? false });
   checkChannels(dataset, model);
   const cases = await stillUnlabeled(dataset);
   if (cases.length === 0) throw badInput(`${dir} has no unlabeled training case left to rank`);
+  sayCrowded(threads, model.config.device, status);
   const progress = new WorkProgress(cases.length, status);
   const values: Ranking["cases"][number][] = [];
   for (const [i, files] of cases.entries()) {

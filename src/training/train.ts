@@ -1,6 +1,6 @@
 import { join, resolve } from "node:path";
 import type { PatchSource } from "../data/loader.js";
-import { crowdedCores } from "../engine/busy-cores.js";
+import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
 import type { FileLock } from "../files/file-lock.js";
@@ -58,9 +58,9 @@ export const train = (options: TrainOptions): Promise<string> =>
 async function begin(options: TrainOptions): Promise<string> {
   const planned = await planNewRun(options);
   const engine = setUpEngine(planned.config, null);
-  sayCrowded(engine, options);
   const plan = { ...planned, config: fitted(planned.config, engine.precision, options) };
   const initial = initialWeights(plan.config);
+  sayCrowded(engine.threads, engine.device, options.onStatus ?? (() => {}));
   const cases = await readCases(plan, options);
   const lock = createRun(plan.dir, plan, engine);
   if (plan.derived.length > 0) writeJson(join(plan.dir, "derived.json"), plan.derived);
@@ -80,12 +80,6 @@ function fitted(config: Config, precision: Precision, { onStatus }: TrainOptions
   const words = planInWords(config, precision, shape);
   if (words) onStatus?.(words);
   return { ...config, memory: { ...config.memory, ...shape } };
-}
-
-/** Threads on taken cores cost hours: said before the first. */
-function sayCrowded({ threads, device }: EngineSetup, { onStatus }: TrainOptions): void {
-  const crowded = device === "cpu" ? crowdedCores(threads) : null;
-  if (crowded) onStatus?.(crowded);
 }
 
 /** The end of a run that is this one's beginning, as this one's newest checkpoint. */
@@ -113,11 +107,11 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
       derived: [],
     };
     const engine = setUpEngine(config, run, options.threads);
-    sayCrowded(engine, options);
     planMemory(config, engine.precision);
     const difference = differenceOf(engine, run, stored.device);
     if (difference) status(difference);
     const initial = initialWeights(config);
+    sayCrowded(engine.threads, engine.device, status);
     const cases = await readCases(plan, options);
     const resume = loadCheckpoint(checkpointsOf(dir), config.device, status);
     // the process before may have been killed between saving this one and that
