@@ -3,7 +3,9 @@ import { join, sep } from "node:path";
 
 /** File endings that the page has a use for. */
 const SERVED =
-  /\.(nii|nii\.gz|png|json|jsonl|csv|html|svg|h5|hdf5|hdr|img|img\.gz|hdr\.gz|nrrd|nhdr|mha|mhd|dcm|tif|tiff)$/i;
+  /\.(nii|nii\.gz|png|json|jsonl|csv|html|svg|h5|hdf5|hdr|img|img\.gz|hdr\.gz|nrrd|nhdr|mha|mhd|tif|tiff)$/i;
+/** Of these only the voxels: a DICOM file says who the patient is. */
+const SHOWN = /\.dcm$/i;
 
 /** Why a file is not handed out. */
 export type Refusal = "forbidden" | "missing";
@@ -18,18 +20,22 @@ export interface AllowedFile {
  * out of all `roots`, when it is no regular file, or nothing that the page shows.
  */
 export function allowedFile(dir: string, path: string, roots: readonly string[]): AllowedFile | Refusal {
-  if (!SERVED.test(path)) return "forbidden";
+  return SERVED.test(path) ? fileAt(dir, path, roots) : "forbidden";
+}
+
+function fileAt(dir: string, path: string, roots: readonly string[]): AllowedFile | Refusal {
   const file = placeOf(dir, path, roots);
   if (file === "forbidden" || file === "missing") return file;
   const stat = statSync(file);
   return stat.isFile() ? { file, size: stat.size } : "missing";
 }
 
-/** As `allowedFile`, or a folder as a scan: a DICOM series, of which no file leads out of the roots either. */
+/** As `allowedFile`, for a scan to be read and shown: a DICOM file too, or a folder: a DICOM series, of which no file leads out of the roots either. */
 export function allowedScan(dir: string, path: string, roots: readonly string[]): AllowedFile | Refusal {
   const folder = placeOf(dir, path, roots);
   if (folder === "forbidden" || folder === "missing") return folder;
-  if (!statSync(folder).isDirectory()) return allowedFile(dir, path, roots);
+  if (!statSync(folder).isDirectory())
+    return SHOWN.test(path) ? fileAt(dir, path, roots) : allowedFile(dir, path, roots);
   const leadsOut = readdirSync(folder).some((name) => placeOf(folder, name, roots) === "forbidden");
   return leadsOut ? "forbidden" : { file: folder, size: 0 };
 }
