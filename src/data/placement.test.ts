@@ -100,3 +100,12 @@ describe("a placement", () => {
     expect(back.length).toBe(400);
   });
 });
+
+it("an axis of one voxel is kept at another spacing: a slice stays one slice of its thickness", () => {
+  const source: Grid = { shape: [1, 20, 30], spacingMm: [8, 1, 1], affine: null };
+  const { resampled } = atSpacing(source, [1, 2, 2]);
+  expect([resampled.shape, resampled.step]).toEqual([
+    [1, 10, 15],
+    [1, 2, 2],
+  ]);
+});
