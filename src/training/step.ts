@@ -91,7 +91,9 @@ function gradientsOf(
   const pass = new Recomputation();
   try {
     const { device } = method.network.options;
-    const terms = withPrecision(precision, device, () => pass.run(() => method.losses(batch, iteration)));
+    // a scope of their own: what only the losses needed is freed before the backward pass fills the memory
+    const losses = () => scope(() => method.losses(batch, iteration));
+    const terms = withPrecision(precision, device, () => pass.run(losses));
     const entries = Object.entries(terms);
     const figures = {
       terms: Object.fromEntries(entries.map(([name, { value }]) => [name, value.item()])),
