@@ -68,6 +68,8 @@ export class AuaStage1 extends TeacherMethod {
     // the teacher's part first: of it only samples stay, while the student's features fill the memory until the end
     const target = isConsistent ? noGrad(() => scope(() => this.#target(batch, iteration))) : null;
     const z = this.network.embed(batch.images);
+    // before the samples: so its gradient, as large as z, comes after theirs are gone
+    const near = contrast.weight > 0 ? this.#contrast(z, batch) : null;
     const { mean, samples: all } = scope(() => {
       const distribution = this.network.distribution(z, batch.region);
       return sampleLogits(distribution, this.#draws.studentSamples(distribution, samples));
@@ -77,16 +79,18 @@ export class AuaStage1 extends TeacherMethod {
       ...Array<number>(b - batch.labeled).fill(1),
     ]);
     const terms: LossTerms = this.#supervised(mean, labeledSamples!, batch);
-    if (contrast.weight > 0) {
-      const project = (x: Tensor) => this.network.features(x);
-      const value = scope(() => boundaryContrast(z, batch.hostLabels, contrast, project));
-      if (value) terms.contrast = { value, weight: contrast.weight };
-    }
+    if (near) terms.contrast = { value: near, weight: contrast.weight };
     if (target) {
       const weight = consistency.weight * sigmoidRampUp(iteration, consistency.rampUp);
       terms.consistency = { value: this.#consistency(unlabeledSamples, target, batch), weight };
     }
     return terms;
+  }
+
+  /** Contrast of features near boundaries, eq. 10 */
+  #contrast(z: Tensor, { hostLabels }: PatchBatch): Tensor | null {
+    const project = (x: Tensor) => this.network.features(x);
+    return scope(() => boundaryContrast(z, hostLabels, this.options.contrast, project));
   }
 
   /** ½ (L_mc + L_dice) on the labeled patches, eq. 3-4 */
