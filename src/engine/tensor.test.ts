@@ -118,7 +118,11 @@ describe("refusals", () => {
   };
   const wrong: [string, () => unknown, RegExp][] = [
     ["a freed tensor", () => freed().add(1), /aten::add: argument "self" wants Tensor, got .*already freed/],
-    ["another type", () => matrix().matmul(fromArray(new Float64Array(3), [3, 1])), /aten::matmul: .*double/i],
+    [
+      "another type",
+      () => matrix().matmul(fromArray(new Float64Array(3), [3, 1])),
+      /aten::matmul: .*double/i,
+    ],
     ["a text for a tensor", () => call("add", "Tensor", ones([1]), "a"), /aten::add: .*"other".*a string/],
     ["a number among tensors", () => call("cat", "", [ones([1]), 3], 0), /aten::cat: .*"tensors".*a number/],
     ["half an index", () => ones([2]).select(0, 0.5), /aten::select: .*whole number, got 0.5/],
