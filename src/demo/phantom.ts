@@ -35,7 +35,7 @@ export interface Scanner {
 
 /** The demo's two: labels exist for good scans, everyday ones are noisier. */
 export const SCANNERS = {
-  research: { noise: [0.04, 0.08] },
+  research: { noise: [0.01, 0.03] },
   everyday: { noise: [0.18, 0.28] },
 } as const satisfies Record<string, Scanner>;
 
