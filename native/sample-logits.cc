@@ -40,29 +40,29 @@ struct Block {
 };
 
 #define KERNELS(T)                                                                                                   \
-  FOR_EACH_CPU void readBlock(const T* x, int64_t classStride, int64_t rankStride, int64_t rank, const float* region, \
+  FOR_EACH_CPU void readBlock(const T* x, int64_t stride, int64_t rank, const float* region,                         \
                               Block& to, int64_t n) {                                                                \
-    const T* logs = x + classStride;                                                                                 \
+    const T* logs = x + stride;                                                                                      \
     _Pragma("omp simd") for (int64_t v = 0; v < n; ++v) {                                                            \
       to.mean[v] = toFloat(x[v]);                                                                                    \
       to.variance[v] = power(toFloat(logs[v]));                                                                      \
       to.deviation[v] = std::sqrt((to.variance[v] + kEpsilon) * region[v] + kEpsilon);                               \
     }                                                                                                                \
     for (int64_t r = 0; r < rank; ++r) {                                                                             \
-      const T* from = x + 2 * classStride + r * rankStride;                                                          \
+      const T* from = x + (2 + r) * stride;                                                                          \
       float* row = to.factor.data() + r * kBlock;                                                                    \
       _Pragma("omp simd") for (int64_t v = 0; v < n; ++v) row[v] = toFloat(from[v]) * region[v];                     \
     }                                                                                                                \
   }                                                                                                                  \
-  FOR_EACH_CPU void writeBlock(const Block& gradient, const Block& at, const float* region, int64_t classStride,     \
-                               int64_t rankStride, int64_t rank, T* to, int64_t n) {                                 \
-    T* logs = to + classStride;                                                                                      \
+  FOR_EACH_CPU void writeBlock(const Block& gradient, const Block& at, const float* region, int64_t stride,          \
+                               int64_t rank, T* to, int64_t n) {                                                     \
+    T* logs = to + stride;                                                                                           \
     _Pragma("omp simd") for (int64_t v = 0; v < n; ++v) {                                                            \
       store(to[v], gradient.mean[v]);                                                                                \
       store(logs[v], gradient.deviation[v] * 0.5f / at.deviation[v] * at.variance[v] * region[v]);                   \
     }                                                                                                                \
     for (int64_t r = 0; r < rank; ++r) {                                                                             \
-      T* row = to + 2 * classStride + r * rankStride;                                                                \
+      T* row = to + (2 + r) * stride;                                                                                \
       const float* from = gradient.factor.data() + r * kBlock;                                                       \
       _Pragma("omp simd") for (int64_t v = 0; v < n; ++v) store(row[v], from[v] * region[v]);                        \
     }                                                                                                                \
@@ -152,7 +152,7 @@ struct SampleLogits : torch::autograd::Function<SampleLogits> {
       const T* from = static_cast<T*>(x.data_ptr());
       overBlocks(s, [&](int64_t b, int64_t c, int64_t start, int64_t n, Block& here, Block&) {
         const int64_t at = c * s.voxels + start;
-        readBlock(from + b * s.channels() * s.voxels + at, s.rows(), s.rows(), s.rank, mask + b * s.voxels + start, here, n);
+        readBlock(from + b * s.channels() * s.voxels + at, s.rows(), s.rank, mask + b * s.voxels + start, here, n);
         std::copy(here.mean, here.mean + n, centre + b * s.rows() + at);
         for (int64_t h = 0; h < s.half; ++h) {
           float* plus = to + (b * 2 * s.half + h) * s.rows() + at;
@@ -182,14 +182,14 @@ struct SampleLogits : torch::autograd::Function<SampleLogits> {
       overBlocks(s, [&](int64_t b, int64_t c, int64_t start, int64_t n, Block& here, Block& gradient) {
         const int64_t at = c * s.voxels + start, first = b * s.channels() * s.voxels + at;
         const float* inside = mask + b * s.voxels + start;
-        readBlock(from + first, s.rows(), s.rows(), s.rank, inside, here, n);
+        readBlock(from + first, s.rows(), s.rank, inside, here, n);
         startGradient(mAt ? mAt + b * s.rows() + at : nullptr, gradient, n);
         for (int64_t h = 0; gAt && h < s.half; ++h) {
           const float* plus = gAt + (b * 2 * s.half + h) * s.rows() + at;
           const int64_t pair = b * s.half + h;
           addPair(plus, plus + s.half * s.rows(), noise + pair * s.rank, s.rank, draws + pair * s.rows() + at, gradient, n);
         }
-        writeBlock(gradient, here, inside, s.rows(), s.rows(), s.rank, to + first, n);
+        writeBlock(gradient, here, inside, s.rows(), s.rank, to + first, n);
       });
     });
     return {result, at::Tensor(), at::Tensor(), at::Tensor(), at::Tensor()};

@@ -35,6 +35,10 @@ export function recomputed(inputs: readonly Tensor[], body: Body): Tensor {
   return alias(output);
 }
 
+/** `recomputed` where asked, else its plain counterpart that keeps everything. */
+export const recomputedIf = (asked: boolean): typeof recomputed =>
+  asked ? recomputed : (inputs, body) => body(inputs);
+
 /** A forward pass with segments, and its backward pass. */
 export class Recomputation {
   readonly #segments: Segment[] = [];

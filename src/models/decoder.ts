@@ -1,4 +1,4 @@
-import { recomputed } from "../engine/recompute.js";
+import { recomputedIf } from "../engine/recompute.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
 import { ChannelDropout, Conv3d, type Dimensions, headsOfRelu } from "../nn/layers.js";
@@ -17,8 +17,6 @@ export interface DecoderOptions {
   /** Absent: 3. */
   readonly dimensions?: Dimensions;
 }
-
-const run: typeof recomputed = (inputs, body) => body(inputs);
 
 const DECODER = ["six", "seven", "eight", "nine"] as const;
 
@@ -53,7 +51,7 @@ export class WayUp {
   forward(levels: readonly Tensor[]): Tensor {
     let x = this.#dropout.forward(levels[4]!);
     for (const [i, block] of this.#blocks.entries()) {
-      const part = 3 - i < this.#recomputeLevels ? recomputed : run;
+      const part = recomputedIf(3 - i < this.#recomputeLevels);
       const joined = part([x, levels[3 - i]!], ([below, skip]) => this.#up[i]!.forward(below!).add(skip!));
       x = part([joined], ([y]) => block.forward(y!));
     }

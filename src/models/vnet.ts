@@ -1,4 +1,4 @@
-import { recomputed } from "../engine/recompute.js";
+import { recomputedIf } from "../engine/recompute.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { Dimensions } from "../nn/layers.js";
 import { Module } from "../nn/module.js";
@@ -58,8 +58,7 @@ export class VNet extends Module {
     let x = image;
     for (const [level, block] of this.#encoder.entries()) {
       const input = level === 0 ? x : this.#down[level - 1]!.forward(x);
-      const run = ([y]: readonly Tensor[]) => block.forward(y!);
-      x = level < this.#recomputeLevels ? recomputed([input], run) : run([input]);
+      x = recomputedIf(level < this.#recomputeLevels)([input], ([y]) => block.forward(y!));
       levels.push(x);
     }
     return levels;

@@ -1,6 +1,7 @@
 import { freemem } from "node:os";
 import type { Precision } from "../engine/precision.js";
 import { badInput, type PenumbraError } from "../errors.js";
+import { voxelCount } from "../volume/volume.js";
 import type { Config } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
 
@@ -38,7 +39,7 @@ export function estimateStepBytes(
   const { patchSize, labeledPerBatch, unlabeledPerBatch } = config.data;
   const { filters, classes } = config.model;
   const patches = (labeledPerBatch + unlabeledPerBatch) / parts;
-  const voxels = patches * patchSize.reduce((product, n) => product * n, 1);
+  const voxels = patches * voxelCount(patchSize);
   const decoders = config.method === "mc-net" ? 2 : 1; // its three decoders share one encoder
   const kind = recomputeLevels > 0 ? "recomputed" : "kept";
   const features = voxels * filters * FEATURE_BYTES[kind][precision] * decoders;

@@ -3,7 +3,7 @@ import type { PatchBatch } from "../methods/method.js";
 
 /**
  * A batch in parts of equal size, each with its share of the labeled and of the unlabeled patches.
- * @throws Error where either do not divide by `parts`; `memoryPlan` and the configuration see to it
+ * @throws Error where either do not divide by `parts`; `planMemory` sees to it
  */
 export function splitBatch(batch: PatchBatch, parts: number): PatchBatch[] {
   if (parts === 1) return [batch];
