@@ -3,7 +3,6 @@ import { scope } from "#dist/engine/scope.js";
 import type { Tensor } from "#dist/engine/tensor.js";
 import { prototypeContrast } from "#dist/losses/prototype-contrast.js";
 import { PrototypeEstimation } from "#dist/methods/prototype-estimation.js";
-import { featureRows } from "#dist/methods/prototype-space.js";
 import { Supervised, supervisedLoss } from "#dist/methods/supervised.js";
 import { Sgd } from "#dist/nn/optimizer.js";
 import { resolveConfig } from "#dist/training/config.js";
@@ -53,13 +52,13 @@ export function benchPrototypes({ preset, steps, temperatures }: PrototypesOptio
       return Math.sqrt(z.grad!.square().sum().item());
     });
   const reference = gradientOf((z) => supervisedLoss(method.network.meanLogits(z), batch.labels));
-  const right = batch.labels.reshape([-1]);
+  const right = batch.labels;
   const exchanged = right.neg().add(1);
   return temperatures.flatMap((temperature) =>
     (["ignored", "included"] as const).map((background) => {
       const ignoreClass = background === "ignored" ? 0 : null;
       const loss = (z: Tensor, labels: Tensor) =>
-        prototypeContrast(featureRows(z), labels, prototypes, { temperature, ignoreClass })!;
+        prototypeContrast(z, labels, prototypes, { temperature, ignoreClass })!;
       const scoreOf = (labels: Tensor) =>
         scope(() => loss(method.network.embed(batch.images), labels).item());
       return {

@@ -6,13 +6,26 @@ import {
   conv3d,
   crossEntropy,
   instanceNormRelu,
+  mostLikelyClass,
   oneHot,
   pointwiseConv,
   probabilityProducts,
   upConv2,
 } from "./ops.js";
 import { scope } from "./scope.js";
-import { call, callOwn, callOwnMany, cat, fromArray, ones, randn, type Tensor, zeros } from "./tensor.js";
+import {
+  call,
+  callOwn,
+  callOwnMany,
+  cat,
+  type DType,
+  fromArray,
+  ones,
+  rand,
+  randn,
+  type Tensor,
+  zeros,
+} from "./tensor.js";
 
 const tensor = (values: readonly number[], shape: readonly number[] = [values.length]) =>
   fromArray(Float32Array.from(values), shape);
@@ -273,6 +286,14 @@ describe("other layers", () => {
     expect(crossEntropy(logits, target, 0).item()).toBeCloseTo(Math.log(4 / 3), 5);
   });
 
+  it("mostLikelyClass is argmax, the first of equals", () => {
+    const scores = tensor([1, 5, 2, 2, 4, 2, 0, 4, 1], [1, 3, 3]);
+    expect(mostLikelyClass(scores).toBigInt64Array()).toEqual(BigInt64Array.of(1n, 0n, 0n));
+    const many = rand([3, 4, 50]);
+    expect(numbers(mostLikelyClass(many))).toEqual(numbers(many.argmax(1)));
+    expect(numbers(mostLikelyClass(many, 0))).toEqual(numbers(many.argmax(0)));
+  });
+
   it("oneHot puts classes second", () => {
     const y = oneHot(fromArray(BigInt64Array.of(0n, 2n, 1n, 1n), [1, 2, 2]), 3);
     expect(y.shape).toEqual([1, 3, 2, 2]);
@@ -354,6 +375,31 @@ describe("the kernel agrees with libtorch's operators in value and gradients:", 
       );
       expect(ours[0]!.shape).toEqual([b, samples]);
       for (const [i, expected] of theirs.entries()) expect(difference(ours[i]!, expected)).toBeLessThan(1e-5);
+    });
+  });
+
+  it.each([
+    [1, 2, 2, 7],
+    [2, 5, 3, 2500], // several blocks, the last one not full
+  ])("class_moments of %i images, %i channels, %i classes, %i voxels", (b, k, c, v) => {
+    scope(() => {
+      // the last class has no voxels, the first channel is far from zero
+      const labels = fromArray(
+        BigInt64Array.from({ length: b * v }, (_, i) => BigInt((i * i) % (c - 1))),
+        [b, v],
+      );
+      const far = wave(b * k * v).map((x, i) => x + ((i / v) % k < 1 ? 1000 : 0));
+      const features = fromArray(Float64Array.from(far), [b, k, v]);
+      const of = (dtype: DType) => callOwnMany("class_moments", features.to(dtype), labels, c);
+      const expected = of("float64");
+      expect(expected.map(({ shape }) => shape)).toEqual([[c], [c, k], [c, k]]);
+      expect(numbers(expected[0]!).at(-1)).toBe(0);
+      for (const [i, ours] of of("float32").entries())
+        expect(difference(ours, expected[i]!)).toBeLessThan(1e-4);
+      const rounded = features.to("bfloat16");
+      const ofRounded = callOwnMany("class_moments", rounded.to("float64"), labels, c);
+      for (const [i, ours] of callOwnMany("class_moments", rounded, labels, c).entries())
+        expect(difference(ours, ofRounded[i]!)).toBeLessThan(1e-4);
     });
   });
 

@@ -1,4 +1,4 @@
-import { type Argument, call, callOwn, ones, type Tensor, zeros } from "./tensor.js";
+import { type Argument, call, callOwn, DTYPES, ones, type Tensor, zeros } from "./tensor.js";
 
 /** 3-D convolution; stride and padding along all axes or [D,H,W]. x [B,I,D,H,W], weight [O,I,k,k,k], bias [O] -> [B,O,D',H',W'] */
 export const conv3d = (
@@ -57,6 +57,22 @@ export function upsample2(x: Tensor, kind: "trilinear" | "nearest", dimensions: 
 /** Mean cross-entropy. logits [N,C,...], target [N,...] int64 -> scalar; voxels of class `ignore` do not count. */
 export const crossEntropy = (logits: Tensor, target: Tensor, ignore = -100): Tensor =>
   call("cross_entropy_loss", "", logits, target, null, 1, ignore);
+
+/**
+ * The class of the largest score of each voxel, the first of equals: argmax, which itself walks voxel by voxel.
+ * scores [B,C,...] -> [B,...] int64; or classes along another axis
+ */
+export function mostLikelyClass(scores: Tensor, axis = 1): Tensor {
+  const classes = scores.shape[axis]!;
+  let best = scores.select(axis, 0);
+  let label = call("zeros_like", "", best, DTYPES.int64);
+  for (let c = 1; c < classes; c++) {
+    const score = scores.select(axis, c);
+    label = call("masked_fill", "Scalar", label, call("gt", "Tensor", score, best), c);
+    best = call("maximum", "", score, best);
+  }
+  return label;
+}
 
 /**
  * Batch normalization followed by ReLU, in one pass; training mode updates the running statistics.

@@ -1,9 +1,9 @@
 import { channelOf, type PreparedCase } from "../data/prepare.js";
 import { withPrecision } from "../engine/precision.js";
 import { fromArray } from "../engine/tensor.js";
+import { voxelRows } from "../engine/voxel-rows.js";
 import { boundaryMask } from "../losses/boundary-contrast.js";
 import type { Method } from "../methods/method.js";
-import { featureRows } from "../methods/prototype-space.js";
 import { centreOfMass } from "../report/anatomy.js";
 import type { ObservedRun } from "../training/observer.js";
 import { type Triple, voxelCount } from "../volume/volume.js";
@@ -77,7 +77,7 @@ function rowsOf(
   const features = inEvaluation(network, () =>
     withPrecision(precision, config.device, () => {
       const z = network.embed(image);
-      const all = featureRows(space === "projection" ? network.features(z) : z);
+      const all = voxelRows(space === "projection" ? network.features(z) : z);
       const index = fromArray(BigInt64Array.from(taken, BigInt), [taken.length], config.device);
       return all.indexSelect(0, index).toFloat32Array();
     }),

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { CaseFiles, Dataset } from "../data/dataset.js";
 import { channelOf, type PreparedCase, prepareCase } from "../data/prepare.js";
 import { noGrad } from "../engine/autograd.js";
+import { mostLikelyClass } from "../engine/ops.js";
 import { withPrecision } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
@@ -151,7 +152,7 @@ function labelsOf(network: SegmentationNetwork, { prepared }: FixedCase, { confi
     scope(() => {
       const { neighbours } = config.model;
       const options = { patchSize, stride: patchSize, neighbours, device: config.device };
-      return slidingWindow(prepared.image, prepared.grid.shape, window, options).argmax(0);
+      return mostLikelyClass(slidingWindow(prepared.image, prepared.grid.shape, window, options), 0);
     }).toUint8Array(),
   );
 }

@@ -5,6 +5,7 @@ import type { PreparedCase } from "../data/prepare.js";
 import { noGrad } from "../engine/autograd.js";
 import { checkDevice, resolvePrecision } from "../engine/device.js";
 import { flushDenormals, setThreads } from "../engine/libtorch.js";
+import { mostLikelyClass } from "../engine/ops.js";
 import { type Precision, withPrecision } from "../engine/precision.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
@@ -145,7 +146,7 @@ export function segment(
       const sampled = samples > 0 ? mean.slice(0, mean.shape[0]! - classes, mean.shape[0]!) : null;
       return {
         probabilities: probabilities.toFloat32Array(),
-        labels: probabilities.argmax(0).toUint8Array(),
+        labels: mostLikelyClass(probabilities, 0).toUint8Array(),
         uncertainty: sampled ? entropy(sampled).toFloat32Array() : null,
       };
     }),

@@ -1,4 +1,5 @@
 import { noGrad } from "../engine/autograd.js";
+import { mostLikelyClass } from "../engine/ops.js";
 import { withPrecision } from "../engine/precision.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
@@ -89,7 +90,7 @@ function drawPairs(
         ...(options.onWindow && { onWindow: options.onWindow }),
       });
       return Array.from({ length: 2 * pairs }, (_, i) =>
-        scope(() => mean.slice(0, i * classes, (i + 1) * classes).argmax(0)).toUint8Array(),
+        scope(() => mostLikelyClass(mean.slice(0, i * classes, (i + 1) * classes), 0)).toUint8Array(),
       );
     }),
   );

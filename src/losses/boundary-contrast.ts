@@ -3,6 +3,7 @@ import { oneHot } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
 import { call, callOwnMany, cat, fromArray, randperm, type Tensor, zeros } from "../engine/tensor.js";
+import { takeVoxels } from "../engine/voxel-rows.js";
 
 /**
  * Voxels near a boundary: those with another class among the eight voxels of the 2x2x2 box that ends in them (the
@@ -155,8 +156,8 @@ export function boundaryContrast(
   });
   if (patches.length === 0) return null;
   // all at once: each access on its own would send back a gradient as large as the embedding
-  const places = patches.map(({ patch, voxels }) => placesOf(voxels, patch, k, d * h * w));
-  const chosen = call("take", "", embedding, cat(places, 1));
+  const places = patches.map(({ patch, voxels }) => voxels.add(patch * d * h * w));
+  const chosen = takeVoxels(embedding, cat(places, 0));
   const features = project(chosen.reshape([1, k, 1, 1, -1])).reshape([k, -1]);
   const counts = patches.map(({ voxels }) => voxels.shape[0]!);
   const losses = features
@@ -165,12 +166,6 @@ export function boundaryContrast(
       supervisedContrast(rowsOf[options.features](own), patches[i]!.classes, options.temperature),
     );
   return losses.reduce((sum, loss) => sum.add(loss)).div(losses.length);
-}
-
-/** Where voxels [N] of a patch lie in an embedding [B,K,V]: [K,N] */
-function placesOf(voxels: Tensor, patch: number, channels: number, volume: number): Tensor {
-  const starts = BigInt64Array.from({ length: channels }, (_, k) => BigInt((patch * channels + k) * volume));
-  return fromArray(starts, [channels, 1]).toDevice(voxels.device).add(voxels.unsqueeze(0));
 }
 
 function boundaryVoxels(label: Uint8Array, shape: readonly [number, number, number]): BigInt64Array {

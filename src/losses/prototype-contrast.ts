@@ -1,8 +1,10 @@
 import { noGrad } from "../engine/autograd.js";
-import { crossEntropy, oneHot, unitLength } from "../engine/ops.js";
+import { unitLength } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { keep, scope } from "../engine/scope.js";
-import { call, type Tensor, zeros } from "../engine/tensor.js";
+import { call, callOwnMany, cat, type Tensor, zeros } from "../engine/tensor.js";
+import { takeVoxels } from "../engine/voxel-rows.js";
+import { voxelCrossEntropy } from "./cross-entropy.js";
 import { NotFiniteError } from "./not-finite.js";
 
 /**
@@ -29,7 +31,7 @@ export class PrototypeEstimator {
   }
 
   /**
-   * features [N,K], labels [N] int64; in float32 always, sums over all voxels need it
+   * features [B,K,...], labels [B,...] int64; sums are of float64
    * @throws NotFiniteError, the statistics as they were, for features that would spoil them for good
    */
   update(features: Tensor, labels: Tensor): void {
@@ -37,12 +39,13 @@ export class PrototypeEstimator {
   }
 
   #merge(x: Tensor, labels: Tensor): void {
-    const member = oneHot(labels, this.classes); // [N,C]
-    const added = member.sum([0]);
-    const divisor = added.clamp(1).unsqueeze(1);
-    const byClass = member.transpose(0, 1);
-    const mean = byClass.matmul(x).div(divisor);
-    const variance = classVariance(x, byClass, mean, divisor);
+    const [b, k] = x.shape as [number, number];
+    const [added, mean, variance] = callOwnMany(
+      "class_moments",
+      x.reshape([b, k, -1]),
+      labels.reshape([b, -1]),
+      this.classes,
+    ) as [Tensor, Tensor, Tensor];
     if (!mean.add(variance).isFinite().all().item()) throw new NotFiniteError("features");
     const weight = added.div(added.add(this.count).clamp(1)).unsqueeze(1);
     const difference = this.mean.sub(mean);
@@ -75,12 +78,6 @@ export class PrototypeEstimator {
   }
 }
 
-/** mean of (x - mean of its class)², [C,K]; differences first, so that large means cost no digits */
-function classVariance(x: Tensor, byClass: Tensor, mean: Tensor, divisor: Tensor): Tensor {
-  const ownMean = byClass.transpose(0, 1).matmul(mean);
-  return byClass.matmul(x.sub(ownMean).square()).div(divisor);
-}
-
 export interface PrototypeContrastOptions {
   readonly temperature: number;
   /** A class that takes no part, or null; the published run leaves out the background, 0. */
@@ -90,7 +87,7 @@ export interface PrototypeContrastOptions {
 /**
  * Prototype-aware contrast: cross-entropy of logits_c = (f·mean_c + f²·var_c/(2τ))/τ to the class, plus
  * ½ mean_n(f²·var_label)/τ²; rows, means and variances of unit length. Null where no row is left.
- * features [N,K], labels [N] int64. Source: arXiv 2111.10989, eq. 12; Li et al. 2021 (SDCA).
+ * features [B,K,...], labels [B,...] int64. Source: arXiv 2111.10989, eq. 12; Li et al. 2021 (SDCA).
  */
 export function prototypeContrast(
   features: Tensor,
@@ -98,21 +95,42 @@ export function prototypeContrast(
   { mean, variance }: { mean: Tensor; variance: Tensor },
   { temperature, ignoreClass }: PrototypeContrastOptions,
 ): Tensor | null {
-  const taking =
-    ignoreClass === null
-      ? null
-      : call("nonzero", "", call("ne", "Scalar", labels, ignoreClass)).reshape([-1]);
-  if (taking?.shape[0] === 0) return null;
-  const f = unitLength(taking ? features.indexSelect(0, taking) : features, 1);
-  const target = taking ? labels.indexSelect(0, taking) : labels;
-  const [m, v] = [unitLength(mean, 1), unitLength(variance, 1)];
-  const squares = f.square();
-  const logits = inFloat32(() =>
-    f
-      .matmul(m.transpose(0, 1))
-      .add(squares.matmul(v.transpose(0, 1)).div(2 * temperature))
-      .div(temperature),
-  );
-  const spread = squares.mul(v.indexSelect(0, target)).sum([1]).mean();
-  return crossEntropy(logits, target).add(spread.div(2 * temperature ** 2));
+  const chosen = withoutClass(features, labels, ignoreClass);
+  if (!chosen) return null;
+  const x = chosen.x.dtype === "bfloat16" ? chosen.x.to("float32") : chosen.x;
+  return inFloat32(() => {
+    const [m, v] = [unitLength(mean, 1), unitLength(variance, 1)];
+    // products first, lengths after: voxels have many channels and few classes
+    const dot = overVoxels(m, x);
+    const products = overVoxels(cat([v, call("ones_like", "", v.slice(0, 0, 1))], 0), x.square());
+    const [squares, length2] = products.split([m.shape[0]!, 1], 1) as [Tensor, Tensor];
+    const divisor = length2.clamp(1e-24);
+    const bySquares = squares.div(divisor);
+    const logits = dot
+      .div(divisor.sqrt())
+      .add(bySquares.div(2 * temperature))
+      .div(temperature);
+    const spread = call("gather", "", bySquares, 1, chosen.labels.unsqueeze(1)).mean();
+    return voxelCrossEntropy(logits, chosen.labels).add(spread.div(2 * temperature ** 2));
+  });
 }
+
+/** The voxels of all other classes: x [1,K,N] or [B,K,V], labels alike; null where there are none. */
+function withoutClass(features: Tensor, labels: Tensor, ignoreClass: number | null) {
+  const [b, k] = features.shape as [number, number];
+  if (ignoreClass === null) return { x: features.reshape([b, k, -1]), labels: labels.reshape([b, -1]) };
+  const flat = labels.reshape([-1]);
+  const voxels = call("nonzero", "", call("ne", "Scalar", flat, ignoreClass)).reshape([-1]);
+  if (voxels.shape[0] === 0) return null;
+  return {
+    x: takeVoxels(features, voxels).unsqueeze(0),
+    labels: flat.indexSelect(0, voxels).unsqueeze(0),
+  };
+}
+
+/** weights [C,K], x [B,K,V] -> [B,C,V] */
+const overVoxels = (weights: Tensor, x: Tensor): Tensor =>
+  weights
+    .unsqueeze(0)
+    .expand([x.shape[0]!, ...weights.shape])
+    .bmm(x);

@@ -3,8 +3,8 @@ import { noGrad } from "../engine/autograd.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
+import { voxelRows } from "../engine/voxel-rows.js";
 import { PrototypeEstimation } from "./prototype-estimation.js";
-import { featureRows } from "./prototype-space.js";
 import { supervisedLoss } from "./supervised.js";
 import { fingerprint, SIDE, tinyBatch, tinyNetwork, tinyStage2 } from "./tiny-task.testing.js";
 
@@ -89,7 +89,7 @@ describe("prototypes", () => {
       const batch = tinyBatch(3, 2, 0);
       estimation.losses(batch);
       const { network, estimators } = estimation;
-      const logits = numbers(featureRows(network.meanLogits(network.embed(batch.images))));
+      const logits = numbers(voxelRows(network.meanLogits(network.embed(batch.images))));
       const own = batch.hostLabels.flatMap((map) => [...map]).flatMap((label, i) => (label === 2 ? [i] : []));
       const mean = [0, 1, 2].map((k) => own.reduce((sum, i) => sum + logits[3 * i + k]!, 0) / own.length);
       expect(numbers(estimators.get("outputs")!.mean).slice(6)).toEqual(
@@ -116,7 +116,7 @@ describe("PrototypeEstimation", () => {
       const before = fingerprint(method.network.stateDict());
       const batch = tinyBatch(3, 2, 0);
       expect(method.losses(batch)).toEqual({});
-      const rows = numbers(featureRows(method.network.embed(batch.images)));
+      const rows = numbers(voxelRows(method.network.embed(batch.images)));
       const labels = batch.hostLabels.flatMap((map) => [...map]);
       const mean = [0, 1, 2].flatMap((c) => {
         const own = labels.flatMap((label, i) => (label === c ? [i] : []));
@@ -125,21 +125,6 @@ describe("PrototypeEstimation", () => {
       expect(numbers(method.estimators.get("features")!.mean)).toEqual(mean.map((m) => expect.closeTo(m, 4)));
       expect(fingerprint(method.network.stateDict())).toEqual(before);
       method.dispose();
-    });
-  });
-
-  it("reads features voxel by voxel", () => {
-    scope(() => {
-      const z = tinyBatch(2, 1, 1).images; // [2,1,16,16,16]
-      expect(featureRows(z).shape).toEqual([2 * SIDE ** 3, 1]);
-      const two = z.reshape([1, 2, SIDE, SIDE, SIDE]);
-      const values = numbers(z);
-      expect(numbers(featureRows(two)).slice(0, 4)).toEqual([
-        values[0],
-        values[SIDE ** 3],
-        values[1],
-        values[SIDE ** 3 + 1],
-      ]);
     });
   });
 });

@@ -1,4 +1,5 @@
 import { noGrad } from "../engine/autograd.js";
+import { mostLikelyClass } from "../engine/ops.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
 import { type PrototypeEstimator, prototypeContrast } from "../losses/prototype-contrast.js";
@@ -6,7 +7,7 @@ import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { type Estimators, estimatorState } from "./estimators.js";
 import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
-import { featureRows, SPACE_NAMES } from "./prototype-space.js";
+import { SPACE_NAMES } from "./prototype-space.js";
 import { supervisedLoss } from "./supervised.js";
 
 export interface AuaStage2Options {
@@ -42,49 +43,43 @@ export class AuaStage2 implements Method {
     const z = this.network.embed(batch.images);
     const logits = this.network.meanLogits(z);
     const pseudo = b > n ? this.#pseudoLabels(batch.images.slice(0, n, b)) : null;
+    const targets = pseudo ? [batch.labels, pseudo] : [batch.labels];
+    const [labeled, unlabeled] = inParts(logits, targets);
     const terms: LossTerms = {
-      supervised: { value: scope(() => supervisedLoss(logits.slice(0, 0, n), batch.labels)), weight: 1 },
+      supervised: { value: scope(() => supervisedLoss(labeled!, batch.labels)), weight: 1 },
     };
     if (pseudo) {
-      terms.pseudo = {
-        value: scope(() => supervisedLoss(logits.slice(0, n, b), pseudo)),
-        weight: pseudoWeight,
-      };
+      terms.pseudo = { value: scope(() => supervisedLoss(unlabeled!, pseudo)), weight: pseudoWeight };
     }
     if (prototypeWeight > 0) {
-      const targets = pseudo ? [batch.labels, pseudo] : [batch.labels];
       for (const [space, estimator] of this.estimators) {
-        const x = space === "features" ? z : logits;
-        if (this.options.prototypeUpdates === "while-training")
-          estimator.update(featureRows(x.slice(0, 0, n)), batch.labels.reshape([-1]));
-        const value = this.#prototypes(x, targets, estimator);
+        const parts = space === "features" ? inParts(z, targets) : inParts(logits, targets);
+        if (this.options.prototypeUpdates === "while-training") estimator.update(parts[0]!, batch.labels);
+        const value = this.#prototypes(parts, targets, estimator);
         if (value) terms[SPACE_NAMES[space].term] = { value, weight: prototypeWeight };
       }
     }
     return terms;
   }
 
-  /** images [N,1,D,H,W] -> labels [N,D,H,W] int64: the argmax of the labeler's mean logits */
+  /** images [N,1,D,H,W] -> labels [N,D,H,W] int64: the most likely classes of the labeler */
   #pseudoLabels(images: Tensor): Tensor {
-    return noGrad(() => scope(() => this.labeler.meanLogits(this.labeler.embed(images)).argmax(1)));
+    return noGrad(() => scope(() => mostLikelyClass(this.labeler.meanLogits(this.labeler.embed(images)))));
   }
 
   /** proto(labeled) + proto(unlabeled) */
-  #prototypes(x: Tensor, targets: readonly Tensor[], estimator: PrototypeEstimator): Tensor | null {
+  #prototypes(
+    parts: readonly Tensor[],
+    targets: readonly Tensor[],
+    estimator: PrototypeEstimator,
+  ): Tensor | null {
     const { temperature, ignoreBackground } = this.options;
-    let start = 0;
-    const parts = targets.flatMap((target) => {
-      const rows = x.slice(0, start, start + target.shape[0]!);
-      start += target.shape[0]!;
-      const value = scope(() =>
-        prototypeContrast(featureRows(rows), target.reshape([-1]), estimator, {
-          temperature,
-          ignoreClass: ignoreBackground ? 0 : null,
-        }),
-      );
+    const options = { temperature, ignoreClass: ignoreBackground ? 0 : null };
+    const values = targets.flatMap((target, i) => {
+      const value = scope(() => prototypeContrast(parts[i]!, target, estimator, options));
       return value ? [value] : [];
     });
-    return parts.length > 0 ? parts.reduce((sum, value) => sum.add(value)) : null;
+    return values.length > 0 ? values.reduce((sum, value) => sum.add(value)) : null;
   }
 
   parameters(): StateDict {
@@ -111,3 +106,7 @@ export class AuaStage2 implements Method {
     for (const estimator of this.estimators.values()) estimator.dispose();
   }
 }
+
+/** The images that each of the targets is of. */
+const inParts = (x: Tensor, targets: readonly Tensor[]): Tensor[] =>
+  x.split(targets.map((target) => target.shape[0]!));

@@ -1,4 +1,5 @@
 import { noGrad } from "../engine/autograd.js";
+import { mostLikelyClass } from "../engine/ops.js";
 import { scope } from "../engine/scope.js";
 import { cat, fromArray, type Tensor } from "../engine/tensor.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
@@ -59,7 +60,7 @@ export class Bcp extends TeacherMethod {
   #pseudoLabels(images: Tensor): Tensor {
     return noGrad(() =>
       scope(() => {
-        const labels = this.teacher.meanLogits(this.teacher.embed(images)).argmax(1);
+        const labels = mostLikelyClass(this.teacher.meanLogits(this.teacher.embed(images)));
         return this.options.largestComponent ? onlyLargest(labels) : labels;
       }),
     );

@@ -5,7 +5,7 @@ import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { type Estimators, estimatorState, newEstimators } from "./estimators.js";
 import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
-import { featureRows, type PrototypeSpaces } from "./prototype-space.js";
+import type { PrototypeSpaces } from "./prototype-space.js";
 
 /**
  * Between the stages (arXiv 2111.10989, eq. 13): the stage-1 student in evaluation mode goes over labeled patches and
@@ -28,7 +28,7 @@ export class PrototypeEstimation implements Method {
         const z = this.network.embed(batch.images.slice(0, 0, batch.labeled));
         for (const [space, estimator] of this.estimators) {
           const x = space === "features" ? z : this.network.meanLogits(z);
-          estimator.update(featureRows(x), batch.labels.reshape([-1]));
+          estimator.update(x, batch.labels);
         }
       }),
     );

@@ -1,5 +1,3 @@
-import type { Tensor } from "../engine/tensor.js";
-
 /** What prototypes are of: the embedding z, or the mean logits. */
 export type PrototypeSpace = "features" | "outputs";
 
@@ -18,7 +16,3 @@ export const SPACE_NAMES: Record<PrototypeSpace, { readonly term: string; readon
   features: { term: "prototype", state: "prototypes" },
   outputs: { term: "outputPrototype", state: "outputPrototypes" },
 };
-
-/** [B,K,D,H,W] -> rows [B·V,K] */
-export const featureRows = (z: Tensor): Tensor =>
-  z.to("float32").permute([0, 2, 3, 4, 1]).reshape([-1, z.shape[1]!]);

@@ -1,12 +1,12 @@
-import { crossEntropy } from "../engine/ops.js";
 import type { Tensor } from "../engine/tensor.js";
+import { voxelCrossEntropy } from "../losses/cross-entropy.js";
 import { diceLoss } from "../losses/dice.js";
 import type { LossTerms, PatchBatch } from "./method.js";
 import { NetworkMethod } from "./network-method.js";
 
 /** ½ (mean cross-entropy + Dice) on mean logits [B,C,D,H,W], target [B,D,H,W] int64. Source: Yu et al. 2019. */
 export const supervisedLoss = (meanLogits: Tensor, target: Tensor): Tensor =>
-  crossEntropy(meanLogits, target).add(diceLoss(meanLogits, target)).mul(0.5);
+  voxelCrossEntropy(meanLogits, target).add(diceLoss(meanLogits, target)).mul(0.5);
 
 /** The baseline: labeled patches only. */
 export class Supervised extends NetworkMethod {

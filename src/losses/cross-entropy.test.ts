@@ -1,0 +1,16 @@
+import { expect, it } from "vitest";
+import { expectGradient, wave } from "../engine/finite-differences.testing.js";
+import { crossEntropy } from "../engine/ops.js";
+import { fromArray } from "../engine/tensor.js";
+import { voxelCrossEntropy } from "./cross-entropy.js";
+
+it("is libtorch's cross-entropy, and agrees with finite differences", () => {
+  const shape = [2, 3, 2, 5];
+  const target = fromArray(
+    BigInt64Array.from({ length: 20 }, (_, i) => BigInt(i % 3)),
+    [2, 2, 5],
+  );
+  const logits = fromArray(Float32Array.from(wave(60)), shape);
+  expect(voxelCrossEntropy(logits, target).item()).toBeCloseTo(crossEntropy(logits, target).item(), 6);
+  expectGradient((x) => voxelCrossEntropy(x, target), shape, wave(60));
+});
