@@ -49,13 +49,20 @@ export class WayUp {
   }
 
   forward(levels: readonly Tensor[]): Tensor {
+    return this.#outConv.forward(scope(() => this.#dropout.forward(this.#finest(levels))));
+  }
+
+  /** Scopes free what no gradient needs at once: at the finest level each tensor is as large as z. */
+  #finest(levels: readonly Tensor[]): Tensor {
     let x = this.#dropout.forward(levels[4]!);
     for (const [i, block] of this.#blocks.entries()) {
       const part = recomputedIf(3 - i < this.#recomputeLevels);
-      const joined = part([x, levels[3 - i]!], ([below, skip]) => this.#up[i]!.forward(below!).add(skip!));
+      const joined = part([x, levels[3 - i]!], ([below, skip]) =>
+        scope(() => this.#up[i]!.forward(below!).add(skip!)),
+      );
       x = part([joined], ([y]) => block.forward(y!));
     }
-    return this.#outConv.forward(this.#dropout.forward(x));
+    return x;
   }
 }
 

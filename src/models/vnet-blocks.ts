@@ -14,8 +14,13 @@ class Stack extends Module {
     this.#layers.push(layer);
     this.#position += slots;
   }
+  /** Frees what lies between two layers as soon as no gradient needs it, not at the end of the whole network. */
   forward(x: Tensor): Tensor {
-    return this.#layers.reduce((y, layer) => layer.forward(y), x);
+    return this.#layers.reduce((y, layer) => {
+      const next = layer.forward(y);
+      if (y !== x) y.dispose();
+      return next;
+    }, x);
   }
 }
 
