@@ -15,7 +15,7 @@ function runMethods({ json }: { readonly json?: true }): void {
     const all = entries.map(([name, entry]) => ({
       name,
       ...entry,
-      cost: METHOD_COSTS.perStep[name] ?? null,
+      cost: METHOD_COSTS.perStep[name],
     }));
     process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
     return;
@@ -26,12 +26,11 @@ function runMethods({ json }: { readonly json?: true }): void {
 
 /** A method in a few lines. */
 function describe(name: MethodName, entry: MethodEntry): string {
-  const cost = METHOD_COSTS.perStep[name];
   const lines = [
     name,
     entry.summary,
     `needs: ${needsOf(entry).join(", ")}`,
-    ...(cost ? [`cost per step: ${cost}`] : []),
+    `cost per step: ${METHOD_COSTS.perStep[name]}`,
     `keys: ${entry.sections.map((section) => `${section}.*`).join(", ")}`,
     ...(entry.published ? [`published, left atrium (Dice / Jaccard / ASD / 95HD): ${entry.published}`] : []),
     `cite: ${entry.citation}`,
