@@ -1,39 +1,9 @@
 import { createHash, randomUUID } from "node:crypto";
 import { createReadStream, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { badInput } from "../errors.js";
+import { dirname, join } from "node:path";
+import { filesBehind } from "../volume/files-behind.js";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
-
-/** "a.nii.gz" -> "a", so that both halves of a pair and data beside a header share it. */
-const stemOf = (name: string): string => name.replace(/\.(gz|zst)$/i, "").replace(/\.[^.]+$/, "");
-
-/** Endings of headers whose voxels lie in another file. */
-const DETACHED = /\.(hdr|img|mhd|nhdr)(\.gz)?$/i;
-
-/** The data file that a MetaImage or NRRD header names, if it is one name. */
-async function namedData(path: string): Promise<string[]> {
-  if (!/\.(mhd|nhdr)$/i.test(path)) return [];
-  const text = (await readFile(path)).subarray(0, 1 << 16).toString("latin1");
-  const name = /^(?:ElementDataFile\s*=|data ?file:)\s*(\S.*?)\s*$/im.exec(text)?.[1];
-  return name && !/^(LOCAL|LIST)/.test(name) ? [join(dirname(path), name)] : [];
-}
-
-/** Every file that an image's path stands for: a directory's files, a header's data, or the file itself. */
-async function filesBehind(path: string): Promise<string[]> {
-  const found = await stat(path).catch((cause: Error) => {
-    throw badInput(`${path}: can't be opened (${cause.message})`, cause);
-  });
-  if (found.isDirectory()) {
-    const entries = await readdir(path, { withFileTypes: true, recursive: true });
-    return entries.flatMap((entry) => (entry.isFile() ? [join(entry.parentPath, entry.name)] : [])).sort();
-  }
-  if (!DETACHED.test(path)) return [path];
-  const stem = stemOf(basename(path));
-  const siblings = (await readdir(dirname(path))).filter((name) => stemOf(name) === stem).sort();
-  return [...new Set([...siblings.map((name) => join(dirname(path), name)), ...(await namedData(path))])];
-}
 
 /** What changes when a file does, without reading it. */
 function stampOf(path: string): string {

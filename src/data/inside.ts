@@ -1,6 +1,7 @@
 import { realpath } from "node:fs/promises";
 import { isAbsolute, relative, sep } from "node:path";
 import { badInput, printable } from "../errors.js";
+import { filesBehind } from "../volume/files-behind.js";
 import type { CaseFiles } from "./dataset.js";
 import { imagePathsOf } from "./image-paths.js";
 
@@ -13,21 +14,26 @@ const isInside = (dir: string, path: string): boolean => {
 };
 
 /**
- * Refuses cases whose files are links that lead out of their data folder. The folder itself may be reached through a
- * link, and links within it are followed.
+ * Refuses cases whose files are links that lead out of their data folder, or whose headers' voxels or folders' files are.
+ * The folder itself may be reached through a link, and links within it are followed.
  * @throws PenumbraError "bad-input" naming the link and where it leads
  */
 export async function checkInside(dir: string, cases: readonly CaseFiles[]): Promise<void> {
   const root = await realpath(dir);
   for (const files of cases) {
-    const images = imagePathsOf(files);
-    for (const path of new Set([...images, files.labelPath ?? files.imagePath])) {
-      const target = await realpath(path);
-      if (isInside(root, target)) continue;
-      throw badInput(
-        `${path}: a link that leads out of ${dir}, to ${target}; copy the file there, or allow such links with --allow-links`,
-      );
+    const listed = new Set([...imagePathsOf(files), files.labelPath ?? files.imagePath]);
+    for (const path of listed) {
+      await checkPlace(path);
+      for (const file of await filesBehind(path)) await checkPlace(file);
     }
+  }
+
+  async function checkPlace(file: string): Promise<void> {
+    const target = await realpath(file);
+    if (isInside(root, target)) return;
+    throw badInput(
+      `${file}: a link that leads out of ${dir}, to ${target}; copy the file there, or allow such links with --allow-links`,
+    );
   }
 }
 

@@ -1,5 +1,6 @@
-import { readdirSync, realpathSync, statSync } from "node:fs";
+import { realpathSync, statSync } from "node:fs";
 import { join, sep } from "node:path";
+import { filesBehind } from "../volume/files-behind.js";
 
 /** File endings that the page has a use for. */
 const SERVED =
@@ -30,14 +31,26 @@ function fileAt(dir: string, path: string, roots: readonly string[]): AllowedFil
   return stat.isFile() ? { file, size: stat.size } : "missing";
 }
 
-/** As `allowedFile`, for a scan to be read and shown: a DICOM file too, or a folder: a DICOM series, of which no file leads out of the roots either. */
-export function allowedScan(dir: string, path: string, roots: readonly string[]): AllowedFile | Refusal {
-  const folder = placeOf(dir, path, roots);
-  if (folder === "forbidden" || folder === "missing") return folder;
-  if (!statSync(folder).isDirectory())
-    return SHOWN.test(path) ? fileAt(dir, path, roots) : allowedFile(dir, path, roots);
-  const leadsOut = readdirSync(folder).some((name) => placeOf(folder, name, roots) === "forbidden");
-  return leadsOut ? "forbidden" : { file: folder, size: 0 };
+/**
+ * As `allowedFile`, for a scan to be read and shown: a DICOM file too, or a folder: a DICOM series. Nor may anything that is
+ * read with it (a folder's files, the voxels of a header apart from them) lead out of the roots.
+ */
+export async function allowedScan(
+  dir: string,
+  path: string,
+  roots: readonly string[],
+): Promise<AllowedFile | Refusal> {
+  const place = placeOf(dir, path, roots);
+  if (place === "forbidden" || place === "missing") return place;
+  const isFolder = statSync(place).isDirectory();
+  const found = isFolder
+    ? { file: place, size: 0 }
+    : SHOWN.test(path)
+      ? fileAt(dir, path, roots)
+      : allowedFile(dir, path, roots);
+  if (found === "forbidden" || found === "missing") return found;
+  const behind = await filesBehind(place);
+  return behind.every((file) => isInside(realpathSync(file), roots)) ? found : "forbidden";
 }
 
 /** Where a path below `dir` really lies, if that is in one of the roots. */
@@ -55,7 +68,7 @@ function placeOf(dir: string, path: string, roots: readonly string[]): string | 
 }
 
 /** Whether a real path lies in one of the directories, whose own links are followed too. */
-export const isInside = (file: string, roots: readonly string[]): boolean =>
+const isInside = (file: string, roots: readonly string[]): boolean =>
   roots.some((root) => {
     try {
       return file.startsWith(`${realpathSync(root)}${sep}`);

@@ -83,12 +83,12 @@ export function routesOf({ catalogue, jobs, token, guard, pages = BUILT_PAGES }:
       allowed(place(kind, context).dir, path, catalogue.roots),
     );
   for (const kind of ["run", "data", "comparison"] as const) {
-    app.get(`/${token}/files/${kind}/:${kind}/*`, (context) => {
-      const found = fileAt(context, kind, `files/${kind}`, allowedFile);
+    app.get(`/${token}/files/${kind}/:${kind}/*`, async (context) => {
+      const found = await fileAt(context, kind, `files/${kind}`, allowedFile);
       return found instanceof Response ? found : sendFile(found, context.req.header("range"));
     });
     app.get(`/${token}/volumes/${kind}/:${kind}/*`, async (context) => {
-      const found = fileAt(context, kind, `volumes/${kind}`, allowedScan);
+      const found = await fileAt(context, kind, `volumes/${kind}`, allowedScan);
       if (found instanceof Response) return found;
       const part = context.req.query("part") === "label" ? "label" : "image";
       return sendVolume(found, { part, range: context.req.header("range") });
@@ -114,10 +114,15 @@ function answerError(error: Error, context: Context): Response {
   );
 }
 
-type Allowed = typeof allowedFile;
+type Allowed = (...wanted: Parameters<typeof allowedFile>) => Found | Promise<Found>;
+type Found = AllowedFile | Refusal;
 
 /** The file that the rest of a path names, if it may be had. */
-function requested(context: Context, prefix: string, allowed: (path: string) => AllowedFile | Refusal) {
+async function requested(
+  context: Context,
+  prefix: string,
+  allowed: (path: string) => Found | Promise<Found>,
+) {
   const [, ...encoded] = new URL(context.req.url).pathname.slice(prefix.length).split("/");
   let path: string;
   try {
@@ -125,7 +130,7 @@ function requested(context: Context, prefix: string, allowed: (path: string) => 
   } catch {
     return context.text("not a path\n", 400);
   }
-  const found = allowed(path);
+  const found = await allowed(path);
   if (found === "missing") return context.text("not found\n", 404);
   if (found === "forbidden")
     return context.text("forbidden: outside the run and data directories, or nothing to show\n", 403);

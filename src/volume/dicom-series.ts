@@ -1,9 +1,9 @@
-import { readdir, stat } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename } from "node:path";
 import { badInput } from "../errors.js";
 import { type DicomFile, isDicom, openDicomFile, readingAttributes } from "./dicom-file.js";
 import { type DicomFrame, framesOf } from "./dicom-frame.js";
 import { imageOfFrames } from "./dicom-image.js";
+import { filesIn } from "./folder-files.js";
 import { openStored, readRaw } from "./stored-file.js";
 import type { StoredImage } from "./stored-image.js";
 
@@ -20,9 +20,7 @@ const seriesOf = (file: DicomFile): string => textOf(file, "x0020000e") || "unkn
 /** The DICOM files of a folder, by name; others are passed over. Bad input: a damaged one. */
 async function dicomFiles(dir: string): Promise<DicomFile[]> {
   const files: DicomFile[] = [];
-  for (const name of (await readdir(dir)).sort()) {
-    const path = join(dir, name);
-    if (name.startsWith(".") || !(await stat(path).catch(() => null))?.isFile()) continue;
+  for (const path of await filesIn(dir)) {
     if (!isDicom(await readRaw(await openStored(path), 0, MARKED_BYTES))) continue;
     const file = await openDicomFile(path);
     if (textOf(file, "x00020002") !== MEDIA_DIRECTORY) files.push(file);

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { badInput } from "../errors.js";
-import { openStored, readRaw } from "./stored-file.js";
+import { openStored, readRaw, type StoredFile } from "./stored-file.js";
 import type { StoredImage } from "./stored-image.js";
 import type { Grid } from "./volume.js";
 
@@ -21,7 +21,7 @@ const OPENERS = {
   tiff: async (): Promise<Open> => (await import("./picture.js")).openTiff,
   folder: async (): Promise<Open> => (await import("./dicom-series.js")).openDicomSeries,
 } as const;
-type Kind = keyof typeof OPENERS;
+export type Kind = keyof typeof OPENERS;
 
 const NIFTI_NAME = /\.(nii|hdr|img)(\.gz)?$/i;
 
@@ -48,10 +48,14 @@ function kindOf(head: Buffer, path: string): Kind {
  * grid of the image that a DICOM segmentation belongs to. Bad input: one line naming the file.
  */
 export async function openImage(path: string, onto: Grid | null = null): Promise<StoredImage> {
-  const found = await stat(path).catch(() => null);
-  if (found?.isDirectory()) return (await OPENERS.folder())(path);
-  const file = await openStored(path);
-  const head = Buffer.from(await readRaw(file, 0, LOOK_BYTES));
-  const open = await OPENERS[kindOf(head, path)]();
+  if (await isFolder(path)) return (await OPENERS.folder())(path);
+  const open = await OPENERS[await kindOfFile(await openStored(path))]();
   return open(path, onto);
 }
+
+export const isFolder = async (path: string): Promise<boolean> =>
+  (await stat(path).catch(() => null))?.isDirectory() ?? false;
+
+/** The kind of a file, by its first bytes or its name. Bad input: none that is read. */
+export const kindOfFile = async (file: StoredFile): Promise<Kind> =>
+  kindOf(Buffer.from(await readRaw(file, 0, LOOK_BYTES)), file.path);

@@ -109,6 +109,7 @@ export async function openMetaImage(path: string): Promise<StoredImage> {
   const data: VoxelData = { ...(await whereVoxelsLie(fields, path, end)), type, littleEndian, count };
   return {
     path,
+    otherFiles: [data.path].filter((voxels) => voxels !== path),
     format: "MetaImage",
     grid: gridOf(fields, Number(fields.get("NDims")), extents),
     extents,

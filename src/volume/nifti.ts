@@ -23,6 +23,7 @@ async function findPartner(path: string): Promise<string> {
 
 interface Parts {
   readonly header: NiftiHeader;
+  readonly head: StoredFile;
   readonly voxels: StoredFile;
 }
 
@@ -31,17 +32,18 @@ async function openParts(path: string): Promise<Parts> {
   const named = await openStored(path);
   const head = isImg ? await openStored(await findPartner(path)) : named;
   const header = parseNiftiHeader(await readHead(head, NIFTI2_HEADER_BYTES), head.path);
-  if (!header.isPair) return { header, voxels: head };
-  return { header, voxels: isImg ? named : await openStored(await findPartner(path)) };
+  if (!header.isPair) return { header, head, voxels: head };
+  return { header, head, voxels: isImg ? named : await openStored(await findPartner(path)) };
 }
 
 /** Opens a NIfTI-1 or NIfTI-2 image: .nii, .nii.gz, or .hdr with .img (each maybe .gz, either one named). */
 export async function openNifti(path: string): Promise<StoredImage> {
-  const { header, voxels } = await openParts(path);
+  const { header, head, voxels } = await openParts(path);
   const { version, grid, extents, type, littleEndian, slope, intercept, offset, odd } = header;
   const bytes = extents.reduce((product, n) => product * n, bytesOf(type));
   return {
     path,
+    otherFiles: [head.path, voxels.path].filter((file) => file !== path),
     format: `NIfTI-${version}`,
     grid,
     extents,

@@ -115,6 +115,7 @@ export async function openNrrd(path: string): Promise<StoredImage> {
   const data: VoxelData = { ...(await whereVoxelsLie(fields, path, end)), type, littleEndian, count };
   return {
     path,
+    otherFiles: [data.path].filter((voxels) => voxels !== path),
     format: "NRRD",
     grid,
     extents: extents.length > 4 ? extents.slice(0, 4) : extents,

@@ -35,6 +35,8 @@ export type Format =
 /** An image of any format whose header has been read and checked; voxels are read by `load`. */
 export interface StoredImage {
   readonly path: string;
+  /** Other files that it is read from: data beside a header, a header beside its data. */
+  readonly otherFiles?: readonly string[];
   readonly format: Format;
   /** Of one volume. */
   readonly grid: Grid;
