@@ -102,6 +102,17 @@ describe("a file that nobody vouches for", () => {
     expect((await readH5Case(path)).image.data[1]).toBe(106);
   }, 180_000);
 
+  it("and is damaged, does not wear the library out, however often it is met", async () => {
+    const [good, bad] = [put("good.h5", { image, label }), join(dir, "bad.h5")];
+    await writeFile(bad, (await readFile(good)).fill(0x55, 40, 200));
+    for (let i = 0; i < 4200; i++) {
+      const refusal = await readH5Case(bad).catch((error: Error) => error.message);
+      if (!/bad\.h5: damaged HDF5 file \(HDF5-DIAG/.test(String(refusal)))
+        throw new Error(`${i}: ${refusal}`);
+    }
+    expect((await readH5Case(good)).image.data[1]).toBe(6);
+  }, 60_000);
+
   it("reaches no other file through a link", async () => {
     const target = put("target.h5", { image });
     const file = new h5.File(join(dir, "linked.h5"), "w");

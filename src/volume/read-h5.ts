@@ -1,5 +1,6 @@
 import h5 from "h5wasm";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
+import { type H5File, withH5File } from "./h5-library.js";
 import { openStored, readBytes, readHead } from "./stored-file.js";
 import { type StoredImage, type StoredType, toLabels } from "./stored-image.js";
 import { type Grid, type LabelMap, type Triple, type Volume, voxelCount } from "./volume.js";
@@ -22,26 +23,8 @@ const MAX_RATIO = 1032;
 /** Chunks are unpacked whole; a file whose data may grow can have chunks larger than its data, up to this. */
 const MAX_SPARE_CHUNK_BYTES = 2 ** 26;
 
-let opened = 0;
-
-/** The library, whose file system is in memory and holds nothing: links and external data lead nowhere. */
-const emptyLibrary = h5.ready.then((library) => {
-  library.activate_throwing_error_handler();
-  const devices = library.FS.readdir("/dev").filter(
-    (name: string) => !name.startsWith(".") && name !== "shm",
-  );
-  for (const name of devices) library.FS.unlink(`/dev/${name}`);
-  return library;
-});
-
-/**
- * Opens, does the work, closes; the library's own errors become bad input that names the file. It sees a copy under
- * a name of its own: after an error it may take a file of the same name or number for the one it had open.
- */
-async function withH5<T>(
-  path: string,
-  work: (file: InstanceType<typeof h5.File>, size: number) => T,
-): Promise<T> {
+/** Opens, does the work, closes; the library's own errors become bad input that names the file. */
+async function withH5<T>(path: string, work: (file: H5File, size: number) => T): Promise<T> {
   const stored = await openStored(path);
   const head = Buffer.from(await readHead(stored, SIGNATURE.length)).toString("latin1");
   if (head !== SIGNATURE) throw badInput(`${path}: not an HDF5 file; expected the datasets image and label`);
@@ -49,28 +32,13 @@ async function withH5<T>(
     throw badInput(`${path}: ${stored.size} bytes; HDF5 files of at most ${MAX_FILE_BYTES} are read`);
   }
   const bytes = await readBytes(stored, 0, stored.size);
-  const { FS } = await emptyLibrary;
-  const copy = `/${opened++}.h5`;
-  let file: InstanceType<typeof h5.File> | null = null;
   try {
-    FS.writeFile(copy, bytes);
-    file = new h5.File(copy, "r");
-    return work(file, stored.size);
+    return await withH5File(bytes, (file) => work(file, stored.size));
   } catch (cause) {
-    if (cause instanceof Error && cause.name === "PenumbraError") throw cause;
+    if (cause instanceof PenumbraError) throw cause;
     const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0];
     throw badInput(`${path}: damaged HDF5 file (${reason})`, cause);
-  } finally {
-    closeQuietly(file);
-    FS.unlink(copy);
   }
-}
-
-/** Of a damaged file the library may fail to close what it opened; that has been said by then. */
-function closeQuietly(file: InstanceType<typeof h5.File> | null): void {
-  try {
-    file?.close();
-  } catch {}
 }
 
 /** Stored (x, y, z) with z fastest -> [D, H, W] = [z, y, x] with x fastest. */
@@ -92,12 +60,7 @@ interface Checked {
   readonly type: StoredType;
 }
 
-function checkedDataset(
-  file: InstanceType<typeof h5.File>,
-  name: string,
-  path: string,
-  size: number,
-): Checked {
+function checkedDataset(file: H5File, name: string, path: string, size: number): Checked {
   const dataset = file.get(name);
   if (!(dataset instanceof h5.Dataset)) throw badInput(`${path}: ${name} is not a dataset`);
   const stored = dataset.shape ?? [];
@@ -122,7 +85,7 @@ function checkedDataset(
   return { dataset, shape, type: `${letter}${8 * voxelBytes}` as StoredType };
 }
 
-function readDataset(file: InstanceType<typeof h5.File>, name: string, path: string, size: number): Stored {
+function readDataset(file: H5File, name: string, path: string, size: number): Stored {
   const { dataset, shape } = checkedDataset(file, name, path, size);
   const { value } = dataset;
   if (!ArrayBuffer.isView(value)) throw badInput(`${path}: dataset ${name} holds no numbers`);
