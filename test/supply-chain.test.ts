@@ -45,6 +45,25 @@ describe("dependencies", () => {
     ).toEqual([]);
   });
 
+  it("are those in which known advisories are mended", () => {
+    const page = readFileSync(here("docs/security-testing.md"), "utf8");
+    const rows = [
+      ...page.matchAll(/^\| (\S+)(?: \(development\))? +\| (\d+\.\d+\.\d+) +\| (\d+\.\d+\.\d+) +\|/gm),
+    ];
+    expect(rows.length).toBeGreaterThan(5);
+    const isBefore = (a: string, b: string) => a.localeCompare(b, "en", { numeric: true }) < 0;
+    for (const [, name, listed, mended] of rows) {
+      const versions = packages
+        .filter(([path]) => path.endsWith(`node_modules/${name}`))
+        .map(([, one]) => one.version);
+      expect(versions, name).toEqual([listed]);
+      expect(
+        versions.filter((version) => isBefore(version, mended!)),
+        name,
+      ).toEqual([]);
+    }
+  });
+
   it("needed to run are licensed freely, and the list of licences is current", async () => {
     const free = /^(MIT|ISC|0BSD|BSD-[23]-Clause|Apache-2\.0|SEE LICENSE IN LICENSE\.txt)$/;
     expect(named(({ dev, license }) => !dev && !free.test(license ?? ""))).toEqual([]);

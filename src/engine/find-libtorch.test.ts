@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -85,5 +86,25 @@ describe("prepareEnvironment", () => {
     vi.stubEnv("ATEN_CPU_CAPABILITY", "default");
     prepareEnvironment(withAvx512);
     expect(process.env.ATEN_CPU_CAPABILITY).toBe("default");
+  });
+
+  it("has threads wait asleep after a while, unless the person said how they wait", () => {
+    const spins = (policy?: string, count?: string) => {
+      vi.stubEnv("OMP_WAIT_POLICY", policy);
+      vi.stubEnv("GOMP_SPINCOUNT", count);
+      prepareEnvironment(withAvx512);
+      return process.env.GOMP_SPINCOUNT;
+    };
+    expect(spins()).toBe("4000");
+    expect(spins(undefined, "7")).toBe("7");
+    expect(spins("active")).toBeUndefined();
+  });
+
+  it.runIf(process.platform === "linux")("comes before OpenMP reads it", () => {
+    const load = 'import("#dist/engine/libtorch.js").then(({ native }) => native())';
+    const { OMP_WAIT_POLICY: _, GOMP_SPINCOUNT: __, ...inherited } = process.env;
+    const env = { ...inherited, OMP_DISPLAY_ENV: "verbose" };
+    const { stderr } = spawnSync(process.execPath, ["-e", load], { env, encoding: "utf8" });
+    expect(stderr).toMatch(/GOMP_SPINCOUNT = '4000'/);
   });
 });

@@ -83,9 +83,18 @@ export function cpuCapability(path = "/proc/cpuinfo"): CpuCapability {
 }
 
 /**
- * Asks libtorch for its AVX-512 kernels where the CPU has them (it starts with AVX2 ones otherwise).
- * Must run before the addon is loaded; a value that the person set stays.
+ * Turns (of a loop of some nanoseconds) that a thread waits for the others before it sleeps. OpenMP's own 300,000 keep a core
+ * from other programs for milliseconds at each of thousands of waits a step; these cover the waits of a training that has
+ * its cores to itself (docs/reliability.md has the measurements).
+ */
+const SPIN_COUNT = "4000";
+
+/**
+ * Asks libtorch for its AVX-512 kernels where the CPU has them (it starts with AVX2 ones otherwise), and its threads to
+ * wait for each other asleep rather than awake. Must run before the addon is loaded; a value that the person set stays.
  */
 export function prepareEnvironment(capability: CpuCapability = cpuCapability()): void {
-  if (capability.avx512) process.env.ATEN_CPU_CAPABILITY ??= "avx512";
+  const { env } = process;
+  if (capability.avx512) env.ATEN_CPU_CAPABILITY ??= "avx512";
+  if (env.OMP_WAIT_POLICY === undefined) env.GOMP_SPINCOUNT ??= SPIN_COUNT;
 }
