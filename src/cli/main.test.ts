@@ -84,6 +84,18 @@ describe("what commands throw", () => {
     expect(complained).toBe("penumbra: bug: boom; run it again with --debug to see where\n");
   });
 
+  it.each([
+    { code: "ENOSPC", said: /no space left on device/ },
+    { code: "ENOENT", syscall: "uv_cwd", said: /the current directory was removed/ },
+  ])("takes $code of the system for no bug", async ({ said, ...reason }) => {
+    vi.spyOn(process.stdout, "write").mockImplementation(() => {
+      throw Object.assign(new Error("no space left on device"), reason);
+    });
+    expect(await penumbra("doctor", "--json")).toBe(3);
+    expect(complained).toMatch(said);
+    expect(complained).toMatch(/^penumbra: (?!bug)[^\n]*\n$/);
+  });
+
   it("shows where with --debug", async () => {
     expect(await penumbra("train", "--debug")).toBe(2);
     expect(complained).toMatch(/^penumbra: --data is missing.*\nPenumbraError: .*\n {4}at /);

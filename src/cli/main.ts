@@ -66,14 +66,27 @@ export async function run(argv: readonly string[]): Promise<number> {
 }
 
 /** Says what went wrong, in one line, and returns the exit code for it. */
-export function report(error: unknown, debug: boolean): number {
-  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_CODES["bad-input"];
+export function report(thrown: unknown, debug: boolean): number {
+  if (thrown instanceof CommanderError) return thrown.exitCode === 0 ? 0 : EXIT_CODES["bad-input"];
+  const error = ofTheMachine(thrown) ?? thrown;
   const known = error instanceof PenumbraError;
   const [line = ""] = (error instanceof Error ? error.message : String(error)).split("\n");
   const hint = known || debug ? "" : "; run it again with --debug to see where";
   process.stderr.write(`penumbra: ${known ? "" : "bug: "}${line}${hint}\n`);
   if (debug) process.stderr.write(`${stackOf(error)}\n`);
   return known ? EXIT_CODES[error.code] : BUG;
+}
+
+/** Errors of the system that are no bug, wherever they come from: no room, no files left, a disk that fails. */
+const MACHINE_CODES = /^(ENOSPC|EDQUOT|EIO|EROFS|EMFILE|ENFILE|ENOMEM)$/;
+
+function ofTheMachine(error: unknown): PenumbraError | null {
+  if (!(error instanceof Error) || error instanceof PenumbraError) return null;
+  const { code = "", syscall, message } = error as NodeJS.ErrnoException;
+  const isGone = syscall === "uv_cwd";
+  if (!isGone && !MACHINE_CODES.test(code)) return null;
+  const what = isGone ? "the current directory was removed; change to one that is there" : message;
+  return new PenumbraError("environment", what, { cause: error });
 }
 
 function stackOf(error: unknown): string {

@@ -1,6 +1,8 @@
 import { createHash, randomUUID } from "node:crypto";
-import { createReadStream, mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
+import { createReadStream, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { makeDirectories } from "../files/directory.js";
+import { writeFailure } from "../files/write-failure.js";
 import { filesBehind } from "../volume/files-behind.js";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
@@ -17,12 +19,16 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Writes a small file whole or not at all. */
+/** Writes a small file whole or not at all. @throws PenumbraError "bad-input" or "environment" when it can't be written */
 export function putSmallFile(path: string, text: string): void {
-  mkdirSync(dirname(path), { recursive: true });
+  makeDirectories(dirname(path));
   const temporary = `${path}.${randomUUID()}.part`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, text);
+    renameSync(temporary, path);
+  } catch (cause) {
+    throw writeFailure(path, cause);
+  }
 }
 
 /** Remembered digests of files: null where a file was never read, or was touched since. */

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { badInput } from "../errors.js";
+import { parseJson } from "../files/json.js";
 
 const listed = z.union([z.string(), z.object({ image: z.string(), label: z.string().nullish() })]);
 
@@ -62,7 +63,7 @@ const toListed = (entry: z.infer<typeof listed>): ListedCase =>
 export function parseDatasetJson(text: string, file: string): DatasetJson {
   let json: unknown;
   try {
-    json = JSON.parse(text);
+    json = parseJson(text);
   } catch (cause) {
     throw badInput(`${file}: not valid JSON (${(cause as Error).message})`, cause);
   }

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
-import { mkdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { makeDirectories } from "../files/directory.js";
 import { packageVersion } from "../version.js";
 import { writeLabelMap, writeVolume } from "../volume/write.js";
 import { contentOf, settingsText } from "./case-cache.js";
@@ -52,7 +52,7 @@ export async function writePrepared(order: WriteOrder): Promise<boolean> {
   );
   const prepared = prepareRaw(raw, files, order.options);
   const { grid, label } = prepared;
-  for (const path of outputs) await mkdir(dirname(path), { recursive: true });
+  for (const path of outputs) makeDirectories(dirname(path));
   for (const [i, path] of images.entries()) await writeVolume(path, { grid, data: channelOf(prepared, i) });
   if (label) await writeLabelMap(labelOut, { grid, data: label });
   putSmallFile(remembered, key);

@@ -1,14 +1,38 @@
 import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { dirname } from "node:path";
 import { badInput, PenumbraError } from "../errors.js";
 import { writeFailure } from "./write-failure.js";
 
-/** Makes a directory and those above it. @throws PenumbraError "bad-input" or "environment" when it can't be made. */
+const isDirectory = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+
+/** Node's own way never ends where a directory is there but takes no new ones and calls that "not found", as /proc does. */
+function make(dir: string): void {
+  if (isDirectory(dir)) return;
+  const above = dirname(dir);
+  if (above !== dir && !existsSync(above)) make(above);
+  try {
+    mkdirSync(dir);
+  } catch (error) {
+    if (!isDirectory(dir)) throw error; // another process made it meanwhile
+  }
+}
+
+/** Makes a directory and those above it. @throws PenumbraError "bad-input" or "environment" when it can't be made */
+export function makeDirectories(dir: string): void {
+  try {
+    make(dir);
+  } catch (cause) {
+    throw writeFailure(dir, cause, "can't be made a directory");
+  }
+}
+
+/** As `makeDirectories`, for a directory that a person named with --out. */
 export function makeDirectory(dir: string): void {
   try {
-    mkdirSync(dir, { recursive: true });
+    makeDirectories(dir);
   } catch (cause) {
-    const { code, message } = writeFailure(dir, cause, "can't be made a directory");
-    throw new PenumbraError(code, `${message}; name another with --out`, { cause });
+    if (!(cause instanceof PenumbraError)) throw cause;
+    throw new PenumbraError(cause.code, `${cause.message}; name another with --out`, { cause });
   }
 }
 

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WriteJob } from "../data/case-job.js";
 import { doCaseJobs } from "../data/case-pool.js";
@@ -6,7 +6,7 @@ import { putSmallFile } from "../data/content-hash.js";
 import type { PrepareOptions } from "../data/prepare.js";
 import { threadsFor } from "../data/prepare-set.js";
 import { badInput } from "../errors.js";
-import { hasContent } from "../files/directory.js";
+import { hasContent, makeDirectories } from "../files/directory.js";
 import { prepareOptions, resolveConfig } from "../training/config.js";
 import { nearestName } from "../training/nearest-name.js";
 import { colon, decathlon } from "./decathlon.js";
@@ -55,7 +55,7 @@ function claim(out: string, recipe: string): void {
         `${out} is not empty and was not begun by recipe ${recipe}; name a new directory with --out`,
       );
   }
-  mkdirSync(out, { recursive: true });
+  makeDirectories(out);
   putSmallFile(marker, `${JSON.stringify({ recipe, finished: false })}\n`);
 }
 

@@ -1,8 +1,9 @@
 import { execFile } from "node:child_process";
-import { mkdir, readdir, stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { badInput, PenumbraError } from "../errors.js";
+import { makeDirectories } from "../files/directory.js";
 
 const run = promisify(execFile);
 
@@ -27,7 +28,7 @@ export async function decathlonFolder(raw: string, scratch: string): Promise<str
   if (!found) throw badInput(`${raw}: no such file or folder; name the task's .tar or folder by --in`);
   if (found.isDirectory()) return setFolder(raw);
   if (!/\.(tar|tar\.gz|tgz)$/i.test(raw)) throw badInput(`${raw}: expected a folder or a .tar`);
-  await mkdir(scratch, { recursive: true });
+  makeDirectories(scratch);
   try {
     await run("tar", ["-xf", raw, "-C", scratch]);
   } catch (cause) {

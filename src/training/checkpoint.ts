@@ -4,6 +4,7 @@ import { scope } from "../engine/scope.js";
 import { fromArray, type Tensor } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
 import { sha256, sha256OfFile } from "../files/checksum.js";
+import { parseJson } from "../files/json.js";
 import { writeJson, writeWholeFile } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import type { StateDict } from "../nn/module.js";
@@ -113,7 +114,7 @@ function remove(path: string): void {
 
 function endsStage(manifestPath: string): boolean {
   try {
-    return (JSON.parse(readFileSync(manifestPath, "utf8")) as Manifest | null)?.stageEnds === true;
+    return (parseJson(readFileSync(manifestPath, "utf8")) as Manifest | null)?.stageEnds === true;
   } catch {
     return false; // damaged: no use to keep
   }
@@ -139,13 +140,13 @@ export const readState = (path: string, device: string): StateDict =>
 
 /** @throws an error that says how it is damaged */
 function readCheckpoint(path: string, device: string): Checkpoint {
-  const manifest = JSON.parse(readFileSync(`${path}.json`, "utf8")) as Manifest;
+  const manifest = parseJson(readFileSync(`${path}.json`, "utf8")) as Manifest;
   const tensorPath = `${path}.safetensors`;
   if (manifest.format !== 1 || sha256OfFile(tensorPath) !== manifest.sha256)
     throw new Error("its checksum does not match");
   const { metadata, tensors } = readSafetensors(tensorPath);
   const description = metadata.checkpoint
-    ? (JSON.parse(metadata.checkpoint) as Description)
+    ? (parseJson(metadata.checkpoint) as Description)
     : describedBy(manifest);
   return { ...description, state: toTensors(tensors, device) };
 }

@@ -1,5 +1,6 @@
 import type { PrepareOptions } from "../data/prepare.js";
 import { badInput, type PenumbraError } from "../errors.js";
+import { parseJson } from "../files/json.js";
 import { CONFIG_KEYS, type Config, configSchema, type PartialConfig } from "./config-schema.js";
 import { methodEntry } from "./method-catalog.js";
 import { nearestName } from "./nearest-name.js";
@@ -46,6 +47,7 @@ const SECTIONS = new Set(
     return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join("."));
   }),
 );
+const MOST_PARTS = Math.max(...CONFIG_KEYS.map(({ key }) => key.split(".").length)) + 1;
 const LEAVES: ReadonlyMap<string, string> = new Map(CONFIG_KEYS.map(({ key, expected }) => [key, expected]));
 
 function presetLayer(name: string): Layer {
@@ -64,14 +66,16 @@ function setLayer(assignment: string): Layer {
   const text = assignment.slice(equals + 1);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch {
     value = text;
   }
-  const values = assignment
-    .slice(0, equals)
-    .split(".")
-    .reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
+  const parts = assignment.slice(0, equals).split(".");
+  if (parts.length > MOST_PARTS)
+    throw badInput(
+      `--set ${parts.slice(0, MOST_PARTS).join(".")}.…: no config key has ${parts.length} parts`,
+    );
+  const values = parts.reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
   return { name: "--set", values };
 }
 

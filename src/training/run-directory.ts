@@ -8,6 +8,7 @@ import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
 import { FileLock } from "../files/file-lock.js";
+import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
 import { isLeftover, removeLeftovers, writeJson } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
@@ -205,7 +206,7 @@ function readJson(path: string, dir: string): unknown {
   if (!existsSync(path))
     throw badInput(`${dir} is no run directory: it has no ${path.slice(dir.length + 1)}`);
   try {
-    return JSON.parse(readTextFile(path, "a run's record"));
+    return parseJson(readTextFile(path, "a run's record"));
   } catch (cause) {
     if (cause instanceof PenumbraError) throw cause;
     throw badInput(`${path} is not valid JSON; restore it or train again`, cause);

@@ -1,6 +1,7 @@
 import { closeSync, existsSync, fsyncSync, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
+import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
 import { writeText } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
@@ -109,7 +110,7 @@ const numbersFrom = (values: Record<string, number | null>) =>
   Object.fromEntries(Object.entries(values).map(([name, value]) => [name, numberFrom(value)]));
 
 function parseLine(line: string): LogEntry {
-  const entry = JSON.parse(line) as LogEntry;
+  const entry = parseJson(line) as LogEntry;
   return {
     ...entry,
     loss: numberFrom(entry.loss),

@@ -1,5 +1,6 @@
 import { badInput } from "../errors.js";
 import { FileBytes } from "../files/file-bytes.js";
+import { parseJson } from "../files/json.js";
 import { writeWholeFile } from "../files/whole-file.js";
 import {
   ARRAYS,
@@ -95,7 +96,7 @@ function readHeaderLength(file: FileBytes): number {
 function parseHeader(bytes: Uint8Array, path: string): Record<string, unknown> {
   let header: unknown;
   try {
-    header = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
+    header = parseJson(new TextDecoder("utf-8", { fatal: true }).decode(bytes));
   } catch (error) {
     throw damaged(path, "its header is not JSON", error);
   }
