@@ -1,4 +1,4 @@
-import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { chmodSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -46,6 +46,16 @@ it("never writes over anything: each save is a version of its own, the newest is
   expect(readFileSync(join(dir, "labelsTr", "tr0.nii.gz"))).toEqual(own);
   expect(readdirSync(join(dir, "labelsCorrected")).sort()).toEqual([1, 2, 3].map((n) => `tr0_v${n}.nii.gz`));
   expect((await openDataset(dir)).labeled[0]!.labelPath).toMatch(/tr0_v3\.nii\.gz$/);
+});
+
+it("is not saved through a link that leads out of the data", async () => {
+  const elsewhere = mkdtempSync(join(tmpdir(), "penumbra-elsewhere-"));
+  symlinkSync(elsewhere, join(dir, "labelsCorrected"));
+  await expect(saveLabel(dir, "tr2", ball(7).label)).rejects.toThrow(
+    /labelsCorrected: a link that leads out/,
+  );
+  expect(readdirSync(elsewhere)).toEqual([]);
+  rmSync(elsewhere, { recursive: true });
 });
 
 it("keeps a test case's own label for scores", async () => {

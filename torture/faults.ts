@@ -62,7 +62,7 @@ async function disturbed(
   { data }: Site,
   run: string,
   disturb: (pid: number) => Promise<void> | void,
-  options: { uid?: number } = {},
+  options: { uid?: number; cacheHome?: string } = {},
 ): Promise<Ending> {
   let pid = 0;
   let over = false;
@@ -112,14 +112,17 @@ const errorInjected =
   };
 
 async function readOnly(site: Site, run: string): Promise<string | null> {
+  const cacheHome = `${run}-cache`;
   if (isRoot) {
     chmodSync(site.dir, 0o755);
-    mkdirSync(run);
-    chownSync(run, NOBODY, NOBODY);
+    for (const dir of [run, cacheHome]) {
+      mkdirSync(dir);
+      chownSync(dir, NOBODY, NOBODY);
+    }
   }
   const checkpoints = join(run, "checkpoints");
   const close = () => chmodSync(checkpoints, 0o555);
-  const ending = await disturbed(site, run, close, isRoot ? { uid: NOBODY } : {});
+  const ending = await disturbed(site, run, close, isRoot ? { uid: NOBODY, cacheHome } : {});
   chmodSync(checkpoints, 0o755);
   return firstOf(saidOnce(ending, 3, /may not write there.*is whole; go on with/), await goesOn(site, run));
 }

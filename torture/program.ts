@@ -17,6 +17,8 @@ export interface ProgramOptions {
   /** A shell command line that runs before it in the same shell, for example "ulimit -f 100". */
   readonly before?: string;
   readonly uid?: number;
+  /** Where it keeps prepared cases, if not where this user does. */
+  readonly cacheHome?: string;
   readonly onStart?: (child: ChildProcess) => void;
 }
 
@@ -37,14 +39,18 @@ const HOOK = pathToFileURL(resolve(ROOT, "torture/fault-hook.mjs")).href;
 
 /** Runs `penumbra …` in a process of its own, to its end. */
 export function runProgram(args: readonly string[], options: ProgramOptions = {}): Promise<Ending> {
-  const { fault, before, uid, onStart } = options;
+  const { fault, before, uid, cacheHome, onStart } = options;
   const hook = fault ? ["--import", HOOK] : [];
   const line = [process.execPath, ...hook, PROGRAM, ...args];
   const [command, ...rest] = before ? ["bash", "-c", `${before}; exec "$@"`, "bash", ...line] : line;
   const child = spawn(command!, rest, {
     cwd: ROOT,
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, FAULT: JSON.stringify(fault ?? {}) },
+    env: {
+      ...process.env,
+      FAULT: JSON.stringify(fault ?? {}),
+      ...(cacheHome !== undefined && { XDG_CACHE_HOME: cacheHome }),
+    },
     ...(uid !== undefined && { uid, gid: uid }),
   });
   onStart?.(child);

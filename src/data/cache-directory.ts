@@ -1,5 +1,7 @@
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { PenumbraError } from "../errors.js";
+import { makeDirectories } from "../files/directory.js";
 
 /**
  * Where prepared cases are kept when nobody says otherwise: penumbra in the user's cache folder, which is
@@ -7,3 +9,13 @@ import { join } from "node:path";
  */
 export const defaultCacheDir = (): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "penumbra");
+
+/** Makes a folder of the cache. @throws PenumbraError "bad-input" or "environment" when it can't be made, with the way out */
+export function makeCacheFolder(dir: string): void {
+  try {
+    makeDirectories(dir);
+  } catch (cause) {
+    if (!(cause instanceof PenumbraError)) throw cause;
+    throw new PenumbraError(cause.code, `${cause.message}; name another cache with --cache`, { cause });
+  }
+}

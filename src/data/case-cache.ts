@@ -1,6 +1,6 @@
 import { dirname, join } from "node:path";
-import { makeDirectories } from "../files/directory.js";
 import { packageVersion } from "../version.js";
+import { makeCacheFolder } from "./cache-directory.js";
 import { openCaseFile, type StoredCase, writeCaseFile } from "./case-file.js";
 import { contentHash, rememberedHash, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
@@ -83,7 +83,7 @@ export async function prepareIntoCache(
   const found = openCaseFile(path, files.id);
   if (found) return found;
   const prepared = prepareRaw(await readCase(files, options.channels), files, options);
-  makeDirectories(dirname(path));
+  makeCacheFolder(dirname(path));
   writeCaseFile(path, prepared);
   const written = openCaseFile(path, files.id);
   if (!written) throw new Error(`${path}: just written, but not whole`);

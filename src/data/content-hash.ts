@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { makeDirectories } from "../files/directory.js";
 import { writeFailure } from "../files/write-failure.js";
 import { filesBehind } from "../volume/files-behind.js";
+import { makeCacheFolder } from "./cache-directory.js";
 
 export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
 
@@ -45,7 +46,9 @@ function remember(memory: string) {
     },
     /** `stamp` is the file's before it was read: one that changed meanwhile is not remembered. */
     keep(file: string, stamp: string, digest: string): void {
-      if (stampOf(file) === stamp) putSmallFile(placeOf(stamp), digest);
+      if (stampOf(file) !== stamp) return;
+      makeCacheFolder(memory);
+      putSmallFile(placeOf(stamp), digest);
     },
   };
 }

@@ -8,7 +8,8 @@ import { imagePathsOf } from "./image-paths.js";
 /** Longest name of a case; file systems take 255 bytes, and results add to it. */
 const MAX_NAME_LETTERS = 200;
 
-const isInside = (dir: string, path: string): boolean => {
+/** Whether a real path lies in a real directory, or is it. */
+export const isInside = (dir: string, path: string): boolean => {
   const inside = relative(dir, path);
   return inside !== ".." && !inside.startsWith(`..${sep}`) && !isAbsolute(inside);
 };

@@ -1,7 +1,8 @@
-import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
+import { writeText } from "../files/whole-file.js";
 
 /** A demo's directory holds this file from its first moment on: only then may a later demo replace it. */
 export const MARKER = ".penumbra-demo";
@@ -19,8 +20,5 @@ export function freshDemoDirectory(dir: string): void {
     rmSync(dir, { recursive: true });
   }
   makeDirectory(dir);
-  writeFileSync(
-    join(dir, MARKER),
-    "Made by penumbra demo, which replaces this directory when it runs again.\n",
-  );
+  writeText(join(dir, MARKER), "Made by penumbra demo, which replaces this directory when it runs again.\n");
 }

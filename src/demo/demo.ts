@@ -1,6 +1,6 @@
-import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { openDataset } from "../data/dataset.js";
+import { writeText } from "../files/whole-file.js";
 import { evaluate } from "../inference/evaluate.js";
 import { watchFixedCases } from "../inference/fixed-cases.js";
 import type { Evaluation } from "../metrics/score.js";
@@ -63,9 +63,9 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   onStatus("drawing the report");
   const report = join(out, "report.html");
   const seconds = () => (performance.now() - start) / 1000;
-  writeFileSync(report, await demoReport({ supervised, aua, dataset, shape: phantoms.shape, seconds }));
+  writeText(report, await demoReport({ supervised, aua, dataset, shape: phantoms.shape, seconds }));
   const summary = { supervised: supervised.evaluation.mean, aua: aua.evaluation.mean, seconds: seconds() };
-  writeFileSync(join(out, "summary.json"), `${JSON.stringify({ seed, ...summary }, null, 2)}\n`);
+  writeText(join(out, "summary.json"), `${JSON.stringify({ seed, ...summary }, null, 2)}\n`);
   return { supervised: supervised.evaluation, aua: aua.evaluation, seconds: summary.seconds, report };
 }
 

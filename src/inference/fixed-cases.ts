@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { CaseFiles, Dataset } from "../data/dataset.js";
 import { channelOf, type PreparedCase, prepareCase } from "../data/prepare.js";
@@ -8,7 +8,8 @@ import { withPrecision } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
 import { makeDirectory } from "../files/directory.js";
-import { writeWholeFile } from "../files/whole-file.js";
+import { writeText, writeWholeFile } from "../files/whole-file.js";
+import { writeFailure } from "../files/write-failure.js";
 import type { Method } from "../methods/method.js";
 import { overlap } from "../metrics/overlap.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
@@ -79,9 +80,17 @@ export async function watchFixedCases(run: ObservedRun): Promise<Observer> {
   return {
     look: (method, position) => {
       const entry = noGrad(() => scope(() => lookAt(dir, cases, run, method, position)));
-      appendFileSync(join(dir, LOG), `${JSON.stringify(entry)}\n`);
+      append(join(dir, LOG), `${JSON.stringify(entry)}\n`);
     },
   };
+}
+
+function append(path: string, line: string): void {
+  try {
+    appendFileSync(path, line);
+  } catch (cause) {
+    throw writeFailure(path, cause);
+  }
 }
 
 /** Drops lines past the iteration that a run goes on from: they will be written again. */
@@ -114,7 +123,7 @@ function lookAt(
     const byNetwork = maps.get(one)!;
     const pictures = Object.entries(byNetwork).map(([name, labels], n) => {
       const file = `${stem}-${i}-${n}.png`;
-      writeFileSync(join(dir, file), pictureOf(one, labels));
+      writeWholeFile(join(dir, file), [pictureOf(one, labels)]);
       return [name, file];
     });
     return {
@@ -133,10 +142,7 @@ function lookAt(
     return [{ prepared: one.prepared, labels: one.prepared.label ?? maps.get(one)![pseudo]!, source }];
   });
   const sample = boundaryFeatures(method, sources, run);
-  writeFileSync(
-    join(dir, features),
-    JSON.stringify({ stage: position.stage, total: position.total, ...sample }),
-  );
+  writeText(join(dir, features), JSON.stringify({ stage: position.stage, total: position.total, ...sample }));
   return { ...position, cases: entries, features };
 }
 

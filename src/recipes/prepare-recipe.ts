@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WriteJob } from "../data/case-job.js";
 import { doCaseJobs } from "../data/case-pool.js";
@@ -7,6 +7,7 @@ import type { PrepareOptions } from "../data/prepare.js";
 import { threadsFor } from "../data/prepare-set.js";
 import { badInput } from "../errors.js";
 import { hasContent, makeDirectories } from "../files/directory.js";
+import { writeText } from "../files/whole-file.js";
 import { prepareOptions, resolveConfig } from "../training/config.js";
 import { nearestName } from "../training/nearest-name.js";
 import { colon, decathlon } from "./decathlon.js";
@@ -89,7 +90,7 @@ function writeDescription(out: string, set: RawSet): void {
     })),
     test: members("test").map((member) => placeOf(member, 0)),
   };
-  writeFileSync(join(out, "dataset.json"), `${JSON.stringify(description, null, 2)}\n`);
+  writeText(join(out, "dataset.json"), `${JSON.stringify(description, null, 2)}\n`);
 }
 
 /** The recipe's settings with what --set changes. */

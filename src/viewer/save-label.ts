@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, rm } from "node:fs/promises";
+import { link, mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CORRECTIONS_FOLDER, correctionName, readCorrections } from "../data/corrections.js";
 import { openDataset } from "../data/dataset.js";
 import { imagePathsOf } from "../data/image-paths.js";
+import { isInside } from "../data/inside.js";
 import { badInput } from "../errors.js";
 import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
@@ -44,6 +45,8 @@ export async function saveLabel(dataDir: string, id: string, voxels: Uint8Array)
   await mkdir(folder, { recursive: true }).catch((cause) => {
     throw badInput(`${folder} can't be made (${cause.code}); nothing was saved`, cause);
   });
+  if (!isInside(await realpath(dataDir), await realpath(folder)))
+    throw badInput(`${folder}: a link that leads out of ${dataDir}; nothing was saved`);
   const drawn = join(folder, `.${id}.${randomUUID()}.nii.gz`);
   await writeLabelMap(drawn, { grid, data: voxels });
   try {
