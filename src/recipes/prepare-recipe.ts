@@ -145,6 +145,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
     scratch,
     cache: memory,
     workers: options.workers,
+    set: options.set ?? [],
   });
   for (const note of found.notes) status(note);
   const shared = settingsFor(found, options.set);

@@ -35,6 +35,8 @@ export interface RawOptions {
   /** Folder with what is known of files already read. */
   readonly cache: string;
   readonly workers: number;
+  /** "data.spacingMm=[1,1,1]": what is asked for instead of what the recipe would set. */
+  readonly set: readonly string[];
 }
 
 /** A data set with a name: where its raw files are and what is done to them. */
