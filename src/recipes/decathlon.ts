@@ -14,8 +14,13 @@ const REFERENCE =
 /** Keys that say how patches are drawn, not how cases are prepared, are left to training. */
 async function find(raw: string, options: RawOptions): Promise<RawSet> {
   const dataset = await openDataset(await decathlonFolder(raw, options.scratch));
-  const { cache, workers, testIds, set } = options;
-  const fingerprint = await fingerprintOf(dataset, { cache, workers });
+  const { cache, workers, testIds, set, signal, onLook } = options;
+  const fingerprint = await fingerprintOf(dataset, {
+    cache,
+    workers,
+    onProgress: onLook,
+    ...(signal && { signal }),
+  });
   const limits = { device: "cpu", stepBytes: totalmem() / 2 };
   const { config, settings } = withoutAsked(autoSettings(fingerprint, limits), { set });
   const training = [...dataset.labeled, ...dataset.unlabeled];
