@@ -32,6 +32,7 @@ const madeUp = ({
   },
   classes: [],
   foreground: intensity(foreground),
+  labelOffset: 0,
   problems: [],
 });
 const setOf = (cases: MadeUp[], modality: string | null = "MRI"): Fingerprint => {
