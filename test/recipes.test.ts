@@ -223,6 +223,24 @@ describe("decathlon and colon", () => {
     expect(grid.shape).toEqual([18, 10, 17]); // 36 x 20 x 33 mm
   });
 
+  it("fills the cache for a method that needs no unlabeled scans", async () => {
+    const given = ["--data", task, "--cache", join(dir, "cache"), "--workers", "0"];
+    const refused = await penumbra("prepare", ...given);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("use --method supervised")]);
+    const { code, stderr } = await penumbra(
+      "prepare",
+      ...given,
+      "--method",
+      "supervised",
+      "--set",
+      "data.labeledPerBatch=3",
+    );
+    expect(stderr).toContain("prepared: 3 training cases");
+    expect(stderr).toContain("derived: data.unlabeledPerBatch=");
+    expect(stderr).not.toContain("derived: data.labeledPerBatch=");
+    expect(code).toBe(0);
+  });
+
   it("goes on where it was stopped, and makes again only what another setting changes", async () => {
     const out = join(dir, "stopped");
     const controller = new AbortController();
