@@ -1,5 +1,5 @@
 // node prepare-scan-once.js PART DIR: does one part of preparing the scan in DIR, prints seconds, CPU seconds and peak memory
-import { linkSync, mkdirSync } from "node:fs";
+import { linkSync, mkdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { makeBatch } from "#dist/data/batch.js";
 import { prepareIntoCache } from "#dist/data/case-cache.js";
@@ -41,6 +41,7 @@ async function patches(cases: number): Promise<() => void> {
   const files = { id: "scan", imagePath, labelPath };
   const { path } = await prepareIntoCache(files, { ...OPTIONS, spacingMm: null }, cache);
   const links = join(dir, `links${cases}`);
+  rmSync(links, { recursive: true, force: true });
   mkdirSync(links);
   const stored = Array.from({ length: cases }, (_, i) => {
     const link = join(links, `${i}.safetensors`);

@@ -116,7 +116,7 @@ describe("train refuses, naming file and fix, and makes nothing:", () => {
       good,
       tinyArguments("data.patchSize=[4096,4096,4096]"),
       "data.patchSize [4096, 4096, 4096]",
-      "make the patch smaller",
+      "a smaller patch fits",
     ));
 
   it("a config key misspelled", () =>

@@ -99,6 +99,32 @@ describe("what is odd", () => {
     );
   });
 
+  it("a label a little beside its image, and one over a voxel along a fine axis", async () => {
+    const moved = (mm: number) => (set: string) =>
+      putLabel(set, "labelsTr/tr0.nii.gz", ball(0).label, {
+        ...GRID,
+        affine: GRID.affine!.map((value, i) => (i === 7 ? value + mm : value)),
+      });
+    expect(await oddOf(moved(0.05))).toEqual([]);
+    expect(await oddOf(moved(0.4))).toMatchObject([
+      { severity: "warn", cases: ["tr0"], message: expect.stringMatching(/up to 0\.40 voxels .* \(tr0\)/) },
+    ]);
+    expect(await oddOf(moved(1.4))).toMatchObject([
+      { severity: "refuse", message: expect.stringMatching(/1\.40 mm .* \(1\.4 voxels along an axis\)/) },
+    ]);
+  });
+
+  it("a label in the air", async () => {
+    const odd = await oddOf(async (set) => {
+      const { image, label } = ball(0);
+      const data = image.map((value, i) => (label[i] === 1 ? 0 : value));
+      await writeVolume(join(set, "imagesTr/tr0.nii.gz"), { grid: GRID, data });
+    });
+    expect(odd).toMatchObject([
+      { severity: "warn", cases: ["tr0"], message: expect.stringMatching(/lies in air or padding/) },
+    ]);
+  });
+
   it("a damaged file: refused in training, said of a test case", async () => {
     const damage = (part: string) => (set: string) => writeFileSync(join(set, part), "no image");
     expect(await oddOf(damage("imagesTr/tr3.nii.gz"))).toMatchObject([
@@ -114,26 +140,29 @@ describe("what is odd", () => {
     });
     expect(odd.map(({ severity }) => severity)).toEqual(["warn", "warn"]);
     expect(odd.map(({ message }) => message).join("\n")).toMatch(
-      /2 labels hold background only \(tr0, tr1\).*\n.*class left ball/,
+      /labels hold background only \(tr0, tr1\).*\n.*class left ball/,
     );
   });
 
   it.each([
     [true, "warn"],
     [false, "refuse"],
-  ])("an image 2,000 times brighter; scaled by itself: %s", async (scaledPerCase, severity) => {
-    const brighter = async (set: string) => {
-      const data = ball(3).image.map((value) => 2000 * value);
-      await writeVolume(join(set, "imagesTr/tr3.nii.gz"), { grid: GRID, data });
-    };
-    const [odd, ...more] = await oddOf(brighter, scaledPerCase);
-    expect(more).toEqual([]);
-    expect(odd).toMatchObject({
-      severity,
-      cases: ["tr3"],
-      message: expect.stringMatching(/1000 times or more/),
-    });
-  });
+  ])(
+    "an image 1,000 times brighter, somewhat dim else; scaled by itself: %s",
+    async (scaledPerCase, severity) => {
+      const brighter = async (set: string) => {
+        const data = ball(3).image.map((value) => 600 * value);
+        await writeVolume(join(set, "imagesTr/tr3.nii.gz"), { grid: GRID, data });
+      };
+      const [odd, ...more] = await oddOf(brighter, scaledPerCase);
+      expect(more).toEqual([]);
+      expect(odd).toMatchObject({
+        severity,
+        cases: ["tr3"],
+        message: expect.stringMatching(/100 times or more/),
+      });
+    },
+  );
 
   it("voxel sizes that differ, unless all are resampled", async () => {
     const fingerprint = await lookAt((set) =>

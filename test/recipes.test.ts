@@ -12,7 +12,7 @@ import {
 } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openDataset } from "../src/data/dataset.js";
 import { meanAndDeviation } from "../src/data/normalize.js";
@@ -83,7 +83,7 @@ describe("la", () => {
 });
 
 describe("pancreas", () => {
-  const raw = join(dir, "pancreas-raw");
+  const raw = join(dir, "PANCREAS_2024-raw"); // a folder above is no case
   const [slices, rows, columns] = [60, 40, 48];
   const isOrgan = (z: number, y: number, x: number) =>
     z >= 8 && z < 14 && y >= 6 && y < 12 && x >= 20 && x < 32;
@@ -92,7 +92,7 @@ describe("pancreas", () => {
     isOrgan(z, y, x) ? 80 : isBody(y, x) ? -100 + (x % 3) : -1000;
 
   /** A series as the archive lays it, and the label with its rows the other way round under a header that hides it. */
-  async function put(n: number): Promise<void> {
+  async function put(n: number, { upsideDown = false } = {}): Promise<void> {
     const name = String(n).padStart(4, "0");
     const folder = join(raw, "Pancreas-CT", `PANCREAS_${name}`, "11-24-2015-PANCREAS", "Pancreas-23456");
     const pixels = (z: number) =>
@@ -118,7 +118,7 @@ describe("pancreas", () => {
     const label = new Uint8Array(slices * rows * columns);
     for (let i = 0; i < label.length; i++) {
       const [z, y, x] = [Math.floor(i / (rows * columns)), Math.floor(i / columns) % rows, i % columns];
-      label[i] = isOrgan(z, rows - 1 - y, x) ? 1 : 0;
+      label[i] = isOrgan(upsideDown ? slices - 1 - z : z, rows - 1 - y, x) ? 1 : 0;
     }
     const labels = join(raw, "TCIA_pancreas_labels-02-05-2017");
     mkdirSync(labels, { recursive: true });
@@ -127,15 +127,22 @@ describe("pancreas", () => {
   }
 
   it("lays the labels on the series, leaves 25 and 70 out, and prepares as the paper does", async () => {
-    for (const n of [1, 2, 25, 70, 71, 80]) await put(n);
+    for (const n of [1, 2, 25, 70, 71, 80]) await put(n, { upsideDown: n === 71 });
     const out = join(dir, "pancreas");
     const notes: string[] = [];
     const onStatus = (line: string) => notes.push(line);
     expect(await prepareRecipe({ recipe: "pancreas", raw, out, workers: 0, onStatus })).toBe(4);
     expect(notes.join("\n")).toContain("labels are laid on the images rows reversed");
+    expect(notes.join("\n")).toContain("pancreas_0071: its label is laid rows and slices reversed");
+    expect(notes.join("\n")).not.toContain("look at these");
     const { labeled, test, modality } = await openDataset(out);
     expect(labeled.map(({ id }) => id)).toEqual(["pancreas_0001", "pancreas_0002", "pancreas_0071"]);
     expect([test.map(({ id }) => id), modality]).toEqual([["pancreas_0080"], "CT"]);
+    for (const { imagePath, labelPath } of [...labeled, ...test]) {
+      const { data } = await readVolume(imagePath);
+      const most = data.reduce((a, b) => Math.max(a, b));
+      expect(inside(data, (await readLabelMap(labelPath!)).data)).toBeGreaterThan(0.9 * most);
+    }
     const image = await readVolume(labeled[0]!.imagePath);
     const label = await readLabelMap(labeled[0]!.labelPath!);
     expect(image.grid.spacingMm).toEqual([1, 1, 1]);
@@ -144,22 +151,31 @@ describe("pancreas", () => {
     const { mean, deviation } = meanAndDeviation(image.data, null);
     expect(mean).toBeCloseTo(0, 4);
     expect(deviation).toBeCloseTo(1, 4);
-    const organ = inside(image.data, label.data);
-    const [least, most] = image.data.reduce(([a, b], v) => [Math.min(a, v), Math.max(b, v)], [0, 0] as [
-      number,
-      number,
-    ]);
-    expect(organ).toBeGreaterThan(0.9 * most);
-    expect(least).toBeGreaterThan(-3);
+    expect(image.data.reduce((a, b) => Math.min(a, b))).toBeGreaterThan(-3);
   });
 
-  it("refuses images without their label, and a folder of something else", async () => {
-    await put(3);
-    rmSync(join(raw, "TCIA_pancreas_labels-02-05-2017", "label0003.nii.gz"));
+  it("refuses labels that lie nowhere, a second series, images without their label, and a folder of something else", async () => {
     const out = join(dir, "pancreas-bad");
-    await expect(prepareRecipe({ recipe: "pancreas", raw, out, workers: 0 })).rejects.toThrow(
-      /images of case 3 but no label0003\.nii\.gz/,
-    );
+    const series = join(raw, "Pancreas-CT", "PANCREAS_0001", "11-24-2015-PANCREAS", "Pancreas-23456");
+    const options = { recipe: "pancreas", raw, out, workers: 0 };
+    const labels = join(raw, "TCIA_pancreas_labels-02-05-2017");
+    const { grid } = await readLabelMap(join(labels, "label0001.nii.gz"));
+    cpSync(labels, join(dir, "labels"), { recursive: true });
+    const everywhere = new Uint8Array(voxelCount(grid.shape)).fill(1);
+    for (const n of [1, 2, 71, 80])
+      await writeLabelMap(join(labels, `label00${String(n).padStart(2, "0")}.nii.gz`), {
+        grid,
+        data: everywhere,
+      });
+    await expect(prepareRecipe(options)).rejects.toThrow(/no way to lay the labels on the images puts 70 %/);
+    cpSync(join(dir, "labels"), labels, { recursive: true });
+    const second = join(dirname(series), "Pancreas-2");
+    cpSync(series, second, { recursive: true });
+    await expect(prepareRecipe(options)).rejects.toThrow(/is a second series of case 1, beside/);
+    rmSync(second, { recursive: true });
+    await put(3);
+    rmSync(join(labels, "label0003.nii.gz"));
+    await expect(prepareRecipe(options)).rejects.toThrow(/images of case 3 but no label0003\.nii\.gz/);
     const other = { recipe: "pancreas", raw: join(dir, "la-raw"), out: join(dir, "none"), workers: 0 };
     await expect(prepareRecipe(other)).rejects.toThrow(/holds no PANCREAS_/);
   });
@@ -205,6 +221,24 @@ describe("decathlon and colon", () => {
     const { grid } = await readVolume(labeled[0]!.imagePath);
     expect(grid.spacingMm).toEqual([2, 2, 2]);
     expect(grid.shape).toEqual([18, 10, 17]); // 36 x 20 x 33 mm
+  });
+
+  it("fills the cache for a method that needs no unlabeled scans", async () => {
+    const given = ["--data", task, "--cache", join(dir, "cache"), "--workers", "0"];
+    const refused = await penumbra("prepare", ...given);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("use --method supervised")]);
+    const { code, stderr } = await penumbra(
+      "prepare",
+      ...given,
+      "--method",
+      "supervised",
+      "--set",
+      "data.labeledPerBatch=3",
+    );
+    expect(stderr).toContain("prepared: 3 training cases");
+    expect(stderr).toContain("derived: data.unlabeledPerBatch=");
+    expect(stderr).not.toContain("derived: data.labeledPerBatch=");
+    expect(code).toBe(0);
   });
 
   it("goes on where it was stopped, and makes again only what another setting changes", async () => {

@@ -1,4 +1,6 @@
 import { Command, Option } from "commander";
+import type { Config } from "../training/config.js";
+import { METHOD_NAMES } from "../training/method-catalog.js";
 import { cacheOption, collected, status, wholeNumber, workersOption } from "./options.js";
 import { stopOnSignal } from "./training-progress.js";
 
@@ -9,6 +11,7 @@ interface PrepareArguments {
   readonly testList?: string;
   readonly data?: string;
   readonly labeled?: number;
+  readonly method?: Config["method"];
   readonly preset?: string;
   readonly set?: readonly string[];
   readonly cache: string;
@@ -16,7 +19,7 @@ interface PrepareArguments {
 }
 
 const OF_A_RECIPE = ["in", "out", "testList"];
-const OF_A_SET = ["data", "labeled", "preset"];
+const OF_A_SET = ["data", "labeled", "method", "preset"];
 
 export function prepareCommand(): Command {
   return new Command("prepare")
@@ -33,6 +36,7 @@ export function prepareCommand(): Command {
       new Option("--data <dir>", "a data directory: fill the cache as train would").conflicts(OF_A_RECIPE),
     )
     .option("--labeled <n>", "use the labels of the first n training cases only", wholeNumber(1))
+    .addOption(new Option("--method <method>", "what it is prepared for").choices(METHOD_NAMES))
     .option("--preset <name>", "whose settings (without one they are derived from the data)")
     .option(
       "--set <key=value>",
@@ -86,10 +90,11 @@ async function fillCache(options: PrepareArguments, data: string, signal: AbortS
     import("../training/run-plan.js"),
     import("../training/training-data.js"),
   ]);
-  const { labeled, preset, set = [], cache, workers } = options;
+  const { labeled, method, preset, set = [], cache, workers } = options;
   const plan = await planTraining({
     data,
     ...(labeled !== undefined && { labeled }),
+    ...(method && { method }),
     ...(preset && { preset }),
     set: workers === 0 ? [...set, "data.workers=0"] : set,
     cache,

@@ -16,6 +16,7 @@ import {
   channelName,
   checkFinite,
   checkSameGrid,
+  labelOffset,
   type RawCase,
   readCase,
 } from "./read-case.js";
@@ -61,12 +62,14 @@ export interface CaseFacts {
   readonly classes: readonly ClassFacts[] | null;
   /** Intensities, in the first channel, of the voxels that are no background; null where there are none. */
   readonly foreground: IntensityFacts | null;
+  /** How far the label lies from the image, in voxels along an axis; null where there is no label, or not both say where they lie. */
+  readonly labelOffset: number | null;
   /** What preparation would refuse, one line each. */
   readonly problems: readonly string[];
 }
 
 /** Raise it when facts gain a field or change their meaning. */
-const FORM = 2;
+const FORM = 3;
 const PERCENTS = [0.5, 50, 99.5] as const;
 
 function intensityOf(values: Float32Array): IntensityFacts {
@@ -128,7 +131,13 @@ export async function surveyCase(files: CaseFiles, count: number): Promise<CaseF
   };
   const unreadable = await refusalOf(read);
   if (unreadable !== null || raw === null)
-    return { image: null, classes: null, foreground: null, problems: [unreadable ?? "can't be read"] };
+    return {
+      image: null,
+      classes: null,
+      foreground: null,
+      labelOffset: null,
+      problems: [unreadable ?? "can't be read"],
+    };
   const { label: stored } = raw as RawCase;
   const turned = inAxisOrder(raw, "RAS");
   const { grid, channels, label } = turned;
@@ -144,6 +153,7 @@ export async function surveyCase(files: CaseFiles, count: number): Promise<CaseF
     image: imageFacts(turned),
     classes: stored && classesOf(stored.data),
     foreground: inside && inside.length > 0 ? intensityOf(inside) : null,
+    labelOffset: labelOffset(raw),
     problems,
   };
 }

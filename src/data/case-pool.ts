@@ -11,7 +11,8 @@ export interface PoolOptions {
   readonly onProgress?: (done: number, total: number, id: string) => void;
 }
 
-const interrupted = (done: number, total: number) =>
+/** Ends a pass over cases that was stopped. */
+export const interrupted = (done: number, total: number) =>
   new PenumbraError(
     "interrupted",
     `stopped after ${done} of ${total} cases; what is done is kept, run the same command again to go on`,

@@ -1,5 +1,6 @@
 import { badInput } from "../errors.js";
 import { type Reorientation, reorientVoxels } from "../volume/orientation.js";
+import type { Grid } from "../volume/volume.js";
 import type { RawCase } from "./read-case.js";
 
 /** What must be done to the labels that a data set's owners hand out. */
@@ -25,18 +26,21 @@ function renumbered(data: Uint8Array, classOf: Readonly<Record<number, number>>,
   });
 }
 
+/** Bad input, naming the label's file: another shape than its image. */
+export function checkSameShape(label: Grid, image: Grid, file: string): void {
+  if (label.shape.every((n, axis) => n === image.shape[axis])) return;
+  throw badInput(
+    `${file}: label is [${label.shape.join(", ")}] but its image is [${image.shape.join(", ")}] (D, H, W); slices are missing in one of them`,
+  );
+}
+
 /** A case with its label repaired. Bad input: a value that has no class, a label of another shape than its image. */
 export function repaired(raw: RawCase, repair: LabelRepair, file: string): RawCase {
   const { grid, label } = raw;
   if (!label) return raw;
   const data = repair.classOf ? renumbered(label.data, repair.classOf, file) : label.data;
   if (!repair.reversed) return { ...raw, label: { ...label, data } };
-  const { shape } = grid;
-  if (label.grid.shape.some((n, axis) => n !== shape[axis])) {
-    throw badInput(
-      `${file}: label is [${label.grid.shape.join(", ")}] but its image is [${shape.join(", ")}] (D, H, W); slices are missing in one of them`,
-    );
-  }
+  checkSameShape(label.grid, grid, file);
   const to: Reorientation = { axes: [0, 1, 2], reversed: repair.reversed };
-  return { ...raw, label: { grid, data: reorientVoxels(data, shape, to) } };
+  return { ...raw, label: { grid, data: reorientVoxels(data, grid.shape, to) } };
 }

@@ -1,5 +1,6 @@
 import { badInput } from "../errors.js";
 import { cornerDistanceMm } from "../volume/affine.js";
+import { voxelsApart } from "../volume/axis-map.js";
 import { readLabelMap } from "../volume/read.js";
 import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
@@ -44,13 +45,20 @@ export function channelName(files: CaseFiles, channel: number, count: number): s
   return paths.length === count ? paths[channel]! : `${files.imagePath}, channel ${channel + 1}`;
 }
 
+/** How far a label lies from its image, in voxels along an axis, where both say where they lie on grids of one shape; else null. */
+export function labelOffset(raw: RawCase): number | null {
+  const { grid, label } = raw;
+  const comparable = areBothPlaced(raw) && grid.shape.every((n, axis) => n === label!.grid.shape[axis]);
+  return comparable ? voxelsApart(grid.affine!, label!.grid.affine!, grid.shape) : null;
+}
+
 /** Whether image and label both say where they lie. */
 export const areBothPlaced = ({ grid, label }: RawCase): boolean =>
   label !== null && isPlaced(grid) && isPlaced(label.grid);
 
 /**
- * Bad input: a label of another shape than its image, or more than a voxel away from it where both files say where they
- * lie (`placed`).
+ * Bad input: a label of another shape than its image, or more than a voxel away from it along an axis where both files
+ * say where they lie (`placed`).
  */
 export function checkSameGrid(image: Grid, label: Grid, placed: boolean, files: CaseFiles): void {
   if (image.shape.some((n, axis) => n !== label.shape[axis])) {
@@ -59,11 +67,11 @@ export function checkSameGrid(image: Grid, label: Grid, placed: boolean, files: 
     );
   }
   if (!placed) return;
-  const apart = cornerDistanceMm(image.affine!, label.affine!, image.shape);
-  const voxel = Math.max(...(image.spacingMm ?? [1, 1, 1]));
-  if (apart > voxel) {
+  const off = voxelsApart(image.affine!, label.affine!, image.shape);
+  if (off > 1) {
+    const apart = cornerDistanceMm(image.affine!, label.affine!, image.shape);
     throw badInput(
-      `${files.labelPath}: lies up to ${apart.toFixed(2)} mm from its image ${files.imagePath} (a voxel is ${voxel.toFixed(2)} mm): affines [${label.affine!.join(", ")}] and [${image.affine!.join(", ")}]; resample it onto the image`,
+      `${files.labelPath}: lies up to ${apart.toFixed(2)} mm from its image ${files.imagePath} (${off.toFixed(1)} voxels along an axis): affines [${label.affine!.join(", ")}] and [${image.affine!.join(", ")}]; resample it onto the image`,
     );
   }
 }

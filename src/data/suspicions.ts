@@ -17,7 +17,10 @@ export interface CheckOptions {
   readonly resampled: boolean;
 }
 
-const INTENSITY_FACTOR = 1000;
+/** Other units are 1,000 times off; what differs from case to case beside leaves a tenth of it. */
+const INTENSITY_FACTOR = 100;
+/** Voxels by which a label's header may differ from its image's: rounding. */
+const OFFSET_VOXELS = 0.1;
 const SPACING_FACTOR = 1.5;
 const NAMES_SHOWN = 5;
 
@@ -57,8 +60,32 @@ function constant({ cases }: Fingerprint): Suspicion[] {
 function emptyLabels({ cases }: Fingerprint): Suspicion[] {
   const empty = cases.filter(({ classes }) => classes?.every(({ value }) => value === 0)).map(idOf);
   if (empty.length === 0) return [];
-  const message = `${empty.length} labels hold background only (${named(empty)}); check that they are meant to`;
+  const message = `labels hold background only (${named(empty)}); check that they are meant to`;
   return [{ severity: "warn", cases: empty, message }];
+}
+
+/** Labels whose headers put them a little elsewhere than their images. */
+function shiftedLabels({ cases }: Fingerprint): Suspicion[] {
+  const off = cases.filter(
+    ({ labelOffset }) => labelOffset !== null && labelOffset > OFFSET_VOXELS && labelOffset <= 1,
+  );
+  if (off.length === 0) return [];
+  const most = Math.max(...off.map(({ labelOffset }) => labelOffset!));
+  const message = `labels lie up to ${most.toFixed(2)} voxels from their images by their headers (${named(off.map(idOf))}); they are taken voxel by voxel, check that they are meant to`;
+  return [{ severity: "warn", cases: off.map(idOf), message }];
+}
+
+/** Labels on voxels that are all alike, as air and padding are, in images that are not. */
+function labelsOnNothing({ cases }: Fingerprint): Suspicion[] {
+  const blank = cases.filter(({ foreground, image }) => {
+    if (!foreground || !image || foreground.min < foreground.max) return false;
+    const { min, max } = image.channels[0]!.intensity;
+    return min < max;
+  });
+  if (blank.length === 0) return [];
+  const ids = blank.map(idOf);
+  const message = `every labeled voxel of ${named(ids)} has one intensity: the label lies in air or padding, outside what the image shows`;
+  return [{ severity: "warn", cases: ids, message }];
 }
 
 function unseenClasses({ cases, classNames }: Fingerprint): Suspicion[] {
@@ -108,7 +135,7 @@ function scaleOf({ image }: SurveyedCase, channel: number): number {
 }
 
 /**
- * Intensities of other units: a case 1,000 times off the median, or a set whose extremes are 1,000 times apart. Harmless
+ * Intensities of other units: a case 100 times off the median, or a set whose extremes are 100 times apart. Harmless
  * where every case is brought to one scale by itself.
  */
 function oddIntensities(
@@ -165,6 +192,8 @@ export function suspicionsOf(fingerprint: Fingerprint, options: CheckOptions): S
     ...constant(fingerprint),
     ...duplicates(fingerprint),
     ...Array.from({ length: fingerprint.channels }, (_, i) => oddIntensities(fingerprint, options, i)).flat(),
+    ...shiftedLabels(fingerprint),
+    ...labelsOnNothing(fingerprint),
     ...emptyLabels(fingerprint),
     ...unseenClasses(fingerprint),
     ...oddSpacings(fingerprint, options),

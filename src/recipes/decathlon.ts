@@ -2,7 +2,7 @@ import { totalmem } from "node:os";
 import { openDataset } from "../data/dataset.js";
 import { fingerprintOf } from "../data/fingerprint.js";
 import { NO_REPAIR } from "../data/label-repair.js";
-import { autoSettings } from "../training/auto-settings.js";
+import { autoSettings, withoutAsked } from "../training/auto-settings.js";
 import { ABDOMEN } from "./pancreas.js";
 import { split } from "./raw-files.js";
 import type { RawOptions, RawSet, Recipe } from "./recipe.js";
@@ -14,10 +14,15 @@ const REFERENCE =
 /** Keys that say how patches are drawn, not how cases are prepared, are left to training. */
 async function find(raw: string, options: RawOptions): Promise<RawSet> {
   const dataset = await openDataset(await decathlonFolder(raw, options.scratch));
-  const { cache, workers, testIds } = options;
-  const fingerprint = await fingerprintOf(dataset, { cache, workers });
+  const { cache, workers, testIds, set, signal, onLook } = options;
+  const fingerprint = await fingerprintOf(dataset, {
+    cache,
+    workers,
+    onProgress: onLook,
+    ...(signal && { signal }),
+  });
   const limits = { device: "cpu", stepBytes: totalmem() / 2 };
-  const { config, settings } = autoSettings(fingerprint, limits);
+  const { config, settings } = withoutAsked(autoSettings(fingerprint, limits), { set });
   const training = [...dataset.labeled, ...dataset.unlabeled];
   const members = testIds
     ? split([...training, ...dataset.test], testIds, 0)

@@ -1,11 +1,10 @@
-import { basename, dirname } from "node:path";
+import { basename, dirname, relative } from "node:path";
 import type { CaseFiles } from "../data/dataset.js";
-import { type LabelRepair, repaired } from "../data/label-repair.js";
-import { readCase } from "../data/read-case.js";
 import { badInput } from "../errors.js";
 import type { PartialConfig } from "../training/config.js";
+import { labelOrientations } from "./label-orientation.js";
 import { filesBelow, split } from "./raw-files.js";
-import type { RawSet, Recipe } from "./recipe.js";
+import type { RawOptions, RawSet, Recipe } from "./recipe.js";
 
 /** Withdrawn by the owners in version 2: case 70 is case 25. */
 const LEFT_OUT = new Set([25, 70]);
@@ -38,8 +37,14 @@ async function casesIn(raw: string): Promise<CaseFiles[]> {
   for (const path of files) {
     const label = numberIn(basename(path), /^label(\d{4})\.nii(?:\.gz)?$/i);
     if (label !== null) labels.set(label, path);
-    const image = numberIn(path, /PANCREAS_(\d{4})/i);
-    if (image !== null && /\.dcm$/i.test(path)) series.set(image, dirname(path));
+    const image = numberIn(relative(raw, path), /PANCREAS_(\d{4})/i);
+    if (image === null || !/\.dcm$/i.test(path)) continue;
+    const [folder, other] = [dirname(path), series.get(image)];
+    if (other !== undefined && other !== folder)
+      throw badInput(
+        `${folder}: is a second series of case ${image}, beside ${other}; leave one of them in ${raw}`,
+      );
+    series.set(image, folder);
   }
   const numbers = [...series.keys()].filter((n) => !LEFT_OUT.has(n)).sort((a, b) => a - b);
   if (numbers.length === 0)
@@ -57,54 +62,9 @@ async function casesIn(raw: string): Promise<CaseFiles[]> {
   });
 }
 
-const ORIENTATIONS: readonly (readonly [string, NonNullable<LabelRepair["reversed"]>])[] = [
-  ["as the slices lie", [false, false, false]],
-  ["rows reversed", [false, true, false]],
-  ["slices reversed", [true, false, false]],
-  ["rows and slices reversed", [true, true, false]],
-];
-/** A pancreas lies in soft tissue. */
-const TISSUE_HU = [-30, 200] as const;
-const LOOKED_AT = 5;
-const LEAST_SHARE = 0.7;
-
-/**
- * How the labels lie on the images: their headers do not say it right. Of the ways to mirror them, the one that puts
- * most labeled voxels of the first cases on soft tissue. Bad input: none does.
- */
-async function orientationOf(cases: readonly CaseFiles[]) {
-  const shares = ORIENTATIONS.map(() => 0);
-  const looked = cases.slice(0, LOOKED_AT);
-  for (const files of looked) {
-    const raw = await readCase(files);
-    for (const [i, [, reversed]] of ORIENTATIONS.entries()) {
-      const { channels, label } = repaired(raw, { classOf: null, reversed }, files.labelPath!);
-      const image = channels[0]!;
-      let [inside, tissue] = [0, 0];
-      for (let v = 0; v < image.length; v++) {
-        if (label!.data[v] === 0) continue;
-        inside++;
-        if (image[v]! >= TISSUE_HU[0] && image[v]! <= TISSUE_HU[1]) tissue++;
-      }
-      shares[i]! += inside === 0 ? 0 : tissue / inside / looked.length;
-    }
-  }
-  const best = shares.indexOf(Math.max(...shares));
-  const said = ORIENTATIONS.map(([name], i) => `${name} ${(100 * shares[i]!).toFixed(0)} %`).join(", ");
-  if (shares[best]! < LEAST_SHARE)
-    throw badInput(
-      `${looked[0]!.labelPath}: no way to lay the labels on the images puts ${100 * LEAST_SHARE} % of them on soft tissue (${said}); are these the images' labels?`,
-    );
-  const [name, reversed] = ORIENTATIONS[best]!;
-  return {
-    reversed,
-    note: `labels are laid on the images ${name}: on soft tissue are, by orientation, ${said}`,
-  };
-}
-
-async function find(raw: string, testIds: readonly string[] | null): Promise<RawSet> {
+async function find(raw: string, { testIds, cache, onLook }: RawOptions): Promise<RawSet> {
   const cases = await casesIn(raw);
-  const { reversed, note } = await orientationOf(cases);
+  const { reversed, notes } = await labelOrientations(cases, cache, onLook);
   const forTest =
     cases.length === ALL_CASES ? TEST_CASES : Math.round((cases.length * TEST_CASES) / ALL_CASES);
   return {
@@ -114,11 +74,12 @@ async function find(raw: string, testIds: readonly string[] | null): Promise<Raw
     reference:
       "Roth HR et al. Data from Pancreas-CT. The Cancer Imaging Archive, 2016. doi:10.7937/K9/TCIA.2016.tNB1kqBU",
     members: split(cases, testIds, forTest),
-    repair: { classOf: { 0: 0, 1: 1 }, reversed },
+    repair: { classOf: { 0: 0, 1: 1 }, reversed: null },
+    repairOf: (repair, id) => ({ ...repair, reversed: reversed.get(id)! }),
     config: ABDOMEN,
     notes: [
       "cases 25 and 70 are left out",
-      note,
+      ...notes,
       ...(testIds
         ? []
         : [
@@ -132,5 +93,5 @@ async function find(raw: string, testIds: readonly string[] | null): Promise<Raw
 export const pancreas: Recipe = {
   summary: "NIH Pancreas-CT: DICOM series and label<number>.nii.gz, cropped around the label",
   preset: "pancreas",
-  find: (raw, { testIds }) => find(raw, testIds),
+  find,
 };

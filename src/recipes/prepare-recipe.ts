@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WriteJob } from "../data/case-job.js";
-import { doCaseJobs } from "../data/case-pool.js";
+import { doCaseJobs, interrupted } from "../data/case-pool.js";
 import { putSmallFile } from "../data/content-hash.js";
 import type { PrepareOptions } from "../data/prepare.js";
 import { threadsFor } from "../data/prepare-set.js";
@@ -10,6 +10,7 @@ import { hasContent, makeDirectories } from "../files/directory.js";
 import { writeText } from "../files/whole-file.js";
 import { prepareOptions, resolveConfig } from "../training/config.js";
 import { nearestName } from "../training/nearest-name.js";
+import { caseProgress } from "../training/training-data.js";
 import { colon, decathlon } from "./decathlon.js";
 import { leftAtrium } from "./left-atrium.js";
 import { pancreas } from "./pancreas.js";
@@ -110,7 +111,7 @@ function settingsFor(
 }
 
 function jobsOf(
-  { members, repair, perCase }: RawSet,
+  { members, repair, repairOf, perCase }: RawSet,
   shared: PrepareOptions,
   out: string,
   memory: string,
@@ -119,7 +120,7 @@ function jobsOf(
     kind: "write",
     files: member.files,
     options: perCase?.(shared, member.files.id) ?? shared,
-    repair,
+    repair: repairOf?.(repair, member.files.id) ?? repair,
     imageOut: join(out, placeOf(member, 0)),
     labelOut: join(out, placeOf(member, 1)),
     memory,
@@ -141,11 +142,18 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
   claim(out, options.recipe);
   const memory = join(out, ".prepared");
   const scratch = join(memory, "unpacked");
+  const look = caseProgress("looked at", status);
   const found = await recipe.find(resolve(options.raw), {
     testIds,
     scratch,
     cache: memory,
     workers: options.workers,
+    set: options.set ?? [],
+    ...(options.signal && { signal: options.signal }),
+    onLook: (done, total) => {
+      if (options.signal?.aborted) throw interrupted(done, total);
+      look(done, total);
+    },
   });
   for (const note of found.notes) status(note);
   const shared = settingsFor(found, options.set);

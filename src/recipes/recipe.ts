@@ -23,6 +23,8 @@ export interface RawSet {
   readonly config: PartialConfig;
   /** What differs from case to case; absent: nothing. */
   readonly perCase?: (options: PrepareOptions, id: string) => PrepareOptions;
+  /** What else is done to the label of one case; absent: nothing. */
+  readonly repairOf?: (repair: LabelRepair, id: string) => LabelRepair;
   /** What a person should know of how it was read. */
   readonly notes: readonly string[];
 }
@@ -35,6 +37,11 @@ export interface RawOptions {
   /** Folder with what is known of files already read. */
   readonly cache: string;
   readonly workers: number;
+  /** "data.spacingMm=[1,1,1]": what is asked for instead of what the recipe would set. */
+  readonly set: readonly string[];
+  readonly signal?: AbortSignal;
+  /** Told of cases that were looked at before any is prepared; throws where that was stopped. */
+  readonly onLook: (done: number, total: number) => void;
 }
 
 /** A data set with a name: where its raw files are and what is done to them. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Fingerprint, SurveyedCase } from "../data/fingerprint.js";
 import type { Triple } from "../volume/volume.js";
-import { autoSettings } from "./auto-settings.js";
+import { autoSettings, withoutAsked } from "./auto-settings.js";
 
 interface MadeUp {
   readonly shape?: Triple;
@@ -32,6 +32,7 @@ const madeUp = ({
   },
   classes: [],
   foreground: intensity(foreground),
+  labelOffset: 0,
   problems: [],
 });
 const setOf = (cases: MadeUp[], modality: string | null = "MRI"): Fingerprint => {
@@ -157,5 +158,25 @@ describe("autoSettings", () => {
 
   it("knows CT by its intensities where the set does not say", () => {
     expect(derive([{}], null).windowHu).toEqual([-50, 120]);
+  });
+
+  it("a spacing that was asked for stays, and the patch follows it", () => {
+    const { config } = autoSettings(setOf([{ shape: [40, 80, 80] }]), { ...CPU, spacingMm: [2, 2, 2] });
+    expect(config.data?.patchSize).toEqual([16, 48, 48]);
+    expect(
+      autoSettings(setOf([{ spacing: null }]), { ...CPU, spacingMm: [1, 1, 1] }).config.data,
+    ).toBeDefined();
+  });
+
+  it("what the user sets is not said to be derived, and nothing derived contradicts it", () => {
+    const auto = autoSettings(setOf([{}], "CT"), CPU);
+    const keys = (...set: string[]) => withoutAsked(auto, { set }).settings.map(({ key }) => key);
+    expect(keys()).toContain("data.windowHu");
+    expect(keys("data.labeledPerBatch=3")).not.toContain("data.labeledPerBatch");
+    expect(keys("data.windowPercentiles=null")).toContain("data.windowHu");
+    expect(keys("data.windowPercentiles=[1,99]")).not.toContain("data.windowHu");
+    const { config } = withoutAsked(auto, { file: { data: { windowHu: [0, 1] } } });
+    expect(config.data).toBeDefined();
+    expect(config.data!.windowHu).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import { type Fingerprint, medianOf, quantileOf, type SurveyedCase } from "../data/fingerprint.js";
 import type { Dimensions } from "../nn/layers.js";
 import { mapAxes, type Triple, voxelCount } from "../volume/volume.js";
-import type { Config, PartialConfig } from "./config.js";
+import { askedFor, type Config, type ConfigSources, type PartialConfig } from "./config.js";
 import { estimateStepBytes } from "./memory.js";
 import { BASE_CONFIG } from "./presets.js";
 
@@ -14,6 +14,8 @@ export interface AutoLimits {
   readonly patchSize?: Triple;
   /** Dimensions of the network that were asked for; else 2 where every case is one slice. */
   readonly dimensions?: Dimensions;
+  /** A spacing that was asked for; null: as stored. */
+  readonly spacingMm?: Triple | null;
 }
 
 /** One derived key: its value and why. */
@@ -44,8 +46,9 @@ const trainingCases = ({ cases }: Fingerprint): SurveyedCase[] =>
   cases.filter(({ role, image }) => role !== "test" && image !== null);
 const rounded = (value: number) => Number(value.toPrecision(4));
 
-function targetSpacing(fingerprint: Fingerprint): AutoSetting {
+function targetSpacing(fingerprint: Fingerprint, asked: Triple | null | undefined): AutoSetting {
   const key = "data.spacingMm";
+  if (asked !== undefined) return { key, value: asked, reason: "asked for" };
   const { areSlices, axis: across } = sliceAxis(fingerprint);
   if (areSlices && across !== 0)
     return { key, value: null, reason: "slices that are not axial: kept as stored" };
@@ -72,7 +75,6 @@ function targetSpacing(fingerprint: Fingerprint): AutoSetting {
   return { key, value, reason };
 }
 
-/** Median shape of the training images after resampling. */
 /** Whether every training image is one slice; then the axis of one voxel, or null where they differ in it. */
 function sliceAxis(fingerprint: Fingerprint): { readonly areSlices: boolean; readonly axis: number | null } {
   const axes = trainingCases(fingerprint).map(({ image }) => image!.shape.indexOf(1));
@@ -94,9 +96,13 @@ function dimensionSettings(fingerprint: Fingerprint, { dimensions, patchSize }: 
   ];
 }
 
+/** Median shape of the training images after resampling. */
 function medianShape(fingerprint: Fingerprint, spacing: Triple | null): Triple {
   const shapes = trainingCases(fingerprint).map(({ image }) =>
-    mapAxes((axis) => image!.shape[axis] * (spacing ? image!.spacingMm![axis] / spacing[axis] : 1)),
+    mapAxes(
+      (axis) =>
+        image!.shape[axis] * (spacing && image!.spacingMm ? image!.spacingMm[axis] / spacing[axis] : 1),
+    ),
   );
   if (sliceAxis(fingerprint).areSlices) {
     const sides = shapes.map((shape) =>
@@ -229,7 +235,7 @@ export function autoSettings(fingerprint: Fingerprint, limits: AutoLimits): Auto
   const classes = fingerprint.classNames.length;
   const planar = dimensionSettings(fingerprint, limits);
   const dimensions = planar.length > 0 ? 2 : 3;
-  const spacing = targetSpacing(fingerprint);
+  const spacing = targetSpacing(fingerprint, limits.spacingMm);
   const target = spacing.value as Triple | null;
   const edges = target ?? fingerprint.spacingMm?.median ?? [1, 1, 1];
   const derived = patchSize(medianShape(fingerprint, target), edges, classes, dimensions, limits);
@@ -247,4 +253,12 @@ export function autoSettings(fingerprint: Fingerprint, limits: AutoLimits): Auto
     ...batchSettings(patch, classes, dimensions, limits),
   ];
   return { config: toConfig(settings), settings };
+}
+
+/** Without what the user asks for otherwise; a window in HU gives way to one in percentiles. */
+export function withoutAsked({ settings }: AutoSettings, sources: ConfigSources): AutoSettings {
+  const isAsked = (key: string) => askedFor(sources, key) !== undefined;
+  const byPercentiles = (askedFor(sources, "data.windowPercentiles") ?? null) !== null;
+  const left = settings.filter(({ key }) => !isAsked(key) && !(byPercentiles && key === "data.windowHu"));
+  return { config: toConfig(left), settings: left };
 }

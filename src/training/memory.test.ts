@@ -46,6 +46,23 @@ describe("planMemory", () => {
       /data.patchSize \[80, 112, 112\] needs about .* GB .*networks .* GB \+ features .* GB \+ samples .* GB\), 0.9 GB may be used; .*--memory-limit/,
     );
   });
+  it("names a patch that fits, a slice to a 2-D network, and says where none does", () => {
+    const suggestion = (freeGb: number, ...set: string[]) => {
+      try {
+        plan(freeGb, ...set);
+      } catch (error) {
+        return /--set (data.patchSize=\[.*\]) --set (inference.stride=\[.*\]);/.exec(String(error))?.slice(1);
+      }
+      throw new Error("not refused");
+    };
+    const three = suggestion(1.5)!;
+    expect(() => plan(1.5, ...three)).not.toThrow();
+    const planar = ["model.dimensions=2", "data.patchSize=[1,2048,2048]", "inference.stride=[1,1024,1024]"];
+    const two = suggestion(3, ...planar)!;
+    expect(two[0]).toMatch(/^data.patchSize=\[1,/);
+    expect(() => plan(3, "model.dimensions=2", ...two)).not.toThrow();
+    expect(() => plan(0.1)).toThrow("no smaller patch fits either");
+  });
   it("refuses parts that do not divide, and parts no batch that needs its patches together", () => {
     expect(() => plan(16, "memory.parts=3")).toThrow("can be worked off in 1 or 2");
     expect(() => plan(3, "method=bcp")).toThrow("--memory-limit");

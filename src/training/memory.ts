@@ -1,7 +1,7 @@
 import { freemem } from "node:os";
 import type { Precision } from "../engine/precision.js";
 import { badInput, type PenumbraError } from "../errors.js";
-import { voxelCount } from "../volume/volume.js";
+import { mapAxes, type Triple, voxelCount } from "../volume/volume.js";
 import type { Config } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
 
@@ -69,7 +69,7 @@ export function planMemory(config: Config, precision: Precision, free = freemem(
   if (config.device !== "cpu" && limitGb === null) return shapes[0]!;
   const limit = limitGb === null ? 0.9 * free : limitGb * 1e9;
   const fits = shapes.find((shape) => estimateStepBytes(config, precision, shape).total <= limit);
-  if (!fits) throw tooLarge(config, estimateStepBytes(config, precision, shapes.at(-1)), limit);
+  if (!fits) throw tooLarge(config, precision, shapes.at(-1)!, limit);
   return fits;
 }
 
@@ -106,16 +106,38 @@ function checkParts(config: Config): void {
   );
 }
 
-function tooLarge(config: Config, needed: StepBytes, limit: number): PenumbraError {
+const SMALLEST_EDGE = 16;
+
+/** A patch of the same rank that fits, its longest edge cut again and again; null where not even the smallest does. */
+function fittingPatch(config: Config, precision: Precision, shape: StepShape, limit: number): Triple | null {
+  let patch: Triple = config.data.patchSize;
+  const bytes = () =>
+    estimateStepBytes({ ...config, data: { ...config.data, patchSize: [...patch] } }, precision, shape).total;
+  while (bytes() > limit) {
+    const longest = Math.max(...patch);
+    if (longest <= SMALLEST_EDGE) return null;
+    const cut = patch.indexOf(longest);
+    patch = mapAxes((axis) => (axis === cut ? longest - SMALLEST_EDGE : patch[axis]));
+  }
+  return patch;
+}
+
+function tooLarge(config: Config, precision: Precision, shape: StepShape, limit: number): PenumbraError {
+  const needed = estimateStepBytes(config, precision, shape);
   const { networks, features, samples, total } = needed;
   const parts = [
     `networks ${gb(networks)}`,
     `features ${gb(features)}`,
     samples > 0 && `samples ${gb(samples)}`,
   ];
+  const patch = fittingPatch(config, precision, shape, limit);
+  const stride = patch && mapAxes((axis) => Math.min(config.inference.stride[axis]!, patch[axis]));
   return badInput(
     `data.patchSize [${config.data.patchSize.join(", ")}] needs about ${gb(total)} of memory for each step even when it is saved where possible ` +
-      `(${parts.filter(Boolean).join(" + ")}), ${gb(limit)} may be used; make the patch smaller (--set data.patchSize=[48,64,64]), ` +
-      "model.filters fewer, or the limit larger (--memory-limit)",
+      `(${parts.filter(Boolean).join(" + ")}), ${gb(limit)} may be used; ` +
+      (patch
+        ? `a smaller patch fits: --set data.patchSize=[${patch}] --set inference.stride=[${stride}]`
+        : "no smaller patch fits either") +
+      "; or take fewer model.filters or a larger limit (--memory-limit)",
   );
 }

@@ -7,7 +7,7 @@ import { type Fingerprint, fingerprintOf } from "../data/fingerprint.js";
 import { allCores, prepareSet } from "../data/prepare-set.js";
 import { suspicionsOf } from "../data/suspicions.js";
 import { badInput } from "../errors.js";
-import { type AutoSettings, autoSettings } from "./auto-settings.js";
+import { type AutoSettings, autoSettings, withoutAsked } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, prepareOptions } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
 import type { NewRunOptions } from "./run-plan.js";
@@ -108,17 +108,20 @@ const MEMORY_SHARE = 0.5;
 /** What is counted on where the memory of a device is not known. */
 const GPU_STEP_BYTES = 10e9;
 
-/** What follows from the data where no preset is named; a patch size that was asked for is kept. */
+/** What follows from the data where no preset is named, and from what was asked for, which is kept. */
 export function deriveSettings(
   fingerprint: Fingerprint,
   config: Config,
   sources: ConfigSources,
 ): AutoSettings {
-  const { device } = config;
-  return autoSettings(fingerprint, {
+  const { device, data, model } = config;
+  const isAsked = (key: string) => askedFor(sources, key) !== undefined;
+  const auto = autoSettings(fingerprint, {
     device,
     stepBytes: device === "cpu" ? totalmem() * MEMORY_SHARE : GPU_STEP_BYTES,
-    ...(askedFor(sources, "data.patchSize") !== undefined && { patchSize: config.data.patchSize }),
-    ...(askedFor(sources, "model.dimensions") !== undefined && { dimensions: config.model.dimensions }),
+    ...(isAsked("data.patchSize") && { patchSize: data.patchSize }),
+    ...(isAsked("model.dimensions") && { dimensions: model.dimensions }),
+    ...(isAsked("data.spacingMm") && { spacingMm: data.spacingMm }),
   });
+  return withoutAsked(auto, sources);
 }

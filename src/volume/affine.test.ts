@@ -32,6 +32,11 @@ describe("niftiAffine", () => {
     expectClose(affine, [2, 0, 0, 0, 0, 3, 0, 0, 0, 0, -4, 0, 0, 0, 0, 1]);
   });
 
+  it("takes (b, c, d) longer than 1 for a half turn about their direction", () => {
+    const affine = niftiAffine(stored({ qformCode: 1, qform: [0, 0, 1.7, 1, 2, 3] }), [5, 5, 5]);
+    expectClose(affine, [-2, 0, 0, 1, 0, -3, 0, 2, 0, 0, 4, 3, 0, 0, 0, 1]);
+  });
+
   it("centers the volume with x to the left when neither is stored", () => {
     const affine = niftiAffine(stored({}), [3, 5, 11]); // W 11, H 5, D 3
     expectClose(affine, [-2, 0, 0, 10, 0, 3, 0, -6, 0, 0, 4, -4, 0, 0, 0, 1]);

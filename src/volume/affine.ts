@@ -1,7 +1,12 @@
 import type { NiftiGeometry, Triple } from "./volume.js";
 
-/** Row-major 3x3 rotation of a unit quaternion given by its (b, c, d). nifti1.h, "QUATERNION REPRESENTATION". */
-function rotationOf(b: number, c: number, d: number): number[] {
+/**
+ * Row-major 3x3 rotation of a unit quaternion given by its (b, c, d). nifti1.h, "QUATERNION REPRESENTATION". Where they are
+ * longer than 1, a half turn about their direction, as nifti1_io takes it.
+ */
+function rotationOf(...bcd: readonly [number, number, number]): number[] {
+  const length = Math.max(1, Math.hypot(...bcd));
+  const [b, c, d] = bcd.map((value) => value / length) as [number, number, number];
   const a = Math.sqrt(Math.max(0, 1 - (b * b + c * c + d * d)));
   return [
     [a * a + b * b - c * c - d * d, 2 * (b * c - a * d), 2 * (b * d + a * c)],

@@ -75,6 +75,19 @@ export function mapBetween(source: Grid, target: Grid): AxisMap {
   return { shape: target.shape, origin: mapAxes((axis) => product(2 - axis, 3)), step };
 }
 
+/** How far the voxels of a grid of the same shape lie from an image's, in the image's voxels along one axis, at the farthest corner. */
+export function voxelsApart(image: readonly number[], other: readonly number[], [d, h, w]: Triple): number {
+  const into = inverse(image);
+  const applied = (m: readonly number[], p: readonly number[]) =>
+    [0, 1, 2].map((row) => p.reduce((sum, value, k) => sum + m[row * 4 + k]! * value, m[row * 4 + 3]!));
+  const corners = [0, w - 1].flatMap((x) => [0, h - 1].flatMap((y) => [0, d - 1].map((z) => [x, y, z])));
+  return Math.max(
+    ...corners.flatMap((corner) =>
+      applied(into, applied(other, corner)).map((value, axis) => Math.abs(value - corner[axis]!)),
+    ),
+  );
+}
+
 /** Inverse of an affine 4x4, by cofactors. */
 function inverse(m: readonly number[]): number[] {
   const scale = 1 / determinant(m);

@@ -6,6 +6,7 @@ import type { Grid, NiftiGeometry, Triple } from "./volume.js";
 export const NIFTI1_HEADER_BYTES = 348;
 /** NIfTI's spatial unit codes (meter, mm, micrometer) in mm; unknown is taken as mm. */
 const UNITS_MM: Readonly<Record<number, number>> = { 0: 1, 1: 1000, 2: 1, 3: 0.001 };
+const UNIT_NAMES: Readonly<Record<number, string>> = { 1: "meters", 3: "micrometers" };
 
 /** The library leaves the sform out of a NIfTI-1 header whose qform code is larger, so its rows are read here. */
 export function niftiGeometry(header: NIFTI1 | NIFTI2, bytes: ArrayBuffer): NiftiGeometry {
@@ -39,6 +40,12 @@ export function niftiGrid(shape: Triple, geometry: NiftiGeometry, file: string):
     throw badInput(`${file}: its affine [${affine.join(", ")}] maps voxels nowhere; the header is damaged`);
   }
   return { shape, spacingMm: [z, y, x], affine, nifti: geometry };
+}
+
+/** What a person should know of a NIfTI header's units: other readers leave them alone. */
+export function oddUnits(xyztUnits: number): string[] {
+  const name = UNIT_NAMES[xyztUnits & 7];
+  return name === undefined ? [] : [`its header counts in ${name}: turned into mm`];
 }
 
 /** What a person should know of a NIfTI header's position fields. */

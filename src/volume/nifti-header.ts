@@ -1,6 +1,6 @@
 import { type NIFTI1, type NIFTI2, readHeader } from "nifti-reader-js";
 import { badInput } from "../errors.js";
-import { NIFTI1_HEADER_BYTES, niftiGeometry, niftiGrid, oddGeometry } from "./nifti-geometry.js";
+import { NIFTI1_HEADER_BYTES, niftiGeometry, niftiGrid, oddGeometry, oddUnits } from "./nifti-geometry.js";
 import { checkVoxelCount, type StoredType } from "./stored-image.js";
 import type { Grid, Triple } from "./volume.js";
 
@@ -47,6 +47,8 @@ export interface NiftiHeader {
 }
 
 export const NIFTI2_HEADER_BYTES = 540;
+/** Behind the header of a single file, before extensions or voxels. */
+const EXTENSION_FLAG_BYTES = 4;
 
 /** The header's bytes alone, so that the library never walks extensions, whose sizes it doesn't check. */
 function headerBytes(head: Uint8Array, file: string): ArrayBuffer {
@@ -112,7 +114,8 @@ export function parseNiftiHeader(head: Uint8Array, file: string): NiftiHeader {
   const shape: Triple = [extents[2]!, extents[1]!, extents[0]!];
   const type = typeOf(header.datatypeCode, file);
   const isPair = header.magic.startsWith("ni");
-  const offset = header.vox_offset;
+  const leastOffset = isPair ? 0 : bytes.byteLength + EXTENSION_FLAG_BYTES;
+  const offset = header.vox_offset === 0 ? leastOffset : header.vox_offset; // 0 means the first that there can be
   if (!Number.isSafeInteger(offset) || offset < (isPair ? 0 : bytes.byteLength)) {
     throw badInput(`${file}: header says that voxels begin at byte ${offset}; the header is damaged`);
   }
@@ -134,6 +137,6 @@ export function parseNiftiHeader(head: Uint8Array, file: string): NiftiHeader {
     offset,
     slope: scaled ? header.scl_slope : 1,
     intercept: scaled ? header.scl_inter : 0,
-    odd: oddGeometry(grid, geometry),
+    odd: [...oddUnits(header.xyzt_units), ...oddGeometry(grid, geometry)],
   };
 }

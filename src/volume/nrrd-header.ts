@@ -54,7 +54,9 @@ export function parseFields(text: string, file: string): NrrdFields {
     const [, name, value] = /^([^:]+): ?(.*)$/.exec(line) ?? [];
     if (name === undefined)
       throw badInput(`${file}: line ${i + 2} is no NRRD header line; the header is damaged`);
-    fields.set(name.trim().toLowerCase().replaceAll(" ", ""), value!.trim());
+    const key = name.trim().toLowerCase().replaceAll(" ", "");
+    fields.set(key, value!.trim());
+    if (key === "datafile" && value!.startsWith("LIST")) break; // names of files follow, to the end
   }
   return fields;
 }
@@ -101,7 +103,7 @@ export function parseVectors(text: string, file: string): (readonly number[] | n
       .map(Number);
     if (part.startsWith("(") && numbers.length === 3 && !numbers.some(Number.isNaN)) return numbers;
     throw badInput(
-      `${file}: ${JSON.stringify(part.slice(0, 40))} is no vector of three numbers; the header is damaged`,
+      `${file}: ${JSON.stringify(part.slice(0, 40))} is no vector of three numbers; the header is damaged, or its space is not of three dimensions`,
     );
   });
 }

@@ -74,3 +74,10 @@ describe("orientation", () => {
     expect(fromRas(bare.data, bare.grid)).toBe(bare.data);
   });
 });
+
+it("a sheared grid has the axes that nibabel finds", () => {
+  const codes = (...rows: number[][]) => axisCodes([...rows.flatMap((row) => [...row, 0]), 0, 0, 0, 1]);
+  expect(codes([0.39, -0.97, 0.14], [0.72, 0.14, 0.8], [-0.58, 0.18, 0.58])).toBe("ILA");
+  expect(codes([-0.67, -0.64, 0.28], [0.69, -0.35, 0.62], [-0.26, 0.68, 0.73])).toBe("ALS");
+  expect(codes([1, 0.2, 0], [0, 1, 0], [0, 0, 1])).toBe("RAS");
+});

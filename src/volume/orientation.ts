@@ -1,4 +1,5 @@
 import { columnLengths } from "./affine.js";
+import { cross, dot } from "./directions.js";
 import { type Grid, isPlaced, type LabelMap, type Triple, type Volume } from "./volume.js";
 
 /** How the host axes of one grid follow from another's: permuted, then reversed. */
@@ -14,15 +15,43 @@ type Voxels = Float32Array | Uint8Array;
 const NEGATIVE = ["L", "P", "I"] as const;
 const POSITIVE = ["R", "A", "S"] as const;
 
+const MOST_STEPS = 50;
+const LEAST_VOLUME = 1e-9;
+const CONVERGED = 1e-12;
+
+/**
+ * The directions at right angles that are nearest to three others (the polar factor), so that a sheared grid has the
+ * axes of the box that it was sheared from. Higham 1986: half of the directions and half of their duals, again and again.
+ */
+function straightened(directions: readonly (readonly number[])[]): readonly (readonly number[])[] {
+  let [a, b, c] = directions as [number[], number[], number[]];
+  for (let step = 0; step < MOST_STEPS; step++) {
+    const volume = dot(a, cross(b, c));
+    if (Math.abs(volume) < LEAST_VOLUME) break;
+    const duals = [cross(b, c), cross(c, a), cross(a, b)];
+    const next = [a, b, c].map((axis, i) => axis.map((value, k) => (value + duals[i]![k]! / volume) / 2));
+    const moved = Math.max(
+      ...next.flatMap((axis, i) => axis.map((value, k) => Math.abs(value - [a, b, c][i]![k]!))),
+    );
+    [a, b, c] = next as [number[], number[], number[]];
+    if (moved < CONVERGED) break;
+  }
+  return [a, b, c];
+}
+
 /**
  * For x, y, z in turn, the world axis (0 left-right, 1 posterior-anterior, 2 inferior-superior) that it runs nearest
  * to and whether it runs towards its negative end. Each world axis is given once, as nibabel's io_orientation does.
  */
 function nearestWorldAxes(affine: readonly number[]): { world: number; negative: boolean }[] {
   const lengths = columnLengths(affine);
+  const units = [0, 1, 2].map((column) =>
+    [0, 1, 2].map((row) => affine[4 * row + column]! / (lengths[column]! || 1)),
+  );
+  const directions = straightened(units);
   const left = new Set([0, 1, 2]);
   return [0, 1, 2].map((column) => {
-    const cosine = (row: number) => affine[4 * row + column]! / (lengths[column]! || 1);
+    const cosine = (row: number) => directions[column]![row]!;
     const world = [...left].reduce((a, b) => (Math.abs(cosine(b)) > Math.abs(cosine(a)) ? b : a));
     left.delete(world);
     return { world, negative: cosine(world) < 0 };

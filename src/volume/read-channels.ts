@@ -1,5 +1,6 @@
 import { badInput } from "../errors.js";
 import { cornerDistanceMm } from "./affine.js";
+import { voxelsApart } from "./axis-map.js";
 import { openImage } from "./format.js";
 import { checkSize, openVolume } from "./read.js";
 import { type StoredImage, toIntensities } from "./stored-image.js";
@@ -54,11 +55,11 @@ function checkOnGrid(one: StoredImage, first: StoredImage): void {
     );
   }
   if (!isPlaced(own) || !isPlaced(grid)) return;
-  const apart = cornerDistanceMm(own.affine!, grid.affine!, grid.shape);
-  const voxel = Math.max(...(grid.spacingMm ?? [1, 1, 1]));
-  if (apart > voxel) {
+  const off = voxelsApart(grid.affine!, own.affine!, grid.shape);
+  if (off > 1) {
+    const apart = cornerDistanceMm(own.affine!, grid.affine!, grid.shape);
     throw badInput(
-      `${one.path}: lies up to ${apart.toFixed(2)} mm from ${first.path} (a voxel is ${voxel.toFixed(2)} mm); channels of a case must be on one grid, resample it onto the first`,
+      `${one.path}: lies up to ${apart.toFixed(2)} mm from ${first.path} (${off.toFixed(1)} voxels along an axis); channels of a case must be on one grid, resample it onto the first`,
     );
   }
 }

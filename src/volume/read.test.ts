@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { inspect } from "./inspect.js";
 import { readLabelMap, readVolume } from "./read.js";
 
 let dir = "";
@@ -71,6 +72,11 @@ describe("readVolume", () => {
     expect([...data]).toEqual(count(120).map((i) => (i - 60) * 0.5 + 10));
   });
 
+  it("takes an offset of 0 for the first byte that voxels can lie at", async () => {
+    const path = await put("zero.nii", header({ offset: 0 }), Uint8Array.from(count(64)));
+    expect([...(await readVolume(path)).data]).toEqual(count(64));
+  });
+
   it("takes a slope of 0 for none, whatever the intercept", async () => {
     const { data } = await readVolume(
       await put("unscaled.nii", header({ intercept: 5 }), Uint8Array.from(count(64))),
@@ -105,6 +111,9 @@ describe("readVolume", () => {
     expect(grid.nifti!.sformCode).toBe(1);
     expect(grid.spacingMm).toEqual([2500, 2000, 1500]);
     expect(grid.affine!.slice(0, 4)).toEqual([1500, 0, 0, 7000]);
+    expect((await inspect(join(dir, "meters.nii"))).odd).toContain(
+      "its header counts in meters: turned into mm",
+    );
   });
 
   it.each<[string, Fields, RegExp]>([

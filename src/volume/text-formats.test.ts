@@ -128,6 +128,8 @@ describe("NRRD", () => {
       /no vector of three numbers/,
     ],
     ["voxels in many files", { "data file": "slice%03d.raw 1 6 1" }, /lie in several files/],
+    ["voxels in listed files", { "data file": "LIST\na.raw\nb.raw" }, /lie in several files \(LIST\)/],
+    ["axes of a plane", { "space directions": "(1,0) (0,1)" }, /is not of three dimensions/],
     ["voxels elsewhere", { "data file": "../../etc/passwd" }, /leads out of its folder/],
     ["voxels that are missing", { "data file": "none.raw" }, /should be in .*none\.raw, which is missing/],
     ["voxels in a file with a damaged name", { "data file": "a\x01b" }, /"a\\u0001b", which is no file name/],
