@@ -58,7 +58,7 @@ export class LoadedLayers {
 
   async #loadLabel(name: LabelName, url: string | null, colour: Rgb): Promise<void> {
     if (url === null || this.#labels.has(name)) return;
-    const image = await loadVolume(url, { signal: this.signal });
+    const image = await loadVolume(fetch(url, { signal: this.signal }));
     asLabelMap(image, classColours(colour, this.classNames.length), this.classNames.slice(1));
     const volume = new LabelVolume(image.img!, image);
     this.#labels.set(name, { image, volume, classes: volume.classes() });
@@ -66,7 +66,7 @@ export class LoadedLayers {
 
   async #loadHeat(url: string | null): Promise<void> {
     if (url === null || this.#heat) return;
-    const heat = await loadVolume(url, { signal: this.signal });
+    const heat = await loadVolume(fetch(url, { signal: this.signal }));
     heat.colormap = HEAT;
     heat.cal_min = 0;
     heat.cal_max = Math.log(Math.max(2, this.classNames.length));
