@@ -1,6 +1,6 @@
 import { type Niivue, type NVImage, SLICE_TYPE } from "@niivue/niivue";
 import type { Layers } from "../../src/viewer/api.js";
-import { css, PREDICTION, REFERENCE, type Rgb, SAMPLE, shade } from "./colours.js";
+import { css, labelColour, PREDICTION, REFERENCE, type Rgb, SAMPLE } from "./colours.js";
 import { ContourOverlay, type ContourStyle } from "./contour-overlay.js";
 import type { ImageTexture } from "./image-texture.js";
 import type { LabelVolume } from "./label-volume.js";
@@ -105,8 +105,10 @@ export class Scene {
       this.#showImage(full, layers.reference === null && layers.prediction === null);
       this.#loaded = new LoadedLayers(layers, classNames, signal);
       this.events.onStatus("loading the outlines", null);
+      await this.#loaded.load(this.#state);
+      if (signal.aborted) return;
+      this.#placeCrosshair();
       await this.update(this.#state);
-      this.#goToLabels();
       this.events.onStatus(null);
     } catch (error) {
       if (!signal.aborted) this.events.onStatus((error as Error).message);
@@ -131,9 +133,16 @@ export class Scene {
   }
 
   /** The crosshair begins where there is something to see. */
-  #goToLabels(): void {
+  #placeCrosshair(): void {
     const { volume } = this.#loaded?.label("reference") ?? this.#loaded?.label("prediction") ?? {};
     const centre = volume?.centre();
+    if (centre) this.nv.scene.crosshairPos = this.nv.vox2frac(centre);
+  }
+
+  /** The crosshair goes to the middle of a class. */
+  goToClass(label: number): void {
+    const volumes = (["reference", "prediction"] as const).map((name) => this.labelVolume(name));
+    const centre = volumes.find((volume) => volume?.extents.has(label))?.centre(label);
     if (!centre) return;
     this.nv.scene.crosshairPos = this.nv.vox2frac(centre);
     this.nv.drawScene();
@@ -175,7 +184,7 @@ export class Scene {
     this.nv.opts.isClipAllVolumes = !volume3d;
     this.nv.setClipPlane(volume3d ? CLIP_NOTHING : CLIP_ALL);
     this.nv.opts.renderOverlayBlend = volume3d ? 1 : 0;
-    const made = madeFrom(this.nv);
+    const made = madeFrom(this.nv, this.#state.hidden);
     if (made !== this.#made) this.nv.updateGLVolume();
     this.#held = false;
     const meshes = this.nv.meshes.map(({ id, visible }) => [id, visible]);
@@ -204,7 +213,8 @@ export class Scene {
 
   /** Areas and heat through NiiVue, outlines through our overlay, surfaces as meshes. */
   #render(loaded: LoadedLayers): void {
-    const { layers, sample, volume3d, crosshair } = this.#state;
+    const { layers, sample, volume3d, crosshair, hidden } = this.#state;
+    loaded.hide(hidden);
     const areas: [NVImage | null | undefined, LayerName][] = [
       [loaded.heat, "uncertainty"],
       [layers.disagreement.on ? loaded.difference() : null, "disagreement"],
@@ -218,20 +228,21 @@ export class Scene {
       area.opacity = fill;
       return [area];
     });
-    this.#surfaces.show(this.#surfaceStyles(loaded), loaded.classNames.length);
+    this.#surfaces.show(this.#surfaceStyles(loaded), loaded.classNames.length, hidden);
     this.#draw(this.image!, shown, volume3d || loaded.isEmpty);
     this.overlay.show(this.#outlines(loaded), crosshair);
     this.nv.createOnLocationChange();
   }
 
   #outlines(loaded: LoadedLayers): ContourStyle[] {
-    const { layers, allSamples, sample } = this.#state;
+    const { layers, allSamples, sample, hidden } = this.#state;
     const styles: ContourStyle[] = [];
     const add = (name: LabelName, colour: Rgb, width: number, alpha = 1, dash?: number[]) => {
       const layer = loaded.label(name);
       if (!layer) return;
-      const colourOf = (label: number) => css(shade(colour, label, loaded.classNames.length), alpha);
-      styles.push({ volume: layer.volume, classes: layer.classes, colourOf, width, ...(dash && { dash }) });
+      const colourOf = (label: number) => css(labelColour(colour, label, loaded.classNames.length), alpha);
+      const classes = layer.classes.filter((label) => !hidden.includes(label));
+      styles.push({ volume: layer.volume, classes, colourOf, width, ...(dash && { dash }) });
     };
     if (layers.samples.on && allSamples) {
       for (const i of loaded.urls.samples.keys()) add(`sample ${i}`, SAMPLE, 1, 0.4);
@@ -285,9 +296,9 @@ export class Scene {
 }
 
 /** All that NiiVue makes textures from: the window of the image is not part of it. */
-function madeFrom({ volumes: [image, ...over], opts }: Niivue): string {
+function madeFrom({ volumes: [image, ...over], opts }: Niivue, hidden: readonly number[]): string {
   const settings = over.map(({ id, opacity, cal_min, cal_max }) => [id, opacity, cal_min, cal_max]);
-  return JSON.stringify([image?.id, ...settings, over.length > 0 && opts.renderOverlayBlend]);
+  return JSON.stringify([image?.id, ...settings, over.length > 0 && [opts.renderOverlayBlend, hidden]]);
 }
 
 /** Soft tissue for CT, whose air and bone would take all the grey; else the range without the outermost 2 %. */
