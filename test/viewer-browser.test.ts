@@ -1,6 +1,6 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
@@ -9,10 +9,10 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openDataset } from "../src/data/dataset.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
 import { readLabelMap } from "../src/volume/read.js";
-import { encodeNifti } from "../src/volume/write-nifti.js";
+import type { Grid } from "../src/volume/volume.js";
 import { type Browser, CHROMIUM, hasBrowser, openBrowser } from "./browser.js";
 import { tinyArguments } from "./made-up-data.js";
-import { type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
+import { putLargeScan, putOddScan, type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
 
 /** What the pages leave for tests: the scene of the case that is open. */
 declare const scene: {
@@ -28,21 +28,13 @@ declare const scene: {
   };
 };
 
-/** A data directory with one scan of 200 x 200 x 130 voxels that is 1234 everywhere but at its corner. */
-function putLargeScan(dir: string): void {
-  const shape = [130, 200, 200] as const;
-  const data = new Int16Array(130 * 200 * 200).fill(1234);
-  data[0] = 0;
-  const affine = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
-  mkdirSync(join(dir, "imagesTr"), { recursive: true });
-  const nifti = encodeNifti(
-    "scan.nii",
-    { shape, spacingMm: [1, 1, 1], affine },
-    { type: "i16", data, slope: 1 },
-  );
-  writeFileSync(join(dir, "imagesTr", "scan.nii"), nifti);
-  const set = { labels: { "0": "background", "1": "organ" }, training: ["imagesTr/scan.nii"], test: [] };
-  writeFileSync(join(dir, "dataset.json"), JSON.stringify(set));
+/** Of a voxel, in mm. */
+function placeOf(index: number, { shape: [, height, width], affine }: Grid): number[] {
+  const voxel = [index % width, Math.floor(index / width) % height, Math.floor(index / (width * height))];
+  return [0, 1, 2].map((row) => {
+    const [a, b, c, t] = affine!.slice(4 * row, 4 * row + 4) as [number, number, number, number];
+    return a * voxel[0]! + b * voxel[1]! + c * voxel[2]! + t;
+  });
 }
 
 const why = hasBrowser ? "" : ` (skipped: no ${CHROMIUM}; apt-get install chromium)`;
@@ -55,6 +47,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
   beforeAll(async () => {
     fixture = await viewerFixture(root);
     putLargeScan(join(root, "large"));
+    await putOddScan(join(root, "odd"));
     viewer = await startViewer({ dir: root, port: 0 });
     browser = await openBrowser(new URL(viewer.url).origin);
   }, 60_000);
@@ -85,6 +78,19 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     }
     throw new Error("the picture does not come to rest");
   };
+
+  /** Of the middle of the axial tile's crosshair, 0 to 255. */
+  const brightnessAtCrosshair = () =>
+    browser.page.evaluate(() => {
+      const { gl, screenSlices, scene: view } = scene.nv;
+      const axial = screenSlices.find(({ axCorSag }) => axCorSag === 0)!;
+      const [left, top, width, height] = axial.leftTopWidthHeight as [number, number, number, number];
+      const [x, y] = [left + (1 - view.crosshairPos[0]!) * width, top + (1 - view.crosshairPos[1]!) * height];
+      const pixel = new Uint8Array(4);
+      scene.nv.drawScene();
+      gl.readPixels(Math.floor(x), gl.canvas.height - Math.floor(y), 1, 1, gl.RGBA, gl.UNSIGNED_BYTE, pixel);
+      return pixel[0]!;
+    });
 
   it("shows every page without a complaint, and asks nobody else for anything", async () => {
     await go("", ".card");
@@ -213,11 +219,12 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     expect(pictures[0]!.equals(pictures[2]!)).toBe(true);
   });
 
-  it("saves what is drawn: the voxel under the pointer, on the image's own grid, beside the data", async () => {
-    await openCase("tr2");
+  /** Paints one voxel of an open case and saves; where that was (mm), and what the new file holds. */
+  const paintOne = async (file: string) => {
     const { page } = browser;
     await page.getByText("draw on the slices").click();
     await page.waitForFunction(() => scene.nv.drawBitmap !== null);
+    await page.getByLabel("begin with").selectOption("nothing");
     await page.getByLabel("pen", { exact: false }).and(page.locator("input[type=range]")).fill("1");
     const [x, y] = await page.evaluate(() => {
       const axial = scene.nv.screenSlices.find(({ axCorSag }) => axCorSag === 0)!;
@@ -231,25 +238,47 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     );
     await page.getByRole("button", { name: "save as a new version" }).click();
     await page.getByText("saved as version 1").waitFor();
+    return { mm, ...(await readLabelMap(file)) };
+  };
 
-    const { data, grid } = await readLabelMap(join(fixture.data, "labelsCorrected", "tr2_v1.nii.gz"));
+  it("saves what is drawn: the voxel under the pointer, on the image's own grid, beside the data", async () => {
+    await openCase("tr2");
+    const { page } = browser;
+    const { mm, data, grid } = await paintOne(join(fixture.data, "labelsCorrected", "tr2_v1.nii.gz"));
     const drawn = [...data.keys()].filter((i) => data[i] !== 0);
     expect(drawn).toHaveLength(1);
-    const [, height, width] = grid.shape;
-    const voxel = [
-      drawn[0]! % width,
-      Math.floor(drawn[0]! / width) % height,
-      Math.floor(drawn[0]! / (width * height)),
-    ];
-    const place = [0, 1, 2].map((row) => {
-      const [a, b, c, t] = grid.affine!.slice(4 * row, 4 * row + 4) as [number, number, number, number];
-      return a * voxel[0]! + b * voxel[1]! + c * voxel[2]! + t;
-    });
+    const place = placeOf(drawn[0]!, grid);
     const edges = [1.5, 1, 2]; // of the made-up grid, along x, y, z
     for (const axis of [0, 1, 2])
       expect(Math.abs(place[axis]! - mm[axis]!)).toBeLessThanOrEqual(edges[axis]! / 2 + 1e-3);
     expect((await openDataset(fixture.data)).labeled.map(({ id }) => id)).toContain("tr2");
     await page.locator(".list tr[aria-current] .mark-corrected").waitFor();
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it("shows and saves an image whose axes lie otherwise at its right place, with a colour for each class", async () => {
+    const { page } = browser;
+    await go("#/data/odd", ".stage .volume");
+    await page.waitForFunction(() => scene?.isFull && !document.querySelector(".status"));
+    await page.getByRole("button", { name: "second" }).click();
+    const readout = page.locator(".readout-line");
+    await readout.filter({ hasText: "intensity 700" }).waitFor();
+    expect(await readout.textContent()).toContain("reference second");
+    const both = await picture();
+    await page.getByLabel("show second").uncheck();
+    expect((await picture()).equals(both)).toBe(false);
+    await page.getByLabel("show second").check();
+    expect((await picture()).equals(both)).toBe(true);
+    await page.locator("[data-layer=reference]").uncheck();
+    expect(await brightnessAtCrosshair(), "the block is the image's brightest").toBeGreaterThan(250);
+    for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowLeft");
+    expect(await brightnessAtCrosshair(), "beside the block").toBeLessThan(60);
+
+    const { mm, data, grid } = await paintOne(join(root, "odd", "labelsCorrected", "scan_v1.nii.gz"));
+    const drawn = [...data.keys()].filter((i) => data[i] !== 0);
+    expect(drawn).toHaveLength(1);
+    const place = placeOf(drawn[0]!, grid);
+    expect(Math.hypot(...place.map((value, axis) => value - mm[axis]!))).toBeLessThan(1.4);
     expect(browser.complaints).toEqual([]);
   });
 

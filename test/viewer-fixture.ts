@@ -9,6 +9,7 @@ import { createRun } from "../src/training/run-directory.js";
 import { logEntry } from "../src/training/run-log.js";
 import { readLabelMap } from "../src/volume/read.js";
 import { writeLabelMap, writeVolume } from "../src/volume/write.js";
+import { encodeNifti } from "../src/volume/write-nifti.js";
 import { GRID, madeUpSet, TINY } from "./made-up-data.js";
 
 /** A ball [D,H,W] around the middle of the made-up grid. */
@@ -99,4 +100,48 @@ export async function viewerFixture(root: string): Promise<ViewerFixture> {
   for (const n of [1, 2, 3, 4])
     await writeLabelMap(map(`_sample_${n}`), { grid: GRID, data: ballOf(2 + 1.3 * n) });
   return { root, data, run };
+}
+
+/** A data directory with one scan of 200 x 200 x 130 voxels that is 1234 everywhere but at its corner. */
+export function putLargeScan(dir: string): void {
+  const shape = [130, 200, 200] as const;
+  const data = new Int16Array(130 * 200 * 200).fill(1234);
+  data[0] = 0;
+  const affine = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+  mkdirSync(join(dir, "imagesTr"), { recursive: true });
+  const nifti = encodeNifti(
+    "scan.nii",
+    { shape, spacingMm: [1, 1, 1], affine },
+    { type: "i16", data, slope: 1 },
+  );
+  writeFileSync(join(dir, "imagesTr", "scan.nii"), nifti);
+  const set = { labels: { "0": "background", "1": "organ" }, training: ["imagesTr/scan.nii"], test: [] };
+  writeFileSync(join(dir, "dataset.json"), JSON.stringify(set));
+}
+
+/**
+ * A data directory with one scan that lies sagittally, turned by a fifth of a radian: dim but for a block of 700 near its
+ * first voxel, which is class 2; class 1 lies elsewhere.
+ */
+export async function putOddScan(dir: string): Promise<void> {
+  const [cos, sin] = [Math.cos(0.2), Math.sin(0.2)];
+  const affine = [0, 0, 1.5, -20, -cos, sin, 0, 9, -sin, -cos, 0, 30, 0, 0, 0, 1]; // x of the file runs to the back
+  const grid = { shape: [16, 24, 28], spacingMm: [1.5, 1, 1], affine } as const;
+  const image = new Float32Array(16 * 24 * 28).fill(3);
+  const label = new Uint8Array(image.length);
+  for (let z = 2; z < 7; z++) {
+    for (let y = 2; y < 9; y++) {
+      for (let x = 3; x < 10; x++) {
+        image[(z * 24 + y) * 28 + x] = 700;
+        label[(z * 24 + y) * 28 + x] = 2;
+        label[((z + 8) * 24 + y + 12) * 28 + x + 14] = 1;
+      }
+    }
+  }
+  for (const folder of ["imagesTr", "labelsTr"]) mkdirSync(join(dir, folder), { recursive: true });
+  await writeVolume(join(dir, "imagesTr", "scan.nii.gz"), { grid, data: image });
+  await writeLabelMap(join(dir, "labelsTr", "scan.nii.gz"), { grid, data: label });
+  const training = [{ image: "imagesTr/scan.nii.gz", label: "labelsTr/scan.nii.gz" }];
+  const set = { labels: { "0": "background", "1": "first", "2": "second" }, training, test: [] };
+  writeFileSync(join(dir, "dataset.json"), JSON.stringify(set));
 }

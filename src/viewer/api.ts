@@ -40,7 +40,7 @@ export interface Overview {
   readonly runs: readonly RunSummary[];
   readonly data: readonly DataSummary[];
   /** Results of `penumbra compare`. */
-  readonly comparisons: readonly { readonly id: string; readonly name: string }[];
+  readonly comparisons: readonly { readonly id: string; readonly name: string; readonly dir: string }[];
   /** Directories that look like runs or data but can't be read, and why. */
   readonly problems: readonly string[];
 }

@@ -168,6 +168,6 @@ async function overviewOf(catalogue: Catalogue): Promise<Overview> {
       problems.push((error as Error).message);
     }
   }
-  const comparisons = catalogue.comparisons.map(({ id, name }) => ({ id, name }));
-  return { root: catalogue.root, version: packageVersion(), runs, data, comparisons, problems };
+  const { root, comparisons } = catalogue;
+  return { root, version: packageVersion(), runs, data, comparisons, problems };
 }

@@ -174,6 +174,7 @@ export function CaseList({ title, table, open, show, onOrder, start }: CaseListP
                 columns={columns}
                 open={row.id === open}
                 show={show}
+                splitShown={split === "all"}
               />
             ))}
           </tbody>
@@ -189,18 +190,18 @@ interface RowProps {
   readonly columns: readonly Column[];
   readonly open: boolean;
   readonly show: (id: string) => void;
+  readonly splitShown: boolean;
 }
 
-function Row({ row, columns, open, show }: RowProps) {
+function Row({ row, columns, open, show, splitShown }: RowProps) {
   return (
     <tr aria-current={open ? "true" : undefined} onClick={() => show(row.id)}>
-      <td>
+      <td title={`${row.id}, ${row.split}`}>
         <a href={`#${row.id}`} onClick={(event) => event.preventDefault()}>
           {row.id}
         </a>
         <small class="soft">
-          {" "}
-          {row.split}
+          {splitShown && ` ${row.split}`}
           {row.corrected > 0 && <b class="mark-corrected"> · corrected v{row.corrected}</b>}
         </small>
       </td>

@@ -1,5 +1,6 @@
 import { useCallback, useEffect, useRef, useState } from "preact/hooks";
 import type { CaseRow, Job, RunSummary } from "../../src/viewer/api.js";
+import { ClassPanel } from "./class-panel.js";
 import { DrawPanel } from "./draw-panel.js";
 import { onKeys } from "./keys.js";
 import { LayerPanel } from "./layer-panel.js";
@@ -123,18 +124,18 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
         <h2>{row.id}</h2>
         <span class="soft">
           {row.split}
-          {info && ` · ${[...info.grid.shape].reverse().join(" × ")} voxels`}
+          {info && ` · ${[...info.grid.shape].reverse().join(" × ")}`}
           {info?.grid.spacingMm &&
-            ` of ${[...info.grid.spacingMm]
+            ` · ${[...info.grid.spacingMm]
               .reverse()
               .map((mm) => Number(mm.toFixed(3)))
               .join(" × ")} mm`}
         </span>
-        {row.scores.map((score) => (
-          <span key={score.class} class="score">
-            {row.scores.length > 1 && `${score.class} `}Dice <b>{(100 * score.dice).toFixed(1)}</b>
+        {row.scores.length > 0 && (
+          <span class="score">
+            {row.scores.length > 1 && "mean "}Dice <b>{(100 * meanDice(row)).toFixed(1)}</b>
           </span>
-        ))}
+        )}
         <div class="tabs push" role="group" aria-label="layout">
           {LAYOUTS.map((layout) => (
             <button
@@ -164,7 +165,8 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
       </div>
       <Readout location={location} classNames={classNames} />
       <div class="panels">
-        <LayerPanel row={row} state={state} setLayer={setLayer} patch={patch} />
+        <LayerPanel row={row} classes={classNames.length} state={state} setLayer={setLayer} patch={patch} />
+        <ClassPanel scene={scene} row={row} classNames={classNames} state={state} patch={patch} />
         <SamplePlayer count={row.layers.samples.length} state={state} patch={patch} setLayer={setLayer} />
         <WindowPanel scene={scene} levels={levels} set={(window) => patch({ window })} />
         {run && <MapsPanel run={run} row={row} jobs={jobs} />}
@@ -182,6 +184,9 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
     </section>
   );
 }
+
+const meanDice = ({ scores }: CaseRow): number =>
+  scores.reduce((sum, { dice }) => sum + dice, 0) / scores.length;
 
 /** Towards which side of the patient from the origin, by axis: above zero, below. */
 const SIDES = ["RL", "AP", "SI"];

@@ -17,15 +17,14 @@ interface CasesPageProps {
 
 /** The list of cases beside the one that is open. */
 export function CasesPage({ run, data, route, overview }: CasesPageProps) {
-  const [version, setVersion] = useState(0);
+  const [saved, setSaved] = useState(0);
   const place = run
     ? `api/runs/${encodeURIComponent(run.id)}/cases`
     : `api/data/${encodeURIComponent(data!.id)}/cases`;
-  const { value: table, error } = useAnswer<CaseTable>(place, version);
-  const kept = useKept(table);
   const feed = useFeed([]);
   const done = feed.jobs.filter(({ state }) => state === "done" || state === "failed").length;
-  useEffect(() => setVersion((before) => before + 1), [done]);
+  const { value: table, error } = useAnswer<CaseTable>(place, saved + done);
+  const kept = useKept(table);
   const [order, setOrder] = useState<readonly CaseRow[]>([]);
   const named = route.query.get("case");
   const open = kept?.rows.find(({ id }) => id === named) ?? order[0] ?? kept?.rows[0] ?? null;
@@ -65,7 +64,7 @@ export function CasesPage({ run, data, route, overview }: CasesPageProps) {
           classNames={classNames}
           jobs={feed.jobs}
           startDrawing={route.query.get("draw") !== null}
-          onSaved={() => setVersion((before) => before + 1)}
+          onSaved={() => setSaved((before) => before + 1)}
         />
       )}
     </main>

@@ -6,7 +6,7 @@ export const PREDICTION: Rgb = [230, 159, 0];
 export const SAMPLE: Rgb = [240, 228, 66];
 export const MISSED: Rgb = [204, 121, 167];
 export const EXTRA: Rgb = [0, 158, 115];
-export const DRAWN: Rgb = [240, 228, 66];
+export const DRAWN: Rgb = [255, 255, 130];
 
 /** Lines and dots of several runs or classes: readable on light and on dark paper, told apart by dashes too. */
 const SERIES = {
@@ -27,11 +27,29 @@ export const seriesColour = (index: number, dark: boolean): string =>
 
 export const css = ([r, g, b]: Rgb, alpha = 1): string => `rgb(${r} ${g} ${b} / ${alpha})`;
 
-/** Shades of one colour for the classes of a label map; class 1 is the colour itself. */
-export function shade(colour: Rgb, classNumber: number, classes: number): Rgb {
-  if (classes <= 2 || classNumber <= 1) return colour;
-  const t = (classNumber - 1) / (classes - 1);
-  const towards = classNumber % 2 === 0 ? 255 : 30;
-  const mixed = colour.map((value) => Math.round(value + (towards - value) * (0.25 + 0.45 * t)));
-  return mixed as unknown as Rgb;
+/** Hues of classes: those of Okabe and Ito, then paler, then deeper ones. */
+const HUES: readonly Rgb[] = [
+  [86, 180, 233],
+  [230, 159, 0],
+  [0, 158, 115],
+  [240, 228, 66],
+  [204, 121, 167],
+  [213, 94, 0],
+  [40, 120, 200],
+];
+const towards = (colour: Rgb, end: number, part: number): Rgb =>
+  colour.map((value) => Math.round(value + (end - value) * part)) as unknown as Rgb;
+const ROUNDS: readonly ((hue: Rgb) => Rgb)[] = [
+  (hue) => hue,
+  (hue) => towards(hue, 255, 0.55),
+  (hue) => towards(hue, 0, 0.4),
+];
+
+/** Colour of a class in a layer: the layer's own where there is one class, else the class's in all layers, paler in samples. */
+export function labelColour(layer: Rgb, label: number, classes: number): Rgb {
+  if (classes <= 2) return layer;
+  const index = Math.max(0, label - 1);
+  const round = ROUNDS[Math.floor(index / HUES.length) % ROUNDS.length]!;
+  const colour = round(HUES[index % HUES.length]!);
+  return layer === SAMPLE ? towards(colour, 255, 0.45) : colour;
 }

@@ -1,11 +1,18 @@
-import { useState } from "preact/hooks";
-import type { CellResult, Comparison, Metric, Spread } from "../../src/compare/comparison.js";
+import { useEffect, useState } from "preact/hooks";
+import type { CellResult, ClassSummary, Comparison, Metric, Spread } from "../../src/compare/comparison.js";
 import type { Overview } from "../../src/viewer/api.js";
 import { seriesColour } from "./colours.js";
 import { hrefOf } from "./route.js";
 import { useAnswer } from "./server.js";
 
+/** A comparison that is not finished grows by a training at a time. */
+const LOOK_EVERY_MS = 10_000;
 const METRICS: readonly Metric[] = ["dice", "jaccard", "hd95", "asd"];
+/** As `compare` lays its runs out, wherever the comparison lies now; else where the run was then. */
+const runOf = ({ method, seed, run }: CellResult, place: Place, { runs }: Overview) =>
+  runs.find(({ dir }) => dir === `${place.dir}/runs/${method}/seed-${seed}`) ??
+  runs.find(({ dir }) => dir === run);
+type Place = Overview["comparisons"][number];
 const isOverlap = (metric: Metric) => metric === "dice" || metric === "jaccard";
 const shown = (metric: Metric, value: number) => (isOverlap(metric) ? 100 * value : value).toFixed(2);
 const spreadText = (metric: Metric, spread: Spread | null) =>
@@ -22,9 +29,17 @@ interface ComparisonPageProps {
 /** What `penumbra compare` found: the table, and each case as a dot that leads to it. */
 export function ComparisonPage({ overview, id, dark }: ComparisonPageProps) {
   const place = overview.comparisons.find((one) => one.id === id) ?? overview.comparisons[0] ?? null;
+  const [looks, look] = useState(0);
   const { value: comparison, error } = useAnswer<Comparison>(
     place && `files/comparison/${encodeURIComponent(place.id)}/comparison.json`,
+    looks,
   );
+  const growing = comparison !== null && comparison.cells.length < comparison.planned;
+  useEffect(() => {
+    if (!growing) return;
+    const timer = setInterval(() => look((before) => before + 1), LOOK_EVERY_MS);
+    return () => clearInterval(timer);
+  }, [growing]);
   return (
     <main class="sheet">
       <h1>Comparison</h1>
@@ -41,7 +56,7 @@ export function ComparisonPage({ overview, id, dark }: ComparisonPageProps) {
         ))}
       </div>
       {error && <p class="alarm">{error}</p>}
-      {comparison && (
+      {comparison && place && (
         <>
           <p class="soft">
             {comparison.labeled} labeled cases of {comparison.data}; {comparison.cells.length} of{" "}
@@ -50,12 +65,22 @@ export function ComparisonPage({ overview, id, dark }: ComparisonPageProps) {
           </p>
           <Means comparison={comparison} />
           <h2>Dice of each case</h2>
-          <Dots comparison={comparison} overview={overview} dark={dark} />
+          <Seeds comparison={comparison} dark={dark} />
+          <Dots comparison={comparison} place={place} overview={overview} dark={dark} />
           <Differences comparison={comparison} />
         </>
       )}
     </main>
   );
+}
+
+/** Whether no method has a better mean of this class. */
+function isBest(methods: Comparison["methods"], row: ClassSummary, metric: Metric): boolean {
+  const own = row[metric]?.mean;
+  if (own === undefined || methods.length < 2) return false;
+  const all = methods.flatMap(({ classes }) => classes.filter((one) => one.class === row.class));
+  const means = all.flatMap((one) => one[metric]?.mean ?? []);
+  return own === (isOverlap(metric) ? Math.max(...means) : Math.min(...means));
 }
 
 function Means({ comparison: { methods, unit } }: { comparison: Comparison }) {
@@ -71,24 +96,36 @@ function Means({ comparison: { methods, unit } }: { comparison: Comparison }) {
             {METRICS.map((metric) => (
               <th key={metric}>{heading(metric)}</th>
             ))}
+            <th title="rows without a distance, since prediction or reference is empty">empty</th>
             <th>seeds</th>
             <th>minutes</th>
           </tr>
         </thead>
         <tbody>
-          {methods.flatMap(({ method, classes, seeds, diverged, minutes }) =>
-            classes.map((row, i) => (
-              <tr key={`${method} ${row.class}`}>
+          {methods.flatMap(({ method, classes, seeds, diverged, minutes }) => [
+            ...classes.map((row, i) => (
+              <tr key={`${method} ${row.class}`} class={i === 0 ? "first" : ""}>
                 <td>{i === 0 ? method : ""}</td>
                 <td>{row.class}</td>
                 {METRICS.map((metric) => (
-                  <td key={metric}>{spreadText(metric, row[metric])}</td>
+                  <td key={metric} class={isBest(methods, row, metric) ? "best" : ""}>
+                    {spreadText(metric, row[metric])}
+                  </td>
                 ))}
+                <td>{row.missing === 0 ? "" : `${row.missing} of ${row.rows}`}</td>
                 <td>{diverged > 0 ? `${seeds - diverged} (${diverged} diverged)` : seeds}</td>
                 <td>{minutes.mean.toFixed(1)}</td>
               </tr>
             )),
-          )}
+            classes.length === 0 && (
+              <tr key={method} class="first">
+                <td>{method}</td>
+                <td colSpan={8} class="alarm">
+                  every seed diverged
+                </td>
+              </tr>
+            ),
+          ])}
         </tbody>
       </table>
     </div>
@@ -108,33 +145,75 @@ function caseDice({ evaluation }: CellResult): { id: string; dice: number }[] {
   });
 }
 
+/** What the colours of the dots mean. */
+function Seeds({ comparison: { cells }, dark }: { comparison: Comparison; dark: boolean }) {
+  const seeds = [...new Set(cells.map(({ seed }) => seed))].sort((a, b) => a - b);
+  return (
+    <p class="legend">
+      {seeds.map((seed) => (
+        <span key={seed}>
+          <i class="dot" style={{ background: seriesColour(seed, dark) }} /> seed {seed}
+        </span>
+      ))}
+      <span>
+        <i class="tick" /> mean of all cases and seeds
+      </span>
+      <span>A dot is a case of one seed and leads to it; the pointer shows it in all rows.</span>
+    </p>
+  );
+}
+
+interface DotsProps {
+  readonly comparison: Comparison;
+  readonly place: Place;
+  readonly overview: Overview;
+  readonly dark: boolean;
+}
+
 /** A row for each method, a dot for each case and seed; the pointer shows one case in all of them. */
-function Dots({ comparison, overview, dark }: { comparison: Comparison; overview: Overview; dark: boolean }) {
+function Dots({ comparison, place, overview, dark }: DotsProps) {
   const [marked, mark] = useState<string | null>(null);
   const { methods, cells } = comparison;
   const lowest = Math.min(...cells.flatMap((cell) => caseDice(cell).map(({ dice }) => dice)), 1);
   const from = Math.max(0, Math.floor(10 * lowest - 0.2) / 10);
   const left = (dice: number) => LEFT + ((dice - from) / (1 - from)) * (WIDTH - LEFT - 20);
   const ticks = Array.from({ length: Math.round(10 * (1 - from)) + 1 }, (_, i) => from + i / 10);
-  const height = ROW * methods.length + 30;
+  const height = ROW * methods.length + 48;
+  const seeds = Math.max(...cells.map(({ seed }) => seed), 0) + 1;
+  const apart = Math.min(9, (ROW - 16) / seeds);
+  const rowOf = (cell: CellResult) => methods.findIndex(({ method }) => method === cell.method);
+  const meanOf = (name: string) => {
+    const values = cells
+      .filter(({ method }) => method === name)
+      .flatMap((cell) => caseDice(cell).map(({ dice }) => dice));
+    return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
+  };
   return (
     <svg class="dots" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label="Dice of each case by method">
       {ticks.map((tick) => (
         <g key={tick}>
-          <path d={`M${left(tick)} 0V${height - 24}`} />
-          <text x={left(tick)} y={height - 8} text-anchor="middle">
+          <path d={`M${left(tick)} 0V${height - 42}`} />
+          <text x={left(tick)} y={height - 26} text-anchor="middle">
             {Math.round(100 * tick)}
           </text>
         </g>
       ))}
-      {methods.map(({ method }, row) => (
-        <text key={method} class="name" x={0} y={row * ROW + ROW / 2 + 4}>
-          {method}
-        </text>
-      ))}
+      <text x={left((1 + from) / 2)} y={height - 6} text-anchor="middle">
+        Dice, %{comparison.methods.some(({ classes }) => classes.length > 1) ? ", mean of the classes" : ""}
+      </text>
+      {methods.map(({ method }, row) => {
+        const mean = meanOf(method);
+        return (
+          <g key={method}>
+            <text class="name" x={0} y={row * ROW + ROW / 2 + 4}>
+              {method}
+            </text>
+            {mean !== null && <path class="mean" d={`M${left(mean)} ${row * ROW + 4}v${ROW - 8}`} />}
+          </g>
+        );
+      })}
       {cells.flatMap((cell) => {
-        const row = methods.findIndex(({ method }) => method === cell.method);
-        const run = overview.runs.find(({ dir }) => dir === cell.run);
+        const run = runOf(cell, place, overview);
         return caseDice(cell).map(({ id, dice }) => (
           <a
             key={`${cell.run} ${id}`}
@@ -146,12 +225,12 @@ function Dots({ comparison, overview, dark }: { comparison: Comparison; overview
           >
             <circle
               cx={left(dice)}
-              cy={row * ROW + ROW / 2 + 7 * ((cell.seed % 5) - 1)}
+              cy={rowOf(cell) * ROW + ROW / 2 + apart * (cell.seed - (seeds - 1) / 2)}
               r={marked === id ? 7 : 4.5}
               fill={seriesColour(cell.seed, dark)}
               fill-opacity={marked === null || marked === id ? 0.8 : 0.2}
             >
-              <title>{`${id}, seed ${cell.seed}: Dice ${(100 * dice).toFixed(1)}`}</title>
+              <title>{`${id}, ${cell.method}, seed ${cell.seed}: Dice ${(100 * dice).toFixed(1)}`}</title>
             </circle>
           </a>
         ));

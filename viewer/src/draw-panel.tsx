@@ -1,6 +1,6 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
 import type { CaseRow, SavedLabel } from "../../src/viewer/api.js";
-import { css, DRAWN, shade } from "./colours.js";
+import { css, DRAWN, labelColour } from "./colours.js";
 import { Drawing } from "./drawing.js";
 import { onKeys } from "./keys.js";
 import type { Scene } from "./scene.js";
@@ -99,7 +99,7 @@ export function DrawPanel({
             </button>
             {classNames.slice(1).map((name, i) => (
               <button key={name} type="button" aria-pressed={pen === i + 1} onClick={() => setPen(i + 1)}>
-                <i style={{ background: css(shade(DRAWN, i + 1, classNames.length)) }} /> {name}
+                <i style={{ background: css(labelColour(DRAWN, i + 1, classNames.length)) }} /> {name}
               </button>
             ))}
           </div>

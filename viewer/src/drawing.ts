@@ -1,5 +1,5 @@
 import { cmapper } from "@niivue/niivue";
-import { DRAWN, shade } from "./colours.js";
+import { DRAWN, labelColour } from "./colours.js";
 import { LabelVolume } from "./label-volume.js";
 import type { Scene } from "./scene.js";
 
@@ -15,7 +15,7 @@ export class Drawing {
   /** Begins with a copy of a loaded label map, or with nothing. */
   begin(from: "prediction" | "reference" | null): void {
     const { nv } = this.scene;
-    const colours = Array.from({ length: this.classes }, (_, i) => shade(DRAWN, i, this.classes));
+    const colours = Array.from({ length: this.classes }, (_, i) => labelColour(DRAWN, i, this.classes));
     nv.drawLut = cmapper.makeDrawLut({
       R: colours.map(([r]) => r),
       G: colours.map(([, g]) => g),

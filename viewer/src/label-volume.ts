@@ -85,9 +85,11 @@ export class LabelVolume {
     return [...this.extents.keys()];
   }
 
-  /** The voxel nearest to the mean of everything labeled; null where nothing is. */
-  centre(): [number, number, number] | null {
-    const all = [...this.extents.values()];
+  /** The voxel nearest to the mean of a class, or of everything labeled; null where nothing is. */
+  centre(label?: number): [number, number, number] | null {
+    const all = [...this.extents]
+      .filter(([one]) => label === undefined || one === label)
+      .map(([, one]) => one);
     const count = all.reduce((sum, one) => sum + one.count, 0);
     if (count === 0) return null;
     const mean = (axis: number) => all.reduce((sum, one) => sum + one.sum[axis]!, 0) / count;

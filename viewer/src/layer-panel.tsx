@@ -4,6 +4,7 @@ import { LAYERS, type LayerName, type LayerState, type SceneState } from "./scen
 
 interface LayerPanelProps {
   readonly row: CaseRow;
+  readonly classes: number;
   readonly state: SceneState;
   readonly setLayer: (name: LayerName, more: Partial<LayerState>) => void;
   readonly patch: (more: Partial<SceneState>) => void;
@@ -15,6 +16,14 @@ const SWATCHES: Record<LayerName, string> = {
   disagreement: `linear-gradient(90deg, ${css(MISSED)} 50%, ${css(EXTRA)} 50%)`,
   uncertainty: "linear-gradient(90deg, #550f6d, #ba3655, #f98c0a, #fcffa4)",
   samples: css(SAMPLE),
+};
+
+/** Of several classes colours tell which, lines tell the layer. */
+const LINES: Partial<Record<LayerName, string>> = {
+  reference: "linear-gradient(currentColor, currentColor) 50% / 100% 2px no-repeat",
+  prediction:
+    "repeating-linear-gradient(90deg, currentColor 0 4px, transparent 4px 7px) 50% / 100% 2px no-repeat",
+  samples: "linear-gradient(currentColor, currentColor) 50% / 100% 1px no-repeat",
 };
 
 /** What a layer needs that a case may lack, in words. */
@@ -29,7 +38,7 @@ function missing({ layers }: CaseRow): Record<LayerName, string | null> {
   };
 }
 
-export function LayerPanel({ row, state, setLayer, patch }: LayerPanelProps) {
+export function LayerPanel({ row, classes, state, setLayer, patch }: LayerPanelProps) {
   const lacks = missing(row);
   return (
     <fieldset class="panel layers">
@@ -47,7 +56,7 @@ export function LayerPanel({ row, state, setLayer, patch }: LayerPanelProps) {
                 disabled={lack !== null}
                 onChange={() => setLayer(name, { on: !on })}
               />
-              <i style={{ background: SWATCHES[name] }} />
+              <i style={{ background: (classes > 2 && LINES[name]) || SWATCHES[name] }} />
               {name} <kbd>{i + 1}</kbd>
             </label>
             {lack ? (

@@ -14,11 +14,13 @@ export interface LabelLayer {
   readonly image: NVImage;
   readonly volume: LabelVolume;
   readonly classes: readonly number[];
+  readonly colour: Rgb;
 }
 
 /** What lies over the image of one case, fetched when it is first switched on and kept while the case is open. */
 export class LoadedLayers {
   readonly #labels = new Map<LabelName, LabelLayer>();
+  #hidden: readonly number[] = [];
   #heat: NVImage | null = null;
   #difference: NVImage | null = null;
 
@@ -58,15 +60,28 @@ export class LoadedLayers {
 
   async #loadLabel(name: LabelName, url: string | null, colour: Rgb): Promise<void> {
     if (url === null || this.#labels.has(name)) return;
-    const image = await loadVolume(url, { signal: this.signal });
-    asLabelMap(image, classColours(colour, this.classNames.length), this.classNames.slice(1));
+    const image = await loadVolume(fetch(url, { signal: this.signal }));
     const volume = new LabelVolume(image.img!, image);
-    this.#labels.set(name, { image, volume, classes: volume.classes() });
+    const layer = { image, volume, classes: volume.classes(), colour };
+    this.#colour(layer);
+    this.#labels.set(name, layer);
+  }
+
+  /** Which classes areas leave out. */
+  hide(hidden: readonly number[]): void {
+    if (hidden.join() === this.#hidden.join()) return;
+    this.#hidden = hidden;
+    for (const layer of this.#labels.values()) this.#colour(layer);
+  }
+
+  #colour({ image, colour }: LabelLayer): void {
+    const { classNames } = this;
+    asLabelMap(image, classColours(colour, classNames.length), classNames.slice(1), this.#hidden);
   }
 
   async #loadHeat(url: string | null): Promise<void> {
     if (url === null || this.#heat) return;
-    const heat = await loadVolume(url, { signal: this.signal });
+    const heat = await loadVolume(fetch(url, { signal: this.signal }));
     heat.colormap = HEAT;
     heat.cal_min = 0;
     heat.cal_max = Math.log(Math.max(2, this.classNames.length));

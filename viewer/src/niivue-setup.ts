@@ -38,20 +38,5 @@ export function newNiivue(): Niivue {
     maxDrawUndoBitmaps: 12,
   });
   nv.addColormap(HEAT, HEAT_MAP);
-  spareGradient(nv);
   return nv;
-}
-
-/** Texture units that NiiVue's gradient is made in: its blurred image, and itself. */
-const GRADIENT_UNITS = [0x84c0 + 8, 0x84c0 + 6]; // TEXTURE0 + n
-
-/**
- * Spares NiiVue the image's gradient, which it computes slice by slice whenever a layer changes, for a lighting of volumes
- * that we leave off: six sevenths of the time that a large CT takes to draw without a graphics card, and twice its
- * memory. The gradient is still made, of one voxel a slice.
- */
-function spareGradient(nv: Niivue): void {
-  const make = nv.rgbaTex.bind(nv);
-  nv.rgbaTex = (texture, unit, dims, empty) =>
-    make(texture, unit, GRADIENT_UNITS.includes(unit) ? [dims[0]!, 1, 1, dims[3]!] : dims, empty);
 }

@@ -24,6 +24,8 @@ export interface SceneState {
   /** The image itself in 3-D, beside the surfaces. */
   readonly volume3d: boolean;
   readonly crosshair: boolean;
+  /** Classes that are not shown. */
+  readonly hidden: readonly number[];
 }
 
 export const START: SceneState = {
@@ -40,4 +42,5 @@ export const START: SceneState = {
   layout: "all",
   volume3d: false,
   crosshair: true,
+  hidden: [],
 };

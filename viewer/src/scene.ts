@@ -1,8 +1,8 @@
 import { type Niivue, type NVImage, SLICE_TYPE } from "@niivue/niivue";
 import type { Layers } from "../../src/viewer/api.js";
-import { css, PREDICTION, REFERENCE, type Rgb, SAMPLE, shade } from "./colours.js";
+import { css, labelColour, PREDICTION, REFERENCE, type Rgb, SAMPLE } from "./colours.js";
 import { ContourOverlay, type ContourStyle } from "./contour-overlay.js";
-import { drawImagesGrey } from "./grey-shader.js";
+import type { ImageTexture } from "./image-texture.js";
 import type { LabelVolume } from "./label-volume.js";
 import { type LabelName, LoadedLayers } from "./loaded-layers.js";
 import { isCt } from "./modality.js";
@@ -10,6 +10,7 @@ import { newNiivue } from "./niivue-setup.js";
 import { type LayerName, type Layout, type SceneState, START } from "./scene-state.js";
 import { SurfaceMeshes, type SurfaceStyle } from "./surface-meshes.js";
 import { loadVolume } from "./volume-loader.js";
+import { WindowShader } from "./window-shader.js";
 
 /** What lies under the crosshair. */
 export interface Location {
@@ -44,22 +45,28 @@ export class Scene {
   readonly nv: Niivue = newNiivue();
   readonly overlay: ContourOverlay;
   readonly #surfaces = new SurfaceMeshes(this.nv);
+  readonly #window = new WindowShader(this.nv);
   #loaded: LoadedLayers | null = null;
   #state: SceneState = START;
   #loading = new AbortController();
   #full = false;
-  /** What NiiVue's textures were made from: making them anew is most of the work of drawing a large volume. */
+  /** What NiiVue's textures were made from, and what was last drawn: of a large volume both take time. */
   #made = "";
-  readonly #ready: Promise<unknown>;
+  #drawn = "";
+  /** NiiVue draws with each setting: not before all are set. */
+  #held = false;
+  #begun: Promise<unknown> | null = null;
 
   constructor(
-    canvas: HTMLCanvasElement,
+    readonly canvas: HTMLCanvasElement,
     lines: HTMLCanvasElement,
     readonly events: SceneEvents,
   ) {
     this.overlay = new ContourOverlay(this.nv, lines);
     const draw = this.nv.drawSceneCore.bind(this.nv);
     this.nv.drawSceneCore = () => {
+      if (this.#held) return "";
+      this.#window.apply();
       const answer = draw();
       this.overlay.draw();
       return answer;
@@ -67,10 +74,8 @@ export class Scene {
     this.nv.onLocationChange = (location) => this.#tellLocation(location as { mm: number[]; vox: number[] });
     this.nv.onIntensityChange = (image: NVImage) => {
       if (image !== this.image) return;
-      this.#made = madeFrom(this.nv); // NiiVue has drawn it already
       this.events.onWindow(image.cal_min!, image.cal_max!, true);
     };
-    this.#ready = this.nv.attachToCanvas(canvas).then(() => drawImagesGrey(this.nv));
   }
 
   /** Image of the case that is open, null before there is one. */
@@ -87,32 +92,57 @@ export class Scene {
     this.#loading.abort();
     this.#loading = new AbortController();
     const { signal } = this.#loading;
-    await this.#ready;
+    const answer = fetch(layers.image, { signal }); // NiiVue begins while the server does
+    answer.catch(() => undefined); // said where it is waited for
+    this.#begun ??= this.nv.attachToCanvas(this.canvas).then(() => this.#window.begin());
+    await this.#begun;
     this.#clear();
     this.events.onStatus("loading the image", null);
     try {
-      const full = await loadVolume(layers.image, {
-        signal,
-        onPart: (part) => this.events.onStatus("loading the image", part),
-        onCoarse: (coarse) => this.#showImage(coarse),
-      });
+      const full = await this.#loadImage(answer);
       if (signal.aborted) return;
       this.#full = true;
-      this.#showImage(full);
+      this.#showImage(full, layers.reference === null && layers.prediction === null);
       this.#loaded = new LoadedLayers(layers, classNames, signal);
       this.events.onStatus("loading the outlines", null);
+      await this.#loaded.load(this.#state);
+      if (signal.aborted) return;
+      this.#placeCrosshair();
       await this.update(this.#state);
-      this.#goToLabels();
       this.events.onStatus(null);
     } catch (error) {
       if (!signal.aborted) this.events.onStatus((error as Error).message);
     }
   }
 
+  /** Slices go to the graphics card while the rest still comes. */
+  async #loadImage(answer: Promise<Response>): Promise<NVImage> {
+    let texture: ImageTexture | null = null;
+    try {
+      const image = await loadVolume(answer, {
+        onPart: (part) => this.events.onStatus("loading the image", part),
+        onCoarse: (coarse) => this.#showImage(coarse),
+        sink: (size) => (texture = this.#window.incoming(size)),
+      });
+      this.#window.adopt(image, texture!);
+      return image;
+    } catch (error) {
+      (texture as ImageTexture | null)?.close();
+      throw error;
+    }
+  }
+
   /** The crosshair begins where there is something to see. */
-  #goToLabels(): void {
+  #placeCrosshair(): void {
     const { volume } = this.#loaded?.label("reference") ?? this.#loaded?.label("prediction") ?? {};
     const centre = volume?.centre();
+    if (centre) this.nv.scene.crosshairPos = this.nv.vox2frac(centre);
+  }
+
+  /** The crosshair goes to the middle of a class. */
+  goToClass(label: number): void {
+    const volumes = (["reference", "prediction"] as const).map((name) => this.labelVolume(name));
+    const centre = volumes.find((volume) => volume?.extents.has(label))?.centre(label);
     if (!centre) return;
     this.nv.scene.crosshairPos = this.nv.vox2frac(centre);
     this.nv.drawScene();
@@ -122,6 +152,7 @@ export class Scene {
   #clear(): void {
     this.#full = false;
     this.#made = "";
+    this.#drawn = "";
     this.#loaded = null;
     this.nv.closeDrawing();
     this.#surfaces.clear();
@@ -137,25 +168,30 @@ export class Scene {
   }
 
   /** The image alone, before anything that lies over it has come. */
-  #showImage(image: NVImage): void {
+  #showImage(image: NVImage, volume3d = false): void {
     if (!this.image) this.nv.scene.volScaleMultiplier = ZOOM_3D;
-    this.#draw(image, [], this.#full);
+    this.#draw(image, [], volume3d || this.#state.volume3d);
     performance.mark(this.#full ? "whole image" : "coarse image"); // for the benchmark
   }
 
   #draw(image: NVImage, over: readonly NVImage[], volume3d: boolean): void {
+    const { layout } = this.#state;
+    this.#held = true;
     this.#setVolumes(image, over);
     this.#applyWindow(image);
-    this.nv.opts.sliceType = SLICE_TYPES[this.#state.layout];
+    this.nv.opts.sliceType = SLICE_TYPES[layout];
     // In 3-D, label maps are surfaces; the image and what lies over it are shown only when asked for.
     this.nv.opts.isClipAllVolumes = !volume3d;
     this.nv.setClipPlane(volume3d ? CLIP_NOTHING : CLIP_ALL);
     this.nv.opts.renderOverlayBlend = volume3d ? 1 : 0;
-    const made = madeFrom(this.nv);
-    const isNew = made !== this.#made;
+    const made = madeFrom(this.nv, this.#state.hidden);
+    if (made !== this.#made) this.nv.updateGLVolume();
+    this.#held = false;
+    const meshes = this.nv.meshes.map(({ id, visible }) => [id, visible]);
+    const drawn = JSON.stringify([made, layout, volume3d, image.cal_min, image.cal_max, meshes]);
+    if (drawn !== this.#drawn) this.nv.drawScene();
     this.#made = made;
-    if (isNew) this.nv.updateGLVolume();
-    else this.nv.drawScene();
+    this.#drawn = drawn;
   }
 
   #applyWindow(image: NVImage): void {
@@ -177,7 +213,8 @@ export class Scene {
 
   /** Areas and heat through NiiVue, outlines through our overlay, surfaces as meshes. */
   #render(loaded: LoadedLayers): void {
-    const { layers, sample, volume3d, crosshair } = this.#state;
+    const { layers, sample, volume3d, crosshair, hidden } = this.#state;
+    loaded.hide(hidden);
     const areas: [NVImage | null | undefined, LayerName][] = [
       [loaded.heat, "uncertainty"],
       [layers.disagreement.on ? loaded.difference() : null, "disagreement"],
@@ -191,20 +228,21 @@ export class Scene {
       area.opacity = fill;
       return [area];
     });
-    this.#surfaces.show(this.#surfaceStyles(loaded), loaded.classNames.length);
+    this.#surfaces.show(this.#surfaceStyles(loaded), loaded.classNames.length, hidden);
     this.#draw(this.image!, shown, volume3d || loaded.isEmpty);
     this.overlay.show(this.#outlines(loaded), crosshair);
     this.nv.createOnLocationChange();
   }
 
   #outlines(loaded: LoadedLayers): ContourStyle[] {
-    const { layers, allSamples, sample } = this.#state;
+    const { layers, allSamples, sample, hidden } = this.#state;
     const styles: ContourStyle[] = [];
     const add = (name: LabelName, colour: Rgb, width: number, alpha = 1, dash?: number[]) => {
       const layer = loaded.label(name);
       if (!layer) return;
-      const colourOf = (label: number) => css(shade(colour, label, loaded.classNames.length), alpha);
-      styles.push({ volume: layer.volume, classes: layer.classes, colourOf, width, ...(dash && { dash }) });
+      const colourOf = (label: number) => css(labelColour(colour, label, loaded.classNames.length), alpha);
+      const classes = layer.classes.filter((label) => !hidden.includes(label));
+      styles.push({ volume: layer.volume, classes, colourOf, width, ...(dash && { dash }) });
     };
     if (layers.samples.on && allSamples) {
       for (const i of loaded.urls.samples.keys()) add(`sample ${i}`, SAMPLE, 1, 0.4);
@@ -253,14 +291,14 @@ export class Scene {
 
   close(): void {
     this.#loading.abort();
-    this.nv.gl?.getExtension("WEBGL_lose_context")?.loseContext();
+    this.nv._gl?.getExtension("WEBGL_lose_context")?.loseContext();
   }
 }
 
-/** All that NiiVue makes a volume's textures from. */
-function madeFrom({ volumes, opts }: Niivue): string {
-  const settings = volumes.map(({ id, opacity, cal_min, cal_max }) => [id, opacity, cal_min, cal_max]);
-  return JSON.stringify(volumes.length > 1 ? [...settings, opts.renderOverlayBlend] : settings);
+/** All that NiiVue makes textures from: the window of the image is not part of it. */
+function madeFrom({ volumes: [image, ...over], opts }: Niivue, hidden: readonly number[]): string {
+  const settings = over.map(({ id, opacity, cal_min, cal_max }) => [id, opacity, cal_min, cal_max]);
+  return JSON.stringify([image?.id, ...settings, over.length > 0 && [opts.renderOverlayBlend, hidden]]);
 }
 
 /** Soft tissue for CT, whose air and bone would take all the grey; else the range without the outermost 2 %. */

@@ -1,5 +1,5 @@
 import { type Niivue, NVMesh } from "@niivue/niivue";
-import { type Rgb, shade } from "./colours.js";
+import { labelColour, type Rgb } from "./colours.js";
 import type { LabelVolume } from "./label-volume.js";
 import type { LabelLayer } from "./loaded-layers.js";
 import { surfaceOf } from "./surface.js";
@@ -14,35 +14,36 @@ export interface SurfaceStyle {
 
 /** Surfaces of the classes of label maps; made when first wanted, then hidden and shown. */
 export class SurfaceMeshes {
-  readonly #made = new Map<LabelLayer, NVMesh[]>();
+  readonly #made = new Map<LabelLayer, [number, NVMesh][]>();
 
   constructor(readonly nv: Niivue) {}
 
-  show(styles: readonly SurfaceStyle[], classes: number): void {
+  show(styles: readonly SurfaceStyle[], classes: number, hidden: readonly number[]): void {
     for (const style of styles) {
       const { layer, on } = style;
       if (on && !this.#made.has(layer)) this.#made.set(layer, this.#meshesOf(style, classes));
-      for (const mesh of this.#made.get(layer) ?? []) mesh.visible = on;
+      for (const [label, mesh] of this.#made.get(layer) ?? []) mesh.visible = on && !hidden.includes(label);
     }
   }
 
   clear(): void {
-    for (const meshes of this.#made.values()) for (const mesh of meshes) this.nv.removeMesh(mesh);
+    for (const mesh of this.nv.meshes) mesh.unloadMesh(this.nv.gl);
+    this.nv.meshes = [];
     this.#made.clear();
   }
 
   #meshesOf(
     { layer: { volume, classes: labels }, colour, opacity }: SurfaceStyle,
     classes: number,
-  ): NVMesh[] {
+  ): [number, NVMesh][] {
     return labels.flatMap((label) => {
       const surface = surfaceOf(volume, label);
       if (!surface) return [];
       const points = this.#toMm(surface.points, volume);
-      const rgba = Uint8Array.from([...shade(colour, label, classes), 255]);
+      const rgba = Uint8Array.from([...labelColour(colour, label, classes), 255]);
       const mesh = new NVMesh(points, surface.triangles, `class ${label}`, rgba, opacity, true, this.nv.gl);
-      this.nv.addMesh(mesh);
-      return [mesh];
+      this.nv.meshes.push(mesh); // NiiVue's addMesh makes all textures anew and draws, for each mesh
+      return [[label, mesh]];
     });
   }
 

@@ -3,11 +3,18 @@ import { type NIFTI1, type NIFTI2, readHeader } from "nifti-reader-js";
 import { CoarseVolume, type FileSize } from "./coarse-volume.js";
 
 export interface LoadOptions {
-  readonly signal: AbortSignal;
   /** Part of the voxels that came, 0 to 1. */
   readonly onPart?: (part: number) => void;
   /** What a large volume looks like so far: first when its middle has come, then now and then. */
   readonly onCoarse?: (coarse: NVImage) => void;
+  /** Where slices go as they come. */
+  readonly sink?: (size: FileSize) => SliceSink;
+}
+
+/** Takes whole slices while a volume comes; of whole numbers of 8 or 16 bits only. */
+export interface SliceSink {
+  /** @param come slices that are there */
+  take(voxels: Uint8Array | Int8Array | Uint16Array | Int16Array, come: number): void;
 }
 
 /** Volumes with more voxels are shown coarsely while they come. */
@@ -20,9 +27,12 @@ const MOST_HEADER_BYTES = 540;
 
 type Header = NIFTI1 | NIFTI2;
 
-/** Fetches a volume as the server sends it (one plain NIfTI file); voxels are not copied once they are in the page. */
-export async function loadVolume(url: string, { signal, onPart, onCoarse }: LoadOptions): Promise<NVImage> {
-  const answer = await fetch(url, { signal });
+/** A volume as the server answers it (one plain NIfTI file); voxels are not copied once they are in the page. */
+export async function loadVolume(
+  asked: Promise<Response>,
+  { onPart, onCoarse, sink }: LoadOptions = {},
+): Promise<NVImage> {
+  const answer = await asked;
   if (!answer.ok) throw new Error((await answer.text()).trim());
   const reader = answer.body!.getReader();
   const { head, header, rest } = await readHead(reader);
@@ -30,16 +40,36 @@ export async function loadVolume(url: string, { signal, onPart, onCoarse }: Load
     sizeOf(header).reduce((product, n) => product * n, header.numBitsPerVoxel / 8),
   );
   const preview = onCoarse && new Preview(head, header, onCoarse);
+  const slices = sink && slicesInto(sink(sizeOf(header)), header, voxels.buffer);
   let come = 0;
   for (let chunk: Uint8Array | null = rest; chunk; chunk = await nextOf(reader)) {
     voxels.set(chunk.subarray(0, voxels.length - come), come);
     come = Math.min(voxels.length, come + chunk.length);
     onPart?.(come / voxels.length);
+    slices?.(come);
     preview?.grow(voxels, come);
   }
   if (come < voxels.length)
     throw new Error(`the file ends after ${come} of ${voxels.length} bytes of voxels: damaged or cut short`);
   return imageOf(headerOf(head), voxels.buffer, preview?.last ?? null);
+}
+
+/** NIfTI's types whose voxels can be shown as they lie in the file. */
+const WHOLE_NUMBERS: Readonly<Record<number, new (bytes: ArrayBuffer) => Parameters<SliceSink["take"]>[0]>> =
+  {
+    2: Uint8Array,
+    4: Int16Array,
+    512: Uint16Array,
+  };
+
+/** Hands slices on as bytes come; null where voxels have to be looked at first. */
+function slicesInto(sink: SliceSink, header: Header, bytes: ArrayBuffer): ((come: number) => void) | null {
+  const Voxels = WHOLE_NUMBERS[header.datatypeCode];
+  if (!Voxels || (!header.littleEndian && header.numBitsPerVoxel > 8)) return null;
+  const voxels = new Voxels(bytes);
+  const [width, height] = sizeOf(header);
+  const sliceBytes = (width * height * header.numBitsPerVoxel) / 8;
+  return (come) => sink.take(voxels, Math.floor(come / sliceBytes));
 }
 
 type Reader = ReadableStreamDefaultReader<Uint8Array>;

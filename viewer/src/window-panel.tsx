@@ -67,6 +67,7 @@ export function WindowPanel({ scene, levels: [low, high], set }: WindowPanelProp
               key={name}
               type="button"
               title={`width ${presetWidth}, level ${presetLevel} HU`}
+              aria-pressed={width === presetWidth && level === presetLevel}
               onClick={() => change(presetWidth, presetLevel)}
             >
               {name}
