@@ -282,6 +282,20 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     expect(browser.complaints).toEqual([]);
   });
 
+  it("keeps its curves when the server is gone, and says so when another answers", async () => {
+    const first = await startViewer({ dir: root, port: 0 });
+    await browser.page.goto("about:blank");
+    await browser.page.goto(`${first.url}#/training?run=made-up`);
+    await browser.page.locator(".live.live").waitFor();
+    await first.close();
+    await browser.page.locator(".live.reconnecting").waitFor();
+    const second = await startViewer({ dir: root, port: Number(new URL(first.url).port) });
+    await browser.page.locator(".live.lost").filter({ hasText: "penumbra view" }).waitFor();
+    expect(await browser.page.locator(".chart .u-over").count()).toBeGreaterThanOrEqual(5);
+    await second.close();
+    browser.complaints.length = 0; // the browser complains of both
+  });
+
   it("moves the curves while a training runs, without a reload", { timeout: 240_000 }, async () => {
     const run = join(root, "trained");
     const { page } = browser;

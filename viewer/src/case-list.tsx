@@ -78,12 +78,12 @@ export function CaseList({ title, table, open, show, onOrder, start }: CaseListP
   const [limit, setLimit] = useState<string>("");
   const [text, setText] = useState("");
   const classes = [...new Set(table.rows.flatMap(({ scores }) => scores.map((score) => score.class)))];
-  const columns = columnsFor(table, only);
-  const column = columns.find(({ name }) => name === sortBy);
+  const inSplit = table.rows.filter((row) => split === "all" || row.split === split);
+  const columns = columnsFor({ ...table, rows: inSplit }, only);
+  const column = columns.find(({ name }) => name === sortBy) ?? (sortBy === "case" ? undefined : columns[0]);
   const rows = useMemo(() => {
     const bound = limit === "" ? null : Number(limit);
-    const kept = table.rows.filter((row) => {
-      if (split !== "all" && row.split !== split) return false;
+    const kept = inSplit.filter((row) => {
       if (!row.id.toLowerCase().includes(text.toLowerCase())) return false;
       if (bound === null || !column) return true;
       const value = column.value(row);
@@ -95,10 +95,10 @@ export function CaseList({ title, table, open, show, onOrder, start }: CaseListP
   }, [table, split, only, sortBy, backwards, limit, text]);
   useEffect(() => onOrder(rows), [rows]);
   const sortOn = (name: string) => {
-    setBackwards(name === sortBy ? !backwards : false);
+    setBackwards(name === (column?.name ?? "case") ? !backwards : false);
     setSortBy(name);
   };
-  const arrow = (name: string) => (name === sortBy ? (backwards ? " ↑" : " ↓") : "");
+  const arrow = (name: string) => (name === (column?.name ?? "case") ? (backwards ? " ↑" : " ↓") : "");
   const counts = (one: Split) => table.rows.filter((row) => row.split === one).length;
   return (
     <aside class="list">
@@ -149,7 +149,7 @@ export function CaseList({ title, table, open, show, onOrder, start }: CaseListP
             <tr>
               <th>
                 <button type="button" onClick={() => sortOn("case")}>
-                  case{sortBy === "case" ? arrow("case") : ""}
+                  case{arrow("case")}
                 </button>
               </th>
               {columns.map(({ name, title: hint }) => (

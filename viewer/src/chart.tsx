@@ -5,8 +5,11 @@ import { DASHES, seriesColour } from "./colours.js";
 /** One line: x rising. */
 export interface Line {
   readonly name: string;
-  /** Which colour and dash. */
+  /** Which colour, and dash unless that is named too. */
   readonly style: number;
+  readonly dash?: number;
+  /** Before its number, where lines of one chart are of several kinds. */
+  readonly tag?: string;
   readonly xs: readonly number[];
   readonly ys: readonly (number | null)[];
 }
@@ -58,9 +61,9 @@ function columnsOf(lines: readonly Line[], smooth: number): Columns {
 }
 
 function seriesOf(lines: readonly Line[], smooth: number, dark: boolean, markers: boolean): uPlot.Series[] {
-  return lines.flatMap(({ name, style }): uPlot.Series[] => {
+  return lines.flatMap(({ name, style, dash: dashStyle = style }): uPlot.Series[] => {
     const stroke = seriesColour(style, dark);
-    const dash = [...DASHES[style % DASHES.length]!];
+    const dash = [...DASHES[dashStyle % DASHES.length]!];
     const main: uPlot.Series = {
       label: name,
       stroke,
@@ -147,7 +150,7 @@ export function Chart({
   const [at, setAt] = useState<number | null>(null);
   const columns = useMemo(() => columnsOf(lines, smooth), [lines, smooth]);
   const shape = JSON.stringify([
-    lines.map(({ name, style }) => [name, style]),
+    lines.map(({ name, style, dash }) => [name, style, dash]),
     smooth > 1,
     dark,
     parts,
@@ -190,11 +193,12 @@ export function Chart({
       <figcaption>
         <b>{title}</b>
         <span class="readout">
-          {lines.map(({ name, style }, i) => {
+          {lines.map(({ name, style, tag }, i) => {
             const values = columns[step * i + 1] ?? [];
             const value = at === null ? lastValue(values) : values[at];
             return (
               <span key={name} style={{ color: seriesColour(style, dark) }} title={name}>
+                {tag && <small>{tag} </small>}
                 {typeof value === "number" ? format(value) : "–"}
               </span>
             );

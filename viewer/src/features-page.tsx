@@ -3,7 +3,7 @@ import type { FeatureSample, Overview, RunSummary, ValidationPoint } from "../..
 import { seriesColour } from "./colours.js";
 import { Player } from "./player.js";
 import { project } from "./projection.js";
-import { hrefOf } from "./route.js";
+import { RunChips } from "./run-chips.js";
 import { useFeed } from "./run-feed.js";
 import { Scatter } from "./scatter.js";
 import { ask } from "./server.js";
@@ -43,17 +43,7 @@ export function FeaturesPage({ run, overview, dark }: FeaturesPageProps) {
   return (
     <main class="sheet">
       <h1>Features near boundaries</h1>
-      <div class="chips">
-        {overview.runs.map(({ id, name }) => (
-          <a
-            key={id}
-            class="chip"
-            aria-current={id === run.id ? "true" : undefined}
-            href={hrefOf("features", [id])}
-          >
-            {name}
-          </a>
-        ))}
+      <RunChips overview={overview} page="features" run={run.id}>
         <span class="push tabs">
           {stages.map((name) => (
             <button key={name} type="button" aria-pressed={name === stage} onClick={() => chooseStage(name)}>
@@ -61,7 +51,7 @@ export function FeaturesPage({ run, overview, dark }: FeaturesPageProps) {
             </button>
           ))}
         </span>
-      </div>
+      </RunChips>
       {points.length === 0 && (
         <p class="empty">
           This run has no features yet: they are taken every validation.every iterations and at the end of

@@ -1,6 +1,7 @@
 import { useEffect, useState } from "preact/hooks";
 import type { CaseTable, Job, Overview, RunSummary } from "../../src/viewer/api.js";
 import { hrefOf } from "./route.js";
+import { RunChips } from "./run-chips.js";
 import { useFeed } from "./run-feed.js";
 import { ask, useAnswer } from "./server.js";
 
@@ -22,12 +23,17 @@ export function LabelNextPage({ run, overview }: { run: RunSummary; overview: Ov
   return (
     <main class="sheet">
       <h1>Label next</h1>
+      <RunChips overview={overview} page="next" run={run.id} />
       <p>
         {unlabeled.length} unlabeled cases of {data?.name ?? "its data"}, ranked by the doubt of{" "}
         <b>{run.name}</b>.
       </p>
       {error && <p class="alarm">{error}</p>}
-      <p class="rule">{table?.rule ? `Ranked by ${table.rule}.` : "Not ranked yet."}</p>
+      <p class="rule">
+        {table?.rule
+          ? `Ranked by ${table.rule}.`
+          : "Not ranked yet. The rule: entropy per voxel of predicted foreground, highest first."}
+      </p>
       <RankButton run={run} job={job} />
       {ranked.length > 0 && (
         <ol class="ranking">

@@ -104,6 +104,7 @@ function DataCard({ data }: { data: DataSummary }) {
       <header>
         <h3>{data.name}</h3>
       </header>
+      <p class="soft path">{data.dir}</p>
       <p class="soft">{data.classNames.slice(1).join(", ")}</p>
       <dl class="figures">
         {parts.map(([name, count]) => (

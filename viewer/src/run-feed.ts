@@ -10,8 +10,8 @@ export interface RunLogs {
 export interface Feed {
   readonly runs: ReadonlyMap<string, RunLogs>;
   readonly jobs: readonly Job[];
-  /** "live", or "reconnecting" while the server is not heard. */
-  readonly state: "connecting" | "live" | "reconnecting";
+  /** "reconnecting" while the server is not heard, "lost" when another one answers, which knows another token. */
+  readonly state: "connecting" | "live" | "reconnecting" | "lost";
   /** Rises with every change. */
   readonly version: number;
 }
@@ -48,7 +48,8 @@ export function useFeed(runIds: readonly string[]): Feed {
     source.addEventListener("validation", take("validation"));
     source.addEventListener("jobs", (event) => change({ jobs: JSON.parse(event.data), state: "live" }));
     source.onopen = () => change({ state: "live" });
-    source.onerror = () => change({ state: "reconnecting" });
+    source.onerror = () =>
+      change({ state: source.readyState === EventSource.CLOSED ? "lost" : "reconnecting" });
     return () => source.close();
   }, [key]);
   return feed;

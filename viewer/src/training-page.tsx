@@ -44,7 +44,9 @@ export function TrainingPage({ overview, selected, dark }: TrainingPageProps) {
         <label class="push">
           <input type="checkbox" checked={smooth} onChange={() => setSmooth(!smooth)} /> smooth
         </label>
-        <span class={`live ${feed.state}`}>{feed.state}</span>
+        <span class={`live ${feed.state}`}>
+          {feed.state === "lost" ? "lost: open the address that penumbra view printed last" : feed.state}
+        </span>
       </div>
       {shown.length === 0 ? (
         <p class="empty">Choose a run above.</p>
@@ -195,8 +197,14 @@ function validationLines(shown: readonly RunSummary[], feed: Feed): Line[] {
         const values = cases.flatMap(({ dice }) => dice?.[network] ?? []);
         return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
       });
-      const style = shown.length === 1 ? i : run;
-      return { name: `${name}, ${network}`, style, xs: points.map(({ total }) => total), ys };
+      const style = shown.length === 1 ? { style: i } : { style: run, dash: i };
+      return {
+        name: `${name}, ${network}`,
+        tag: network,
+        ...style,
+        xs: points.map(({ total }) => total),
+        ys,
+      };
     });
   });
 }
