@@ -46,12 +46,14 @@ export class ImageTexture {
     return made;
   }
 
-  /** Puts what is still missing. */
+  /** Puts what is still missing. @throws Error when the graphics card has no room for it */
   complete(image: NVImage): void {
     const all = levelsOf(image.img!);
     this.#scale = all.scale;
     this.#offset = all.offset;
     this.take(all.levels, this.size[2]);
+    if (this.gl.getError() === this.gl.OUT_OF_MEMORY)
+      throw new Error(`the graphics card has no room for ${this.size.join(" × ")} voxels`);
   }
 
   /** Puts slices that have come, up to the first `come`, once there are enough for a piece or they are the last. */
