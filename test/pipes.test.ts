@@ -9,6 +9,7 @@ import { FileLock } from "../src/files/file-lock.js";
 import { loadCheckpoint } from "../src/training/checkpoint.js";
 import { readRun } from "../src/training/run-directory.js";
 import { readRunLog } from "../src/training/run-log.js";
+import { grownSince, lastLine } from "../src/viewer/tail.js";
 
 /** A pipe into which nobody writes: opening it as a file waits for ever. */
 let dir = "";
@@ -27,6 +28,8 @@ it("a run directory with pipes in place of its files is refused or passed over, 
   expect(complaint(() => readRun(dir))).toMatch(/run\.json is not a regular file/);
   pipe("log.jsonl");
   expect(complaint(() => readRunLog(dir))).toMatch(/log\.jsonl is not a regular file/);
+  expect(lastLine(join(dir, "log.jsonl"))).toBeNull();
+  expect(grownSince(join(dir, "log.jsonl"), null)).toBeNull();
   expect(complaint(() => FileLock.take(pipe("run.lock")))).toMatch(
     /run\.lock: in use by a process that can't be told/,
   );
