@@ -34,7 +34,7 @@ const MAY: Record<string, readonly string[]> = {
     "report",
   ],
   compare: ["inference", "training", "data", "files", "metrics", "report"],
-  viewer: ["inference", "training", "data", "volume", "metrics"],
+  viewer: ["inference", "training", "data", "volume", "metrics", "files"],
 };
 /** The rooms that put everything together. */
 const OPEN = new Set(["cli", "demo", "index.ts"]);

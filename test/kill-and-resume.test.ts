@@ -40,9 +40,12 @@ it(
   async () => {
     const out = join(dir, "killed");
     const random = seeded(1);
-    // two that surely come before the end, whatever the machine's pace, and two anywhere
-    const early = { calls: Math.ceil(life.calls / 4), ms: life.ms / 4 };
-    const moments = [early, early, life, life].map((part) => randomMoment(random, part));
+    // two that strike however fast the machine is by now: a run has more than twice so many calls
+    const early = Math.floor(life.calls / 3);
+    const moments = [
+      ...Array.from({ length: 2 }, () => ({ call: 1 + random.below(early) })),
+      ...Array.from({ length: 2 }, () => randomMoment(random, life)),
+    ];
     const places = await trainThroughKills(data, out, moments);
     expect(places.length).toBeGreaterThan(1);
     expect(traceOf(out), `killed ${places.join(", ")}`).toEqual(traceOf(whole));

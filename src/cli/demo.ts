@@ -1,6 +1,7 @@
 import { Command } from "commander";
 import type { DemoResult } from "../demo/demo.js";
 import { status, wholeNumber } from "./options.js";
+import { stopOnSignal } from "./training-progress.js";
 
 interface DemoArguments {
   readonly out: string;
@@ -24,14 +25,12 @@ async function runDemoCommand({ out, seed }: DemoArguments): Promise<void> {
     import("../metrics/score-table.js"),
   ]);
   const progress = new Progress({ stream: process.stderr, everyIterations: EVERY_ITERATIONS });
-  const stop = new AbortController();
-  const onInterrupt = () => stop.abort();
-  process.once("SIGINT", onInterrupt);
+  const { signal, release } = stopOnSignal((line) => progress.note(line));
   try {
     const result = await runDemo({
       out,
       seed,
-      signal: stop.signal,
+      signal,
       onStatus: (line) => progress.note(line),
       onIteration: (report) => progress.update(report),
     });
@@ -43,7 +42,7 @@ async function runDemoCommand({ out, seed }: DemoArguments): Promise<void> {
     process.stdout.write(comparisonOf(result));
     status(`done in ${Math.round(result.seconds)} s`);
   } finally {
-    process.removeListener("SIGINT", onInterrupt);
+    release();
     progress.end();
   }
 }

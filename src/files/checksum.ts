@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 const CHUNK_BYTES = 1 << 22;
 
@@ -10,10 +10,11 @@ export function sha256(parts: Iterable<Uint8Array>): string {
   return hash.digest("hex");
 }
 
-/** SHA-256 of a file of any size, in hexadecimal. Throws the system's error where it can't be read. */
+/** SHA-256 of a file of any size, in hexadecimal. Throws the system's error where it can't be read, and for a pipe or device. */
 export function sha256OfFile(path: string): string {
-  const file = openSync(path, "r");
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
   try {
+    if (!fstatSync(file).isFile()) throw new Error(`${path} is not a regular file`);
     return sha256(chunksOf(file));
   } finally {
     closeSync(file);

@@ -1,5 +1,14 @@
 import { randomUUID } from "node:crypto";
-import { constants, copyFileSync, linkSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  constants,
+  copyFileSync,
+  linkSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { PenumbraError } from "../errors.js";
 import { lifeOf, type ProcessIdentity, thisProcess } from "./process-identity.js";
 import { discard } from "./whole-file.js";
@@ -26,7 +35,7 @@ function placeNew(source: string, path: string): boolean {
 
 const textOf = (path: string): string | null => {
   try {
-    return readFileSync(path, "utf8");
+    return statSync(path).isFile() ? readFileSync(path, "utf8") : "";
   } catch (error) {
     if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return null;
     throw error;

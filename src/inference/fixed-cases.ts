@@ -1,4 +1,4 @@
-import { appendFileSync, existsSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { CaseFiles, Dataset } from "../data/dataset.js";
 import { channelOf, type PreparedCase, prepareCase } from "../data/prepare.js";
@@ -8,6 +8,7 @@ import { withPrecision } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
 import { makeDirectory } from "../files/directory.js";
+import { readTextFile } from "../files/text-file.js";
 import { writeText, writeWholeFile } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import type { Method } from "../methods/method.js";
@@ -100,7 +101,7 @@ function keepUntil(path: string, done: number): void {
     rmSync(path);
     return;
   }
-  const lines = readFileSync(path, "utf8").split("\n").slice(0, -1);
+  const lines = readTextFile(path, "a log of fixed cases").split("\n").slice(0, -1);
   const kept = lines.filter((line) => (JSON.parse(line) as Position).total <= done);
   writeWholeFile(path, [Buffer.from(kept.map((line) => `${line}\n`).join(""))]);
 }

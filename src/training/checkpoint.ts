@@ -1,10 +1,11 @@
-import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { scope } from "../engine/scope.js";
 import { fromArray, type Tensor } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
 import { sha256, sha256OfFile } from "../files/checksum.js";
 import { parseJson } from "../files/json.js";
+import { readTextFile } from "../files/text-file.js";
 import { writeJson, writeWholeFile } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import type { StateDict } from "../nn/module.js";
@@ -114,7 +115,10 @@ function remove(path: string): void {
 
 function endsStage(manifestPath: string): boolean {
   try {
-    return (parseJson(readFileSync(manifestPath, "utf8")) as Manifest | null)?.stageEnds === true;
+    return (
+      (parseJson(readTextFile(manifestPath, "a checkpoint's manifest")) as Manifest | null)?.stageEnds ===
+      true
+    );
   } catch {
     return false; // damaged: no use to keep
   }
@@ -140,7 +144,7 @@ export const readState = (path: string, device: string): StateDict =>
 
 /** @throws an error that says how it is damaged */
 function readCheckpoint(path: string, device: string): Checkpoint {
-  const manifest = parseJson(readFileSync(`${path}.json`, "utf8")) as Manifest;
+  const manifest = parseJson(readTextFile(`${path}.json`, "a checkpoint's manifest")) as Manifest;
   const tensorPath = `${path}.safetensors`;
   if (manifest.format !== 1 || sha256OfFile(tensorPath) !== manifest.sha256)
     throw new Error("its checksum does not match");

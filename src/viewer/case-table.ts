@@ -1,7 +1,9 @@
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { type Correction, readCorrections } from "../data/corrections.js";
 import { type CaseFiles, openDataset } from "../data/dataset.js";
+import { parseJson } from "../files/json.js";
+import { readTextFile } from "../files/text-file.js";
 import { RANKING_NAME, type Ranking } from "../inference/rank.js";
 import { readRun } from "../training/run-directory.js";
 import type { CaseRow, CaseTable, ClassScore, Layers, Split } from "./api.js";
@@ -93,5 +95,5 @@ function mapsIn(dir: string): Set<string> {
 
 function readRanking(dir: string): Ranking | null {
   const path = join(dir, RANKING_NAME);
-  return existsSync(path) ? (JSON.parse(readFileSync(path, "utf8")) as Ranking) : null;
+  return existsSync(path) ? (parseJson(readTextFile(path, "a ranking")) as Ranking) : null;
 }

@@ -1,5 +1,7 @@
-import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { parseJson } from "../files/json.js";
+import { readTextFile } from "../files/text-file.js";
 import type { Evaluation } from "../metrics/score.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
@@ -21,7 +23,8 @@ export function evaluationsOf(dir: string): Map<string, Evaluation> {
   for (const name of readdirSync(dir).sort()) {
     const [, split] = EVALUATION.exec(name) ?? [];
     const path = join(dir, name, "scores.json");
-    if (split && existsSync(path)) found.set(split, JSON.parse(readFileSync(path, "utf8")) as Evaluation);
+    if (split && existsSync(path))
+      found.set(split, parseJson(readTextFile(path, "an evaluation's scores")) as Evaluation);
   }
   return found;
 }

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 
 const CHUNK_BYTES = 1 << 20;
 const LAST_BYTES = 1 << 16;
@@ -16,17 +16,23 @@ export interface Grown {
   readonly mark: Mark;
 }
 
+/** A file's handle; null where there is none yet, or something else, such as a pipe, which nobody may write into. */
+function openRegular(path: string): number | null {
+  try {
+    const handle = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    if (fstatSync(handle).isFile()) return handle;
+    closeSync(handle);
+  } catch {}
+  return null;
+}
+
 /**
  * The whole lines that a growing file has beyond `mark`, up to a megabyte at a time; null when there is nothing new. A
  * last line without its end is left for later. A file that was replaced or shortened is read from its start.
  */
 export function grownSince(path: string, mark: Mark | null): Grown | null {
-  let handle: number;
-  try {
-    handle = openSync(path, "r");
-  } catch {
-    return null; // not there yet
-  }
+  const handle = openRegular(path);
+  if (handle === null) return null;
   try {
     const { ino, size } = fstatSync(handle);
     const anew = mark !== null && (mark.file !== ino || size < mark.bytes);
@@ -47,12 +53,8 @@ export function grownSince(path: string, mark: Mark | null): Grown | null {
 
 /** The last whole line of a JSONL file, parsed; null where there is none. */
 export function lastLine(path: string): unknown {
-  let handle: number;
-  try {
-    handle = openSync(path, "r");
-  } catch {
-    return null;
-  }
+  const handle = openRegular(path);
+  if (handle === null) return null;
   try {
     const { size } = fstatSync(handle);
     const bytes = Buffer.alloc(Math.min(LAST_BYTES, size));
