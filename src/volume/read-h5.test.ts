@@ -108,7 +108,7 @@ describe("a file that nobody vouches for", () => {
     await writeFile(bad, (await readFile(good)).fill(0x55, 40, 200));
     for (let i = 0; i < 4200; i++) {
       const refusal = await readH5Case(bad).catch((error: Error) => error.message);
-      if (!/bad\.h5: damaged HDF5 file \(HDF5-DIAG/.test(String(refusal)))
+      if (!/bad\.h5: HDF5 file that is damaged .*\(HDF5-DIAG/.test(String(refusal)))
         throw new Error(`${i}: ${refusal}`);
     }
     expect((await readH5Case(good)).image.data[1]).toBe(6);
