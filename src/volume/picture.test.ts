@@ -91,7 +91,7 @@ describe("a 2-D image", () => {
       /head\.png: a PNG file that is damaged or cut short/,
     ],
     ["rgb.tif", () => tiff(new Uint8Array(COUNT), { 277: 3, 262: 2 }), /rgb\.tif: its pixels are colors/],
-    ["cut.tif", () => tiff(new Uint8Array(COUNT)).slice(0, 100), /cut\.tif: a damaged TIFF file/],
+    ["cut.tif", () => tiff(new Uint8Array(COUNT)).slice(0, 100), /cut\.tif: a TIFF file that is damaged/],
     [
       "huge.tif",
       () => tiff(new Uint8Array(COUNT), { 256: 60000, 257: 60000 }),

@@ -46,7 +46,10 @@ function pictureImage(
     load: async () => {
       const pixels = await load().catch((cause: unknown) => {
         if (cause instanceof PenumbraError) throw cause;
-        throw badInput(`${file.path}: a damaged ${format} file (${(cause as Error).message})`, cause);
+        throw badInput(
+          `${file.path}: a ${format} file that is damaged or of a kind that is not read (${(cause as Error).message})`,
+          cause,
+        );
       });
       if (pixels.length === width * height) return pixels;
       throw badInput(
@@ -91,6 +94,9 @@ export async function openTiff(path: string): Promise<StoredImage> {
     return pictureImage(file, "TIFF", layout, async () => tiffPixels(bytes, layout));
   } catch (cause) {
     if (cause instanceof PenumbraError) throw cause;
-    throw badInput(`${path}: a damaged TIFF file (${(cause as Error).message})`, cause);
+    throw badInput(
+      `${path}: a TIFF file that is damaged or of a kind that is not read (${(cause as Error).message})`,
+      cause,
+    );
   }
 }

@@ -37,7 +37,7 @@ async function withH5<T>(path: string, work: (file: H5File, size: number) => T):
   } catch (cause) {
     if (cause instanceof PenumbraError) throw cause;
     const reason = (cause instanceof Error ? cause.message : String(cause)).split("\n")[0];
-    throw badInput(`${path}: damaged HDF5 file (${reason})`, cause);
+    throw badInput(`${path}: HDF5 file that is damaged or of a kind that is not read (${reason})`, cause);
   }
 }
 
@@ -96,10 +96,15 @@ function readDataset(file: H5File, name: string, path: string, size: number): St
 
 const gridOf = (shape: Triple): Grid => ({ shape, spacingMm: null, affine: null });
 
+const withoutImage = (path: string, names: readonly string[]) =>
+  badInput(`${path}: has the datasets [${names.join(", ")}]; expected image, and label where labeled`);
+
 /** Opens the `image` of an h5 case, or else its `label`. */
 export const openH5 = (path: string): Promise<StoredImage> =>
   withH5(path, (file, size) => {
-    const name = file.keys().includes("image") ? "image" : "label";
+    const names = file.keys();
+    const name = names.includes("image") ? "image" : "label";
+    if (!names.includes(name)) throw withoutImage(path, names);
     const { shape, type } = checkedDataset(file, name, path, size);
     return {
       path,
@@ -127,11 +132,7 @@ export const h5HasLabel = (path: string): Promise<boolean> =>
 export const readH5Case = (path: string): Promise<H5Case> =>
   withH5(path, (file, size) => {
     const names = file.keys();
-    if (!names.includes("image")) {
-      throw badInput(
-        `${path}: has the datasets [${names.join(", ")}]; expected image, and label where labeled`,
-      );
-    }
+    if (!names.includes("image")) throw withoutImage(path, names);
     const image = readDataset(file, "image", path, size);
     const grid = gridOf(image.shape);
     const volume: Volume = { grid, data: reverseAxes(image.values, image.shape) };
