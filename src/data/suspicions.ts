@@ -154,7 +154,7 @@ function oddIntensities(
   const odd = scaled.filter(off).map(idOf);
   const what =
     scaled.length > 2 && odd.length > 0
-      ? `${odd.length} images have intensities ${INTENSITY_FACTOR} times or more off the set's median (${named(odd)})`
+      ? `${odd.length === 1 ? "1 image has" : `${odd.length} images have`} intensities ${INTENSITY_FACTOR} times or more off the set's median (${named(odd)})`
       : `the images' intensities spread ${Math.round(spread)}-fold, from ${idOf(least)} to ${idOf(most)}`;
   const advice = scaledPerCase
     ? "a normalization of each case by its own intensities makes them alike"
