@@ -1,4 +1,4 @@
-import { libtorchFacts, memoryFigures, resetPeakMemory, trimMemory } from "#dist/engine/libtorch.js";
+import { memoryFigures, resetPeakMemory, trimMemory } from "#dist/engine/libtorch.js";
 import { unitLength } from "#dist/engine/ops.js";
 import { seedGenerators } from "#dist/engine/random.js";
 import { scope } from "#dist/engine/scope.js";
@@ -8,6 +8,7 @@ import { energyDistance } from "#dist/losses/energy-distance.js";
 import { monteCarloLikelihoodLoss } from "#dist/losses/monte-carlo-likelihood.js";
 import { drawNoise, logitDistribution, sampleLogits } from "#dist/models/stochastic-head.js";
 import type { Triple } from "#dist/volume/volume.js";
+import { matmulPeakGflops } from "./matmul-peak.js";
 import { medians } from "./measure.js";
 
 export interface LossesOptions {
@@ -68,6 +69,9 @@ export function benchLosses({ patch, anchors, samples, classes, repeats }: Losse
   };
   const bodies = { contrast, consistency, likelihood };
   const seconds = medians(bodies, repeats);
+  // products of all pairs' features: similarities in both passes, and the gradient
+  const gflops = (3 * 2 * anchors ** 2 * features.shape[1]!) / seconds.contrast / 1e9;
+  const matmulPeak = matmulPeakGflops("fp32");
   return {
     patch,
     anchors,
@@ -75,9 +79,11 @@ export function benchLosses({ patch, anchors, samples, classes, repeats }: Losse
     classes,
     contrastSeconds: seconds.contrast,
     contrastExtraMb: extraMegabytes(contrast),
+    contrastGflops: gflops,
+    matmulPeakGflops: matmulPeak,
+    contrastShareOfPeak: gflops / matmulPeak,
     energyAndSamplingSeconds: seconds.consistency,
     energyAndSamplingExtraMb: extraMegabytes(consistency),
     likelihoodAndSamplingSeconds: seconds.likelihood,
-    libtorch: libtorchFacts().version,
   };
 }

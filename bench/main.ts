@@ -1,7 +1,7 @@
 // npm run bench -- step|methods|prototypes|inference|losses|metrics|loader|data|viewer [--json]
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { flushDenormals, setThreads } from "#dist/engine/libtorch.js";
+import { flushDenormals, libtorchFacts, setThreads } from "#dist/engine/libtorch.js";
 import { type PartialConfig, resolveConfig } from "#dist/training/config.js";
 import { METHOD_NAMES, type MethodName } from "#dist/training/method-catalog.js";
 import type { Triple } from "#dist/volume/volume.js";
@@ -9,6 +9,7 @@ import { benchGrowth } from "./growth.js";
 import { benchInference } from "./inference.js";
 import { benchLoader } from "./loader.js";
 import { benchLosses } from "./losses.js";
+import { peakRssGb } from "./measure.js";
 import { benchMethod } from "./methods.js";
 import { benchMetrics } from "./metrics.js";
 import { benchPrepareScan } from "./prepare-scan.js";
@@ -30,7 +31,9 @@ function triple(text: string): Triple {
 const precisionOption = () => new Option("--precision <precision>").choices(["bf16", "fp32"]).default("bf16");
 const FULL: Triple = [80, 112, 112];
 
-function print(figures: object, json: boolean | undefined): void {
+/** Figures, and what the measuring process was: its largest memory and its libtorch, where they do not say it themselves. */
+function print(measured: object, json: boolean | undefined): void {
+  const figures = { peakRssGb: peakRssGb(), libtorch: libtorchFacts().version, ...measured };
   if (json) {
     process.stdout.write(`${JSON.stringify(figures)}\n`);
     return;

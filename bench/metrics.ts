@@ -1,7 +1,7 @@
 import { makePhantom } from "#dist/demo/phantom.js";
 import { scoreCase } from "#dist/metrics/score.js";
 import type { Triple } from "#dist/volume/volume.js";
-import { medians, peakRssGb } from "./measure.js";
+import { medians } from "./measure.js";
 
 /** Every second voxel along each axis of a label map, twice in a row: a shape with the same boundary, coarser. */
 function coarser(labels: Uint8Array, [d, h, w]: Triple): Uint8Array {
@@ -26,5 +26,5 @@ export function benchMetrics({ shape, repeats }: { shape: Triple; repeats: numbe
   };
   const { all: seconds } = medians({ all }, repeats);
   const foreground = label.reduce((sum, value) => sum + value, 0);
-  return { shape, foregroundVoxels: foreground, seconds, peakRssGb: peakRssGb(), ...score };
+  return { shape, foregroundVoxels: foreground, seconds, ...score };
 }
