@@ -184,6 +184,9 @@ describe("pancreas", () => {
 describe("decathlon and colon", () => {
   const task = join(dir, "Task99_Ball");
   const archive = `${task}.tar`;
+  const damaged = join(dir, "damaged");
+  mkdirSync(damaged);
+  writeFileSync(join(damaged, "preparation.json"), "{");
 
   it("prepares an archive as its fingerprint suggests, keeping the owners' split", async () => {
     await madeUpSet(task, { labeled: 3, unlabeled: 0, testLabels: false });
@@ -273,6 +276,11 @@ describe("decathlon and colon", () => {
       "a directory with other content",
       ["--recipe", "colon", "--in", task, "--out", dir],
       /is not empty and was not begun/,
+    ],
+    [
+      "a directory whose note of what began it is damaged",
+      ["--recipe", "colon", "--in", task, "--out", damaged],
+      /damaged is not empty and was not begun/,
     ],
     [
       "raw data that is not there",

@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WriteJob } from "../data/case-job.js";
 import { doCaseJobs, interrupted } from "../data/case-pool.js";
@@ -7,6 +7,7 @@ import type { PrepareOptions } from "../data/prepare.js";
 import { threadsFor } from "../data/prepare-set.js";
 import { badInput } from "../errors.js";
 import { hasContent, makeDirectories } from "../files/directory.js";
+import { parseJson } from "../files/json.js";
 import { writeText } from "../files/whole-file.js";
 import { prepareOptions, resolveConfig } from "../training/config.js";
 import { nearestName } from "../training/nearest-name.js";
@@ -47,12 +48,20 @@ function recipeOf(name: string): Recipe {
   );
 }
 
+/** What began a directory; undefined where no recipe did, or its note is damaged. */
+function recipeIn(marker: string): unknown {
+  try {
+    return (parseJson(readFileSync(marker, "utf8")) as { recipe?: unknown } | null)?.recipe;
+  } catch {
+    return undefined;
+  }
+}
+
 /** Only a new directory is written into, or one that the same recipe began. */
 function claim(out: string, recipe: string): void {
   const marker = join(out, MARKER);
   if (hasContent(out)) {
-    const begun = existsSync(marker) ? (JSON.parse(readFileSync(marker, "utf8")) as { recipe?: string }) : {};
-    if (begun.recipe !== recipe)
+    if (recipeIn(marker) !== recipe)
       throw badInput(
         `${out} is not empty and was not begun by recipe ${recipe}; name a new directory with --out`,
       );
