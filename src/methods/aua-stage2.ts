@@ -44,7 +44,8 @@ export class AuaStage2 implements Method {
     const logits = this.network.meanLogits(z);
     const pseudo = b > n ? this.#pseudoLabels(batch.images.slice(0, n, b)) : null;
     const targets = pseudo ? [batch.labels, pseudo] : [batch.labels];
-    const [labeled, unlabeled] = inParts(logits, targets);
+    const logitParts = inParts(logits, targets);
+    const [labeled, unlabeled] = logitParts;
     const terms: LossTerms = {
       supervised: { value: scope(() => supervisedLoss(labeled!, batch.labels)), weight: 1 },
     };
@@ -53,7 +54,7 @@ export class AuaStage2 implements Method {
     }
     if (prototypeWeight > 0) {
       for (const [space, estimator] of this.estimators) {
-        const parts = space === "features" ? inParts(z, targets) : inParts(logits, targets);
+        const parts = space === "features" ? inParts(z, targets) : logitParts;
         if (this.options.prototypeUpdates === "while-training") estimator.update(parts[0]!, batch.labels);
         const value = this.#prototypes(parts, targets, estimator);
         if (value) terms[SPACE_NAMES[space].term] = { value, weight: prototypeWeight };
