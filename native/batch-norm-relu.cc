@@ -238,12 +238,25 @@ bool fits(const at::Tensor& x, std::initializer_list<at::Tensor> perChannel) {
   return true;
 }
 
+// with libtorch's operators, for other devices and types; running statistics move by finite ones alone there, too
+at::Tensor byOperators(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::Tensor& runningMean,
+                       at::Tensor& runningVar, bool training, double momentum, double eps) {
+  const at::Tensor mean = runningMean.clone(), var = runningVar.clone();
+  const at::Tensor y = at::batch_norm(x, weight, bias, mean, var, training, momentum, eps, true).relu();
+  if (training) {
+    const at::NoGradGuard noGrad;
+    runningMean.copy_(at::where(mean.isfinite(), mean, runningMean));
+    runningVar.copy_(at::where(var.isfinite(), var, runningVar));
+  }
+  return y;
+}
+
 at::Tensor batchNormRelu(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias, at::Tensor runningMean,
                          at::Tensor runningVar, bool training, double momentum, double eps) {
   if (fits(x, {weight, bias, runningMean, runningVar})) {
     return BatchNormRelu::apply(x, weight, bias, runningMean, runningVar, training, momentum, eps);
   }
-  return at::batch_norm(x, weight, bias, runningMean, runningVar, training, momentum, eps, true).relu();
+  return byOperators(x, weight, bias, runningMean, runningVar, training, momentum, eps);
 }
 
 }  // namespace

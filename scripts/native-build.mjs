@@ -1,4 +1,4 @@
-// native/*.cc -> build/penumbra.node, with build/native.json saying what it was made from.
+// native/*.cc -> build/penumbra.node, with build/native.json saying what it was made from; the same for tests' device.
 import {
   existsSync,
   mkdirSync,
@@ -56,9 +56,11 @@ function compileFlags({ version: [major, minor], includeDirs, libDir }) {
   ];
 }
 
+const hasCuda = (libDir) => existsSync(join(libDir, "libtorch_cuda.so"));
+
 function linkFlags({ libDir }) {
   const libraries = ["-ltorch", "-ltorch_cpu", "-lc10"];
-  if (existsSync(join(libDir, "libtorch_cuda.so"))) libraries.push("-ltorch_cuda", "-lc10_cuda");
+  if (hasCuda(libDir)) libraries.push("-ltorch_cuda", "-lc10_cuda");
   const path = [`-L${libDir}`, `-Wl,-rpath,${libDir}`];
   // CUDA's kernels register themselves when their library loads; no symbol of ours asks for it.
   return MAC
@@ -87,30 +89,40 @@ function removeLeftovers(buildDir) {
 }
 
 /** Builds the addon against `torch` (of findLibtorch) unless the stamp says that this very one is there. */
-export async function buildNative(root, torch, blas) {
-  const { addon, stamp } = addonPaths(root);
-  const files = filesUnder(join(root, "native"));
+export function buildNative(root, torch, blas) {
+  const facts = { torchDir: torch.torchDir, libDir: torch.libDir, source: torch.source, blas };
+  return buildLibrary(root, torch, { folder: "native", ...addonPaths(root), title: "the addon", facts });
+}
+
+/** A CUDA device for tests on machines that have none; a libtorch with CUDA is tested on what it has. */
+export async function buildPretendedCuda(root, torch) {
+  if (MAC || hasCuda(torch.libDir)) return;
+  const [addon, stamp] = ["node", "json"].map((ending) => join(root, `build/pretended-cuda.${ending}`));
+  await buildLibrary(root, torch, {
+    folder: "test/pretended-cuda",
+    addon,
+    stamp,
+    title: "a pretended CUDA device",
+  });
+}
+
+async function buildLibrary(root, torch, { folder, addon, stamp, title, facts = {} }) {
+  const files = filesUnder(join(root, folder));
   const sources = files.filter((file) => file.endsWith(".cc"));
   const [compile, link] = [compileFlags(torch), linkFlags(torch)];
   const { size, mtimeMs } = statSync(join(torch.libDir, MAC ? "libtorch_cpu.dylib" : "libtorch_cpu.so"));
   const torchVersion = torch.version.join(".");
   const key = hashOf(root, files, torchVersion, `${size} ${mtimeMs}`, ...compile, ...link);
-  const facts = {
-    key,
-    torchVersion,
-    torchDir: torch.torchDir,
-    libDir: torch.libDir,
-    source: torch.source,
-    blas,
-  };
+  const made = { key, torchVersion, ...facts };
   const previous = readStamp(stamp);
   const upToDate = previous?.key === key && existsSync(addon);
-  if (upToDate && previous.blas === blas) return;
+  if (upToDate && previous.blas === made.blas) return;
   if (!upToDate) {
-    const title = `compiling the addon (${sources.length} files) against libtorch ${torchVersion} in ${torch.libDir}`;
-    await step(title, () => makeAddon({ sources, compile, link, addon }));
+    const what = `${title} (${sources.length} ${sources.length === 1 ? "file" : "files"})`;
+    const against = `libtorch ${torchVersion} in ${torch.libDir}`;
+    await step(`compiling ${what} against ${against}`, () => makeAddon({ sources, compile, link, addon }));
   }
-  writeFileSync(stamp, `${JSON.stringify(facts, null, 2)}\n`);
+  writeFileSync(stamp, `${JSON.stringify(made, null, 2)}\n`);
 }
 
 async function makeAddon({ sources, compile, link, addon }) {

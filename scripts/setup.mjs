@@ -2,7 +2,8 @@
 // Plain JavaScript without packages, because it runs before there are any. Quick and silent when all is done.
 //   node scripts/setup.mjs            what is missing or out of date
 //   node scripts/setup.mjs --search   also look for libtorch again (else the one built against last stays)
-//   node scripts/setup.mjs --tests    also a Chromium for the tests of the viewer, where apt can be used
+//   node scripts/setup.mjs --tests    also what only tests need: a pretended CUDA device, and a Chromium
+//                                     for those of the viewer, where apt can be used
 //   TORCH_DIR=/path node scripts/setup.mjs   build against that libtorch
 import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -10,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { filesUnder, hashOf, readStamp } from "./content-hash.mjs";
 import { debianInstaller } from "./debian-packages.mjs";
 import { blasOf, findLibtorch, WAYS_TO_GET_LIBTORCH } from "./libtorch-search.mjs";
-import { addonPaths, buildNative } from "./native-build.mjs";
+import { addonPaths, buildNative, buildPretendedCuda } from "./native-build.mjs";
 import { note, outputOf, run, SetupError, step } from "./step.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -125,7 +126,10 @@ try {
   if (isCheckout) {
     await compileTypeScript();
     await buildViewer();
-    if (process.argv.includes("--tests")) await provideBrowser();
+    if (process.argv.includes("--tests")) {
+      await buildPretendedCuda(root, torch);
+      await provideBrowser();
+    }
   }
 } catch (error) {
   const known = error instanceof SetupError;

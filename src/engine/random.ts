@@ -1,4 +1,5 @@
 import { native } from "./libtorch.js";
+import { scope } from "./scope.js";
 import { Tensor } from "./tensor.js";
 
 /** Seeds libtorch's generators on all devices. */
@@ -7,5 +8,6 @@ export const seedGenerators = (seed: number): void => native().seed(seed);
 /** State of a device's default generator (uint8), to go on later exactly there. */
 export const generatorState = (device: string): Tensor => new Tensor(native().generatorState(device));
 
+/** `state`: on any device. */
 export const restoreGeneratorState = (device: string, state: Tensor): void =>
-  native().setGeneratorState(device, state.handle);
+  scope(() => native().setGeneratorState(device, state.toDevice("cpu").handle));

@@ -24,18 +24,26 @@ export class TrainingState {
     restoreMethod(method, ofMethod);
     const state = new TrainingState(method, options);
     state.optimizer.loadState(part(saved, "optimizer"));
-    for (const [device, generator] of part(saved, "generator")) restoreGeneratorState(device, generator);
+    const generators = part(saved, "generator");
+    for (const device of state.#devices()) {
+      const generator = generators.get(device); // none where the run moves to another device
+      if (generator) restoreGeneratorState(device, generator);
+    }
     return state;
   }
 
   /** "method.…", "optimizer.…" and the state of each "generator.…"; but for the last, the stage's own tensors. */
   capture(): StateDict {
-    const devices = ["cpu", this.options.device];
     return new Map([
       ...under("method", this.method.state()),
       ...under("optimizer", this.optimizer.stateDict()),
-      ...under("generator", new Map(devices.map((name) => [name, generatorState(name)]))),
+      ...under("generator", new Map(this.#devices().map((name) => [name, generatorState(name)]))),
     ]);
+  }
+
+  /** Those whose generators a step draws from. */
+  #devices(): string[] {
+    return [...new Set(["cpu", this.options.device])];
   }
 
   /** What the next stage starts from: copies of the method's tensors, which belong to the caller. */
