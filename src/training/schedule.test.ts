@@ -41,9 +41,9 @@ describe("schedule.scale", () => {
     expect(scaledSchedule(scaled)).toEqual(scaled);
     const twice = resolveConfig({ preset: "hippocampus", set: ["schedule.scale=2"] });
     expect(stagesOf(twice).map(({ iterations, decayEvery }) => [iterations, decayEvery])).toEqual([
-      [2400, 1600],
-      [200, 1600],
-      [2400, 1600],
+      [1200, 800],
+      [200, 800],
+      [1200, 800],
     ]);
   });
 });
