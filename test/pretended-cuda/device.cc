@@ -49,9 +49,7 @@ struct Memory {
   void use(void* block, int change) {
     std::lock_guard<std::mutex> lock(mutex);
     Block& found = blocks.at(block);
-    const bool wasOpen = found.users > 0;
-    found.users += change;
-    const bool isOpen = found.users > 0;
+    const bool wasOpen = found.users > 0, isOpen = (found.users += change) > 0;
     if (isOpen != wasOpen) mprotect(block, found.bytes, isOpen ? PROT_READ | PROT_WRITE : PROT_NONE);
   }
 };
@@ -276,6 +274,7 @@ struct Hooks final : at::CUDAHooksInterface {
 #if TORCH_VERSION_MAJOR >= 2
   void init() const override {}
   bool isAvailable() const override { return true; }
+  c10::DeviceIndex deviceCount() const { return 1; }  // overrides where the interface has it
   c10::DeviceIndex current_device() const override { return 0; }
   bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
   const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override { return at::detail::getDefaultCPUGenerator(); }
