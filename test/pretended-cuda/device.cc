@@ -274,7 +274,13 @@ struct Hooks final : at::CUDAHooksInterface {
 #if TORCH_VERSION_MAJOR >= 2
   void init() const override {}
   bool isAvailable() const override { return true; }
-  c10::DeviceIndex deviceCount() const { return 1; }  // overrides where the interface has it
+  // without "override", since the first versions 2 lack some
+  bool isBuilt() const { return true; }
+  c10::DeviceIndex deviceCount() const { return 1; }
+  c10::DeviceIndex getCurrentDevice() const { return 0; }
+  void setCurrentDevice(c10::DeviceIndex) const {}
+  c10::DeviceIndex exchangeDevice(c10::DeviceIndex) const { return 0; }
+  c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex) const { return 0; }
   c10::DeviceIndex current_device() const override { return 0; }
   bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
   const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override { return at::detail::getDefaultCPUGenerator(); }
