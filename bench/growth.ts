@@ -2,7 +2,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { renderChart } from "#dist/report/chart.js";
-import { STYLE } from "#dist/report/style.js";
+import { pictureFile } from "#dist/report/picture-file.js";
 import type { StepFigures } from "./step.js";
 
 /** What grows, and the option of `bench step` that makes it. Everything else stays at the smallest. */
@@ -54,20 +54,16 @@ export function benchGrowth(out: string, repeats: number, onStep: (line: string)
   });
 }
 
-/** A chart as a file of its own: the report's style inside, on white. */
 function picture(variation: Variation, rows: readonly Growth[]): string {
   const line = (name: string, value: (row: Growth) => number) => ({
     name,
     points: rows.map((row) => [row.size, value(row)] as const),
   });
-  const { markup } = renderChart({
+  const chart = renderChart({
     title: `seconds per step by ${variation}`,
     series: [line("step", ({ seconds }) => seconds), line("bare network", (row) => row.bareNetworkSeconds)],
     valueAxis: "linear",
     xLabel: `${variation} (solid: step, dashed: bare network's work), seconds`,
   });
-  const svg = /<svg viewBox="0 0 640 300"[\s\S]*?<\/svg>/.exec(markup)![0];
-  return svg
-    .replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" width="640" height="300" class="chart" ')
-    .replace(/>/, `><style>${STYLE}</style><rect width="640" height="300" fill="#fff"/>`);
+  return pictureFile(chart);
 }

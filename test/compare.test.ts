@@ -37,7 +37,7 @@ const again = (change: Partial<CompareOptions> = {}) => {
 };
 const modelOf = (method: string, seed: number) =>
   join(out, "runs", method, `seed-${seed}`, "model.safetensors");
-const files = ["comparison.json", "comparison.csv", "comparison.md", "report.html"];
+const files = ["comparison.json", "comparison.csv", "comparison.md", "dice.svg", "report.html"];
 const readJson = (): Comparison => JSON.parse(readFileSync(join(out, "comparison.json"), "utf8"));
 
 beforeAll(() => madeUpSet(data), 60_000);
@@ -72,6 +72,11 @@ it("stops when it is told to, and the same call goes on from there to the same e
   ]);
   expect(readJson()).toEqual(comparison);
   for (const file of files) expect(existsSync(join(out, file)), file).toBe(true);
+  const picture = readFileSync(join(out, "dice.svg"), "utf8");
+  expect(picture).toMatch(
+    /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="960" height="134" class="chart"/,
+  );
+  expect(picture.match(/<circle /g)?.length).toBe(4); // two methods, two cases
 }, 300_000);
 
 it("keeps pictures of each training's fixed cases, of one that was gone on with too", () => {

@@ -1,6 +1,7 @@
 import { renderDots } from "../report/dots.js";
 import { type Html, html } from "../report/html.js";
 import { renderPage } from "../report/page.js";
+import { pictureFile } from "../report/picture-file.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
 import { packageVersion } from "../version.js";
@@ -61,24 +62,36 @@ const PICTURES: readonly { metric: Metric; label: (unit: string) => string; fact
   { metric: "hd95", label: (unit) => `95HD (${unit})`, factor: 1 },
 ];
 
-function pictures({ cells, methods, unit }: Comparison): Html[] {
-  const names = classesOf(cells.flatMap(({ evaluation }) => evaluation ?? []));
-  return PICTURES.flatMap(({ metric, label, factor }) =>
-    names.map((name) => {
-      const rows = methods.map(({ method }) => ({
-        name: method,
-        values: [
-          ...caseValues(
-            cells.filter((cell) => cell.method === method),
-            name,
-            metric,
-          ),
-        ].map(([id, value]) => ({ name: id, value: value === null ? null : factor * value })),
-      }));
-      const title = `${name === ALL ? "all classes" : name}: ${label(unit)}, a dot a case (mean over seeds), a bar the mean`;
-      return renderDots({ title, rows, xLabel: label(unit) });
-    }),
+const pictures = (comparison: Comparison): Html[] =>
+  PICTURES.flatMap((picture) =>
+    classesOf(comparison.cells.flatMap(({ evaluation }) => evaluation ?? [])).map((name) =>
+      dotsOf(comparison, picture, name),
+    ),
   );
+
+/** Dice over all classes, a dot a case, as an SVG file; null before anything is scored. */
+export function comparisonPicture(comparison: Comparison): string | null {
+  const scored = comparison.cells.some(({ evaluation }) => evaluation !== null);
+  return scored ? pictureFile(dotsOf(comparison, PICTURES[0]!, ALL)) : null;
+}
+
+function dotsOf(
+  { cells, methods, unit }: Comparison,
+  { metric, label, factor }: (typeof PICTURES)[number],
+  name: string,
+): Html {
+  const rows = methods.map(({ method }) => ({
+    name: method,
+    values: [
+      ...caseValues(
+        cells.filter((cell) => cell.method === method),
+        name,
+        metric,
+      ),
+    ].map(([id, value]) => ({ name: id, value: value === null ? null : factor * value })),
+  }));
+  const title = `${name === ALL ? "all classes" : name}: ${label(unit)}, a dot a case (mean over seeds), a bar the mean`;
+  return renderDots({ title, rows, xLabel: label(unit) });
 }
 
 function differenceTable({ differences }: Comparison): Html {
