@@ -6,7 +6,7 @@ import type { ValidationEntry } from "../src/inference/fixed-cases.js";
 import { entropyPerForegroundVoxel, type Ranking } from "../src/inference/rank.js";
 import { saveLabel } from "../src/viewer/save-label.js";
 import { readLabelMap } from "../src/volume/read.js";
-import { penumbra } from "./command-line.js";
+import { type Outcome, penumbra } from "./command-line.js";
 import { ball, madeUpSet, tinyArguments } from "./made-up-data.js";
 
 const root = mkdtempSync(join(tmpdir(), "penumbra-looking-"));
@@ -15,9 +15,11 @@ const train = (out: string, ...more: string[]) =>
   penumbra("train", "--data", data, "--out", out, "--method", "aua", ...tinyArguments(...more));
 const linesOf = (path: string) => readFileSync(path, "utf8").trim().split("\n");
 
+let trained: Outcome;
 beforeAll(async () => {
   await madeUpSet(data);
-  expect((await train(run, "validation.every=2")).code).toBe(0);
+  trained = await train(run, "validation.every=2");
+  expect(trained.code, trained.stderr).toBe(0);
 }, 240_000);
 afterAll(() => rmSync(root, { recursive: true }));
 
@@ -49,6 +51,14 @@ describe("a training that is looked at", () => {
     }
     expect(Object.keys(first!.cases[0]!.pictures)).toEqual(["student", "teacher"]);
     expect(Object.keys(entries().at(-1)!.cases[0]!.pictures)).toEqual(["student", "pseudo labels"]);
+  });
+
+  it("is said to have learned too little when a class of a case that it trained on is not found", () => {
+    const doubts = trained.stderr.split("\n").filter((line) => line.includes("not learned yet"));
+    expect(doubts).toHaveLength(3); // at the end of each stage
+    const dice = entries().at(-1)!.cases.at(-1)!.dice!.student!;
+    const found = `left ball (Dice ${(100 * dice).toFixed(0)} %) in tr0, a labeled case that this was trained on`;
+    expect(doubts.at(-1)).toContain(`not learned yet: ${found}`);
   });
 
   it("keeps features near boundaries: of unit length in stage 1, with prototypes in stage 2", () => {

@@ -18,6 +18,7 @@ import { centreOfMass } from "../report/anatomy.js";
 import { frameOf, renderSlice } from "../report/slices.js";
 import type { Position } from "../training/checkpoint.js";
 import { prepareOptions } from "../training/config.js";
+import { methodEntry } from "../training/method-catalog.js";
 import type { ObservedRun, Observer } from "../training/observer.js";
 import type { Triple } from "../volume/volume.js";
 import { boundaryFeatures } from "./boundary-features.js";
@@ -27,6 +28,8 @@ import { slidingWindow } from "./sliding-window.js";
 /** Folder of a run that this fills. */
 export const VALIDATION_FOLDER = "validation";
 const LOG = "log.jsonl";
+/** Dice of a case that a network was trained on, below which a class does not count as learned. */
+const LEARNED = 0.5;
 
 type Split = "test" | "unlabeled" | "labeled";
 
@@ -80,8 +83,9 @@ export async function watchFixedCases(run: ObservedRun): Promise<Observer> {
   }
   return {
     look: (method, position) => {
-      const entry = noGrad(() => scope(() => lookAt(dir, cases, run, method, position)));
+      const { entry, doubt } = noGrad(() => scope(() => lookAt(dir, cases, run, method, position)));
       append(join(dir, LOG), `${JSON.stringify(entry)}\n`);
+      return doubt;
     },
   };
 }
@@ -112,7 +116,7 @@ function lookAt(
   run: ObservedRun,
   method: Method,
   position: Position,
-): ValidationEntry {
+): { entry: ValidationEntry; doubt: string | null } {
   const networks = method.networks?.() ?? { student: method.network };
   const stem = String(position.total).padStart(7, "0");
   const maps = new Map<FixedCase, Record<string, Uint8Array>>();
@@ -144,7 +148,25 @@ function lookAt(
   });
   const sample = boundaryFeatures(method, sources, run);
   writeText(join(dir, features), JSON.stringify({ stage: position.stage, total: position.total, ...sample }));
-  return { ...position, cases: entries, features };
+  const trainedOn = cases.find(({ split }) => split === "labeled");
+  const doubt = trainedOn ? doubtOf(trainedOn, Object.values(maps.get(trainedOn)!)[0]!, run) : null;
+  return { entry: { ...position, cases: entries, features }, doubt };
+}
+
+/** Says so where the student does not find a class in a case that it was trained on. */
+function doubtOf(
+  { prepared }: FixedCase,
+  labels: Uint8Array,
+  { config, dataset }: ObservedRun,
+): string | null {
+  const { id, label } = prepared;
+  if (!label || !methodEntry(config.method).segments) return null;
+  const missed = dataset.classNames.flatMap((name, c) => {
+    const dice = c > 0 && label.includes(c) ? overlap(labels, label, c).dice : 1;
+    return dice < LEARNED ? [`${name} (Dice ${(100 * dice).toFixed(0)} %)`] : [];
+  });
+  if (missed.length === 0) return null;
+  return `not learned yet: ${missed.join(", ")} in ${id}, a labeled case that this was trained on; train longer, or try a lower model.dropout or a higher optimizer.learningRate`;
 }
 
 const mapValues = <T, U>(record: Record<string, T>, change: (value: T) => U): Record<string, U> =>

@@ -6,7 +6,8 @@ import type { Config } from "./config.js";
 
 /** Looks at a method between two steps; must leave its networks and the generators as they were. */
 export interface Observer {
-  look(method: Method, position: Position): void;
+  /** What at the end of a stage would be worth a warning; null: nothing. */
+  look(method: Method, position: Position): string | null;
 }
 
 /** What an observer is made from, once the run directory is there. */

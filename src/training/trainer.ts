@@ -106,12 +106,14 @@ async function runStage(
       };
       options.onIteration(report);
       skips = countSkips(skips, report, optimizer.skipLimit);
+      const stageEnds = position.iteration === stage.iterations;
       const { every } = config.validation;
-      if (every > 0 && (position.iteration % every === 0 || position.iteration === stage.iterations))
-        options.observer?.look(state.method, position);
+      if (every > 0 && (position.iteration % every === 0 || stageEnds)) {
+        const doubt = options.observer?.look(state.method, position);
+        if (doubt && stageEnds) options.onWarning?.(doubt);
+      }
       await turn(0); // lets signals and the loader's messages in
       const stopping = signal?.aborted ?? false;
-      const stageEnds = position.iteration === stage.iterations;
       if (stopping || stageEnds || position.iteration % config.checkpoint.every === 0)
         scope(() => options.save({ position, stageEnds, skips, state: state.capture() }));
       if (stopping)
