@@ -13,6 +13,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type CompareOptions, compare } from "../src/compare/compare.js";
 import type { Comparison } from "../src/compare/comparison.js";
+import { readRunLog } from "../src/training/run-log.js";
 import type { ValidationPoint } from "../src/viewer/api.js";
 import { madeUpSet, TINY } from "./made-up-data.js";
 
@@ -37,7 +38,7 @@ const again = (change: Partial<CompareOptions> = {}) => {
 };
 const modelOf = (method: string, seed: number) =>
   join(out, "runs", method, `seed-${seed}`, "model.safetensors");
-const files = ["comparison.json", "comparison.csv", "comparison.md", "dice.svg", "report.html"];
+const files = ["comparison.json", "comparison.csv", "comparison.md", "curves.csv", "dice.svg", "report.html"];
 const readJson = (): Comparison => JSON.parse(readFileSync(join(out, "comparison.json"), "utf8"));
 
 beforeAll(() => madeUpSet(data), 60_000);
@@ -77,6 +78,12 @@ it("stops when it is told to, and the same call goes on from there to the same e
     /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="960" height="134" class="chart"/,
   );
   expect(picture.match(/<circle /g)?.length).toBe(4); // two methods, two cases
+  const curves = readFileSync(join(out, "curves.csv"), "utf8").trim().split("\n");
+  expect(curves[0]).toBe("method,seed,term,iteration,mean_of_50");
+  const first = readRunLog(join(out, "runs", "supervised", "seed-0")).map(({ terms }) => terms.supervised!);
+  const [method, seed, term, end, mean] = curves[1]!.split(",");
+  expect([method, seed, term, end]).toEqual(["supervised", "0", "supervised", "50"]);
+  expect(Number(mean)).toBeCloseTo(first.reduce((a, b) => a + b) / first.length, 3);
 }, 300_000);
 
 it("keeps pictures of each training's fixed cases, of one that was gone on with too", () => {

@@ -12,6 +12,7 @@ import { type Cell, runCell } from "./cell.js";
 import type { CellResult, Comparison } from "./comparison.js";
 import { comparisonPicture, renderComparison } from "./comparison-report.js";
 import { comparisonCsv, comparisonMarkdown } from "./comparison-table.js";
+import { curvesCsv, curvesOf } from "./curves.js";
 import { allDifferences, summarizeMethod } from "./summary.js";
 
 export interface CompareOptions
@@ -43,7 +44,7 @@ export interface CompareOptions
  * Trains every method with every seed under the same settings and compares their last checkpoints on the test cases.
  * Cells (method and seed) that are done are not run again, stopped ones go on, and one that begins as another that is done
  * (AUA's later parts) goes on from there, which is the same training. Writes comparison.json, comparison.csv,
- * comparison.md, dice.svg and report.html beside the run directories, and returns what is in them.
+ * comparison.md, curves.csv, dice.svg and report.html beside the run directories, and returns what is in them.
  * @throws PenumbraError "bad-input" before any training: an unknown method, a directory with other content, cells that
  *   were trained with other settings; "interrupted" after saving: the same call goes on.
  */
@@ -68,7 +69,9 @@ function writeComparison(out: string, comparison: Comparison, config: Config): v
   writeJson(join(out, "comparison.json"), comparison);
   writeText(join(out, "comparison.csv"), comparisonCsv(comparison));
   writeText(join(out, "comparison.md"), comparisonMarkdown(comparison));
-  writeText(join(out, "report.html"), renderComparison(comparison, config));
+  const curves = curvesOf(comparison.cells);
+  writeText(join(out, "curves.csv"), curvesCsv(curves));
+  writeText(join(out, "report.html"), renderComparison(comparison, config, curves));
   const picture = comparisonPicture(comparison);
   if (picture) writeText(join(out, "dice.svg"), picture);
 }

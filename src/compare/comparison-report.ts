@@ -8,15 +8,18 @@ import { packageVersion } from "../version.js";
 import { RESAMPLES } from "./bootstrap.js";
 import { ALL, type CellResult, type Comparison, type Metric } from "./comparison.js";
 import { mainTable, shownDifference } from "./comparison-table.js";
+import { type Curve, renderCurves } from "./curves.js";
 import { caseValues, classesOf } from "./summary.js";
 
-/** The comparison as one HTML file: tables, dots of every case and method, differences, and every cell. */
-export function renderComparison(comparison: Comparison, config: Config): string {
+/** The comparison as one HTML file: tables, dots of every case and method, differences, loss terms, and every cell. */
+export function renderComparison(comparison: Comparison, config: Config, curves: readonly Curve[]): string {
   const { headings, rows } = mainTable(comparison);
   const body = html`<h2>Scores</h2>${table(headings, rows, 3)}
 <h2>Every case</h2>${pictures(comparison)}
 <h2>Differences</h2><p class="soft">Means of the differences on the same cases and where 95 % of ${RESAMPLES.toLocaleString("en-US")} resamplings of the cases put them. Seeds are averaged first, so the interval does not hold their spread.</p>
 ${differenceTable(comparison)}
+<h2>Loss terms</h2><p class="soft">Before their weights, means over seeds, by iterations over all stages.</p>
+<div class="charts">${renderCurves(curves)}</div>
 <h2>Runs</h2>${runTable(comparison.cells)}`;
   return renderPage(
     { title: "Methods compared", facts: factsOf(comparison, config), notes: notesOf(comparison) },

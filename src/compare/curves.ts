@@ -1,0 +1,73 @@
+import { csvField } from "../metrics/score-table.js";
+import { renderChart, type Series } from "../report/chart.js";
+import type { Html } from "../report/html.js";
+import { readRunLog } from "../training/run-log.js";
+import type { CellResult } from "./comparison.js";
+
+/** Iterations whose values are averaged into one point. */
+const WINDOW = 50;
+
+/** A loss term of one run over its iterations, before its weight. */
+export interface Curve {
+  readonly method: string;
+  readonly seed: number;
+  readonly term: string;
+  /** [iterations over all stages at the window's end, mean over the window] */
+  readonly points: readonly (readonly [number, number])[];
+}
+
+/** Every loss term of every run. */
+export const curvesOf = (cells: readonly CellResult[]): Curve[] => cells.flatMap(curvesOfRun);
+
+function curvesOfRun({ method, seed, run }: CellResult): Curve[] {
+  const byTerm = new Map<string, Map<number, number[]>>();
+  for (const { total, terms } of readRunLog(run)) {
+    const end = Math.ceil(total / WINDOW) * WINDOW;
+    for (const [term, value] of Object.entries(terms)) {
+      const windows = byTerm.get(term) ?? new Map<number, number[]>();
+      windows.set(end, [...(windows.get(end) ?? []), value]);
+      byTerm.set(term, windows);
+    }
+  }
+  return [...byTerm].map(([term, windows]) => ({
+    method,
+    seed,
+    term,
+    points: [...windows].map(([end, values]) => [end, meanOf(values)] as const),
+  }));
+}
+
+const meanOf = (values: readonly number[]): number =>
+  values.reduce((sum, value) => sum + value, 0) / values.length;
+
+/** A row per run, term and window. */
+export function curvesCsv(curves: readonly Curve[]): string {
+  const rows = curves.flatMap(({ method, seed, term, points }) =>
+    points.map(([end, value]) => [method, seed, term, end, Number(value.toPrecision(5))]),
+  );
+  const header = "method,seed,term,iteration,mean_of_50";
+  return `${[header, ...rows.map((row) => row.map(csvField).join(","))].join("\n")}\n`;
+}
+
+/** A chart a term, a line a method: the mean over its seeds. */
+export function renderCurves(curves: readonly Curve[]): Html[] {
+  const terms = [...new Set(curves.map(({ term }) => term))];
+  return terms.map((term) => {
+    const ofTerm = curves.filter((curve) => curve.term === term);
+    const methods = [...new Set(ofTerm.map(({ method }) => method))];
+    const series = methods.map((name) =>
+      overSeeds(
+        name,
+        ofTerm.filter(({ method }) => method === name),
+      ),
+    );
+    return renderChart({ title: term, series });
+  });
+}
+
+function overSeeds(name: string, curves: readonly Curve[]): Series {
+  const values = new Map<number, number[]>();
+  for (const [end, value] of curves.flatMap(({ points }) => points))
+    values.set(end, [...(values.get(end) ?? []), value]);
+  return { name, points: [...values].map(([end, found]) => [end, meanOf(found)] as const) };
+}
