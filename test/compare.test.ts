@@ -74,9 +74,7 @@ it("stops when it is told to, and the same call goes on from there to the same e
   expect(readJson()).toEqual(comparison);
   for (const file of files) expect(existsSync(join(out, file)), file).toBe(true);
   const picture = readFileSync(join(out, "dice.svg"), "utf8");
-  expect(picture).toMatch(
-    /^<svg xmlns="http:\/\/www.w3.org\/2000\/svg" width="960" height="134" class="chart"/,
-  );
+  expect(picture).toContain('viewBox="0 0 960 134"');
   expect(picture.match(/<circle /g)?.length).toBe(4); // two methods, two cases
   const curves = readFileSync(join(out, "curves.csv"), "utf8").trim().split("\n");
   expect(curves[0]).toBe("method,seed,term,iteration,mean_of_50");

@@ -49,25 +49,22 @@ export function curvesCsv(curves: readonly Curve[]): string {
   return `${[header, ...rows.map((row) => row.map(csvField).join(","))].join("\n")}\n`;
 }
 
-/** A chart a term, a line a method: the mean over its seeds. */
+/** A chart a term, a line a method, of the same style in each: the mean over its seeds. */
 export function renderCurves(curves: readonly Curve[]): Html[] {
   const terms = [...new Set(curves.map(({ term }) => term))];
+  const methods = [...new Set(curves.map(({ method }) => method))];
   return terms.map((term) => {
-    const ofTerm = curves.filter((curve) => curve.term === term);
-    const methods = [...new Set(ofTerm.map(({ method }) => method))];
-    const series = methods.map((name) =>
-      overSeeds(
-        name,
-        ofTerm.filter(({ method }) => method === name),
-      ),
-    );
+    const series = methods.flatMap((name, style): Series[] => {
+      const own = curves.filter((curve) => curve.term === term && curve.method === name);
+      return own.length > 0 ? [{ name, style, points: overSeeds(own) }] : [];
+    });
     return renderChart({ title: term, series });
   });
 }
 
-function overSeeds(name: string, curves: readonly Curve[]): Series {
+function overSeeds(curves: readonly Curve[]): Series["points"] {
   const values = new Map<number, number[]>();
   for (const [end, value] of curves.flatMap(({ points }) => points))
     values.set(end, [...(values.get(end) ?? []), value]);
-  return { name, points: [...values].map(([end, found]) => [end, meanOf(found)] as const) };
+  return [...values].map(([end, found]) => [end, meanOf(found)] as const);
 }

@@ -5,6 +5,8 @@ import { type Html, html } from "./html.js";
 export interface Series {
   readonly name: string;
   readonly points: readonly (readonly [number, number])[];
+  /** Which of the line styles; left out: its place among the series. */
+  readonly style?: number;
 }
 
 export interface ChartOptions {
@@ -44,6 +46,7 @@ export function renderChart({ title, series, valueAxis, xLabel = "iteration" }: 
   );
   const total = series.reduce((sum, { points }) => sum + points.length, 0);
   const leftOut = total - drawn.reduce((sum, points) => sum + points.length, 0);
+  const styles = series.map(({ style }, i) => `s${(style ?? i) % LINE_STYLES}`);
   const note = [
     kind === "log" ? "logarithmic" : "",
     leftOut > 0
@@ -52,11 +55,17 @@ export function renderChart({ title, series, valueAxis, xLabel = "iteration" }: 
   ];
   const caption = note.filter((part) => part !== "").join("; ");
   return html`<figure class="chart"><figcaption>${title}${caption && html` <small>(${caption})</small>`}</figcaption>
-${drawn.some((points) => points.length > 0) ? plot(title, drawn.map(toBuckets), kind, xLabel) : html`<p class="empty">No values to draw.</p>`}
-<ul class="keys">${series.map(({ name }, i) => html`<li><svg class="key" viewBox="0 0 28 8" aria-hidden="true"><path class="line s${i % LINE_STYLES}" d="M1 4H27"/></svg>${name}</li>`)}</ul></figure>`;
+${drawn.some((points) => points.length > 0) ? plot({ title, lines: drawn.map(toBuckets), styles, kind, xLabel }) : html`<p class="empty">No values to draw.</p>`}
+<ul class="keys">${series.map(({ name }, i) => html`<li><svg class="key" viewBox="0 0 28 8" aria-hidden="true"><path class="line ${styles[i]!}" d="M1 4H27"/></svg>${name}</li>`)}</ul></figure>`;
 }
 
-function plot(title: string, lines: readonly (readonly Bucket[])[], kind: AxisKind, xLabel: string): Html {
+interface Plot extends Required<Pick<ChartOptions, "title" | "xLabel">> {
+  readonly lines: readonly (readonly Bucket[])[];
+  readonly styles: readonly string[];
+  readonly kind: AxisKind;
+}
+
+function plot({ title, lines, styles, kind, xLabel }: Plot): Html {
   const all = lines.flat();
   const xs = all.map(({ at }) => at);
   const x = exactAxis(Math.min(...xs), Math.max(...xs));
@@ -64,29 +73,29 @@ function plot(title: string, lines: readonly (readonly Bucket[])[], kind: AxisKi
   const left = (at: number) => rounded(PLOT.left + x.position(at) * (PLOT.right - PLOT.left));
   const top = (value: number) => rounded(PLOT.bottom - y.position(value) * (PLOT.bottom - PLOT.top));
   const bands = lines.map((line, i) =>
-    line.some(({ low, high }) => low < high) ? band(line, left, top, i) : null,
+    line.some(({ low, high }) => low < high) ? band(line, left, top, styles[i]!) : null,
   );
   return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">
 <g class="grid">${y.ticks.map((tick) => html`<path d="M${PLOT.left} ${top(tick)}H${PLOT.right}"/><text class="y" x="${PLOT.left - 8}" y="${top(tick) + 5}">${tickLabel(tick)}</text>`)}
 ${x.ticks.map((tick) => html`<text class="x" x="${left(tick)}" y="${PLOT.bottom + 21}">${tickLabel(tick)}</text>`)}
 <text class="x" x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 6}">${xLabel}</text></g>
-${bands.filter((shape) => shape !== null)}${lines.map((line, i) => polyline(line, left, top, i))}</svg>`;
+${bands.filter((shape) => shape !== null)}${lines.map((line, i) => polyline(line, left, top, styles[i]!))}</svg>`;
 }
 
 type ToPixels = (value: number) => number;
 
-function polyline(line: readonly Bucket[], left: ToPixels, top: ToPixels, index: number): Html {
-  const style = `line s${index % LINE_STYLES}`;
+function polyline(line: readonly Bucket[], left: ToPixels, top: ToPixels, ofLine: string): Html {
+  const style = `line ${ofLine}`;
   if (line.length === 1) {
     return html`<circle class="${style}" cx="${left(line[0]!.at)}" cy="${top(line[0]!.mean)}" r="2.5"/>`;
   }
   return html`<path class="${style}" d="${path(line.map(({ at, mean }) => [left(at), top(mean)]))}"/>`;
 }
 
-function band(line: readonly Bucket[], left: ToPixels, top: ToPixels, index: number): Html {
+function band(line: readonly Bucket[], left: ToPixels, top: ToPixels, style: string): Html {
   const above = line.map(({ at, high }) => [left(at), top(high)]);
   const below = line.map(({ at, low }) => [left(at), top(low)]).reverse();
-  return html`<path class="band s${index % LINE_STYLES}" d="${path([...above, ...below])}Z"/>`;
+  return html`<path class="band ${style}" d="${path([...above, ...below])}Z"/>`;
 }
 
 const path = (points: readonly (readonly number[])[]): string =>

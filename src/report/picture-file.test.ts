@@ -1,0 +1,32 @@
+import { expect, it } from "vitest";
+import { renderChart } from "./chart.js";
+import { renderDots } from "./dots.js";
+import { pictureFile } from "./picture-file.js";
+
+it("is a whole SVG file: the picture, its style, and a legend below", () => {
+  const points = [
+    [1, 2],
+    [2, 1],
+  ] as const;
+  const chart = renderChart({
+    title: "loss",
+    series: [
+      { name: "a <b>", points },
+      { name: "c", points, style: 4 },
+    ],
+  });
+  const file = pictureFile(chart);
+  expect(file).toMatch(
+    /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 640 324" width="640" height="324"/,
+  );
+  expect(file).toContain("<style>");
+  expect(file.match(/class="line s0"/g)).toHaveLength(2); // the line and its key
+  expect(file.match(/class="line s4"/g)).toHaveLength(2);
+  expect(file).toContain(">a &lt;b&gt;</text>");
+  expect(file.match(/<svg/g)).toHaveLength(1);
+});
+
+it("says so when there is nothing to draw", () => {
+  const none = renderDots({ title: "Dice", rows: [{ name: "a", values: [] }], xLabel: "Dice %" });
+  expect(() => pictureFile(none)).toThrow("no picture");
+});
