@@ -20,6 +20,7 @@ it("is a whole SVG file: the picture, its style, and a legend below", () => {
     /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 640 324" width="640" height="324"/,
   );
   expect(file).toContain("<style>");
+  expect(file).toContain('role="img" aria-label="loss"');
   expect(file.match(/class="line s0"/g)).toHaveLength(2); // the line and its key
   expect(file.match(/class="line s4"/g)).toHaveLength(2);
   expect(file).toContain(">a &lt;b&gt;</text>");
