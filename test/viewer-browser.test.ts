@@ -287,6 +287,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     await browser.page.goto("about:blank");
     await browser.page.goto(`${first.url}#/training?run=made-up`);
     await browser.page.locator(".live.live").waitFor();
+    await browser.page.locator(".chart .u-over").nth(4).waitFor(); // drawn before the server goes
     await first.close();
     await browser.page.locator(".live.reconnecting").waitFor();
     const second = await startViewer({ dir: root, port: Number(new URL(first.url).port) });
