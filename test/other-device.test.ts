@@ -18,8 +18,8 @@ const dir = mkdtempSync(join(tmpdir(), "penumbra-device-"));
 const data = join(dir, "data");
 const at = (name: string) => join(dir, name);
 
-/** Trains AUA, or another method, and says what was printed. */
-async function trained(run: string, device: string, ...more: string[]): Promise<string> {
+/** Trains AUA, or another method. */
+async function trained(run: string, device: string, ...more: string[]): Promise<void> {
   const args = [
     "--data",
     data,
@@ -32,7 +32,6 @@ async function trained(run: string, device: string, ...more: string[]): Promise<
   ];
   const { code, stderr } = await penumbra("train", ...args);
   expect(code, stderr).toBe(0);
-  return stderr;
 }
 
 const losses = (run: string) => readRunLog(at(run)).map(({ loss }) => loss);
@@ -61,9 +60,9 @@ describe.skipIf(missing !== null)(`on a CUDA device${missing ? `: ${missing}` : 
 
   it("a batch with a number that is none stays out of the running statistics", () => {
     scope(() => {
-      const at = { device: "cuda" };
-      const [runningMean, runningVar] = [zeros([2], at), ones([2], at)];
-      const parameters = { weight: ones([2], at), bias: zeros([2], at), runningMean, runningVar };
+      const there = { device: "cuda" };
+      const [runningMean, runningVar] = [zeros([2], there), ones([2], there)];
+      const parameters = { weight: ones([2], there), bias: zeros([2], there), runningMean, runningVar };
       const x = fromArray(Float32Array.of(1, Number.NaN, 3, 1, 3, 5), [1, 2, 3], "cuda");
       expect(batchNormRelu(x, parameters, true).toFloat32Array()[0]).toBeNaN();
       expect([...runningMean.toFloat32Array()]).toEqual([0, expect.closeTo(0.3)]);

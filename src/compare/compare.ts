@@ -12,7 +12,7 @@ import { type Cell, runCell } from "./cell.js";
 import type { CellResult, Comparison } from "./comparison.js";
 import { comparisonPicture, renderComparison } from "./comparison-report.js";
 import { comparisonCsv, comparisonMarkdown } from "./comparison-table.js";
-import { curvesCsv, curvesOf } from "./curves.js";
+import { type Curve, curvesCsv, curvesOf } from "./curves.js";
 import { allDifferences, summarizeMethod } from "./summary.js";
 
 export interface CompareOptions
@@ -55,21 +55,28 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const cells = await planCells(options, methods, out);
   makeDirectory(out);
   const results: CellResult[] = [];
+  const curves: Curve[] = [];
   for (const [i, cell] of cells.entries()) {
     status(`${cell.method}, seed ${cell.seed} (${i + 1}/${cells.length}): ${cell.run}`);
-    results.push(await runCell(cell));
-    writeComparison(out, comparisonOf(cells, results), cells[0]!.expected.config);
+    const result = await runCell(cell);
+    results.push(result);
+    curves.push(...curvesOf(result));
+    writeComparison(out, comparisonOf(cells, results), curves, cells[0]!.expected.config);
   }
   status(`report: ${join(out, "report.html")}`);
   return comparisonOf(cells, results);
 }
 
 /** After every cell, so that hours of training can be looked at while they go on. */
-function writeComparison(out: string, comparison: Comparison, config: Config): void {
+function writeComparison(
+  out: string,
+  comparison: Comparison,
+  curves: readonly Curve[],
+  config: Config,
+): void {
   writeJson(join(out, "comparison.json"), comparison);
   writeText(join(out, "comparison.csv"), comparisonCsv(comparison));
   writeText(join(out, "comparison.md"), comparisonMarkdown(comparison));
-  const curves = curvesOf(comparison.cells);
   writeText(join(out, "curves.csv"), curvesCsv(curves));
   writeText(join(out, "report.html"), renderComparison(comparison, config, curves));
   const picture = comparisonPicture(comparison);

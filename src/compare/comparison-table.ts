@@ -1,4 +1,4 @@
-import { csvField, scoreHeadings } from "../metrics/score-table.js";
+import { csvText, scoreHeadings } from "../metrics/score-table.js";
 import type { MethodName } from "../training/method-catalog.js";
 import {
   type ClassSummary,
@@ -104,5 +104,5 @@ export function comparisonCsv({ cells, unit }: Pick<Comparison, "cells" | "unit"
       : [[method, seed, "diverged", "", "", "", "", "", ""]],
   );
   const header = `method,seed,status,case,class,dice,jaccard,hd95_${unit},asd_${unit}`;
-  return `${[header, ...rows.map((row) => row.map(csvField).join(","))].join("\n")}\n`;
+  return csvText(header, rows);
 }

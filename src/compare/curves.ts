@@ -1,8 +1,9 @@
-import { csvField } from "../metrics/score-table.js";
+import { csvText } from "../metrics/score-table.js";
 import { renderChart, type Series } from "../report/chart.js";
 import type { Html } from "../report/html.js";
 import { readRunLog } from "../training/run-log.js";
 import type { CellResult } from "./comparison.js";
+import { mean } from "./summary.js";
 
 /** Iterations whose values are averaged into one point. */
 const WINDOW = 50;
@@ -16,10 +17,8 @@ export interface Curve {
   readonly points: readonly (readonly [number, number])[];
 }
 
-/** Every loss term of every run. */
-export const curvesOf = (cells: readonly CellResult[]): Curve[] => cells.flatMap(curvesOfRun);
-
-function curvesOfRun({ method, seed, run }: CellResult): Curve[] {
+/** Every loss term of a run. */
+export function curvesOf({ method, seed, run }: CellResult): Curve[] {
   const byTerm = new Map<string, Map<number, number[]>>();
   for (const { total, terms } of readRunLog(run)) {
     const end = Math.ceil(total / WINDOW) * WINDOW;
@@ -33,12 +32,9 @@ function curvesOfRun({ method, seed, run }: CellResult): Curve[] {
     method,
     seed,
     term,
-    points: [...windows].map(([end, values]) => [end, meanOf(values)] as const),
+    points: [...windows].map(([end, values]) => [end, mean(values)] as const),
   }));
 }
-
-const meanOf = (values: readonly number[]): number =>
-  values.reduce((sum, value) => sum + value, 0) / values.length;
 
 /** A row per run, term and window. */
 export function curvesCsv(curves: readonly Curve[]): string {
@@ -46,7 +42,7 @@ export function curvesCsv(curves: readonly Curve[]): string {
     points.map(([end, value]) => [method, seed, term, end, Number(value.toPrecision(5))]),
   );
   const header = "method,seed,term,iteration,mean_of_50";
-  return `${[header, ...rows.map((row) => row.map(csvField).join(","))].join("\n")}\n`;
+  return csvText(header, rows);
 }
 
 /** A chart a term, a line a method, of the same style in each: the mean over its seeds. */
@@ -66,5 +62,5 @@ function overSeeds(curves: readonly Curve[]): Series["points"] {
   const values = new Map<number, number[]>();
   for (const [end, value] of curves.flatMap(({ points }) => points))
     values.set(end, [...(values.get(end) ?? []), value]);
-  return [...values].map(([end, found]) => [end, meanOf(found)] as const);
+  return [...values].map(([end, found]) => [end, mean(found)] as const);
 }

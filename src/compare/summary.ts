@@ -12,7 +12,8 @@ import {
   type Spread,
 } from "./comparison.js";
 
-const mean = (values: readonly number[]): number => values.reduce((sum, v) => sum + v, 0) / values.length;
+export const mean = (values: readonly number[]): number =>
+  values.reduce((sum, v) => sum + v, 0) / values.length;
 
 /** Sample standard deviation (n - 1). 1, 2, 3: 1 */
 export function spreadOf(values: readonly number[]): Spread {

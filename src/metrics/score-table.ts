@@ -22,10 +22,11 @@ export const scoreCells = ({ dice, jaccard, hd95, asd }: MeanScore): string[] =>
  */
 export function toCsv({ cases, mean, perClass, unit }: Evaluation): string {
   const means = [...(perClass.length > 1 ? perClass : []), { class: "*", ...mean }];
-  const rows = [...cases, ...means.map((row) => ({ id: "mean", ...row }))].map((row) =>
-    [row.id, row.class, row.dice, row.jaccard, row.hd95 ?? "", row.asd ?? ""].map(csvField).join(","),
-  );
-  return `${[`case,class,dice,jaccard,hd95_${unit},asd_${unit}`, ...rows].join("\n")}\n`;
+  const rows = [...cases, ...means.map((row) => ({ id: "mean", ...row }))].map((row) => [
+    ...[row.id, row.class],
+    ...[row.dice, row.jaccard, row.hd95 ?? "", row.asd ?? ""],
+  ]);
+  return csvText(`case,class,dice,jaccard,hd95_${unit},asd_${unit}`, rows);
 }
 
 /** The same as aligned text for a terminal, and under it how many distances are missing. */
@@ -57,8 +58,12 @@ export function toTable(evaluation: Evaluation): string {
 export const missingNote = ({ cases, missing }: Evaluation): string =>
   `${missing} of ${cases.length} distances missing: prediction or reference is empty there; the means leave them out`;
 
+/** A header line as it is, and a line a row. */
+export const csvText = (header: string, rows: readonly (readonly (string | number)[])[]): string =>
+  `${[header, ...rows.map((row) => row.map(csvField).join(","))].join("\n")}\n`;
+
 /** Quoted where it must be; text that a spreadsheet would run as a formula gets a leading apostrophe. */
-export function csvField(value: string | number): string {
+function csvField(value: string | number): string {
   if (typeof value === "number") return String(value);
   const text = /^[=+@\t\r-]/.test(value) ? `'${value}` : value;
   return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;

@@ -170,19 +170,28 @@ at::Scalar item(const at::Tensor& x) {
 
 // ---- every other operator
 
+/** Changes a tensor, or each one of a list; false where the value is neither. */
+template <class Change>
+bool changeTensors(c10::IValue& value, Change change) {
+  if (value.isTensor()) {
+    value = change(value.toTensor());
+    return true;
+  }
+  if (!value.isTensorList()) return false;
+  c10::List<at::Tensor> list;
+  for (const at::Tensor& x : value.toTensorVector()) list.push_back(change(x));
+  value = list;
+  return true;
+}
+
 /** An operator's arguments and results on their way to the CPU's kernel and back. */
 class Passage {
  public:
   explicit Passage(std::string name) : name_(std::move(name)) {}
 
   void in(c10::IValue& value) {
-    if (value.isTensor()) {
-      value = taken(value.toTensor());
-    } else if (value.isTensorList()) {
-      c10::List<at::Tensor> list;
-      for (const at::Tensor& x : value.toTensorVector()) list.push_back(taken(x));
-      value = list;
-    } else if (value.isOptionalTensorList()) {
+    if (changeTensors(value, [this](const at::Tensor& x) { return taken(x); })) return;
+    if (value.isOptionalTensorList()) {
       c10::List<Maybe<at::Tensor>> list;
       for (const auto& x : value.toOptionalTensorVector()) list.push_back(x ? taken(*x) : Maybe<at::Tensor>());
       value = list;
@@ -198,13 +207,7 @@ class Passage {
   }
 
   void out(c10::IValue& value) {
-    if (value.isTensor()) {
-      value = returned(value.toTensor());
-    } else if (value.isTensorList()) {
-      c10::List<at::Tensor> list;
-      for (const at::Tensor& x : value.toTensorVector()) list.push_back(returned(x));
-      value = list;
-    }
+    changeTensors(value, [this](const at::Tensor& x) { return returned(x); });
   }
 
  private:
