@@ -1,7 +1,7 @@
-import { renderDots } from "../report/dots.js";
+import { dotPlot } from "../report/dots.js";
+import { type Figure, figureAsFile, figureInPage } from "../report/figure.js";
 import { type Html, html } from "../report/html.js";
 import { renderPage } from "../report/page.js";
-import { pictureFile } from "../report/picture-file.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
 import { packageVersion } from "../version.js";
@@ -68,21 +68,20 @@ const PICTURES: readonly { metric: Metric; label: (unit: string) => string; fact
 const pictures = (comparison: Comparison): Html[] =>
   PICTURES.flatMap((picture) =>
     classesOf(comparison.cells.flatMap(({ evaluation }) => evaluation ?? [])).map((name) =>
-      dotsOf(comparison, picture, name),
+      figureInPage(dotsOf(comparison, picture, name)),
     ),
   );
 
 /** Dice over all classes, a dot a case, as an SVG file; null before anything is scored. */
 export function comparisonPicture(comparison: Comparison): string | null {
-  const scored = comparison.cells.some(({ evaluation }) => evaluation !== null);
-  return scored ? pictureFile(dotsOf(comparison, PICTURES[0]!, ALL)) : null;
+  return figureAsFile(dotsOf(comparison, PICTURES[0]!, ALL));
 }
 
 function dotsOf(
   { cells, methods, unit }: Comparison,
   { metric, label, factor }: (typeof PICTURES)[number],
   name: string,
-): Html {
+): Figure {
   const rows = methods.map(({ method }) => ({
     name: method,
     values: [
@@ -94,7 +93,7 @@ function dotsOf(
     ].map(([id, value]) => ({ name: id, value: value === null ? null : factor * value })),
   }));
   const title = `${name === ALL ? "all classes" : name}: ${label(unit)}, a dot a case (mean over seeds), a bar the mean`;
-  return renderDots({ title, rows, xLabel: label(unit) });
+  return dotPlot({ title, rows, xLabel: label(unit) });
 }
 
 function differenceTable({ differences }: Comparison): Html {

@@ -1,5 +1,6 @@
 import { csvText } from "../metrics/score-table.js";
-import { renderChart, type Series } from "../report/chart.js";
+import { lineChart, type Series } from "../report/chart.js";
+import { figureInPage } from "../report/figure.js";
 import type { Html } from "../report/html.js";
 import { readRunLog } from "../training/run-log.js";
 import type { CellResult } from "./comparison.js";
@@ -54,7 +55,7 @@ export function renderCurves(curves: readonly Curve[]): Html[] {
       const own = curves.filter((curve) => curve.term === term && curve.method === name);
       return own.length > 0 ? [{ name, style, points: overSeeds(own) }] : [];
     });
-    return renderChart({ title: term, series });
+    return figureInPage(lineChart({ title: term, series }));
   });
 }
 

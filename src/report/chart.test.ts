@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { axisOver, tickLabel } from "./axis.js";
-import { renderChart, type Series } from "./chart.js";
+import { lineChart, type Series } from "./chart.js";
+import { figureInPage } from "./figure.js";
 
 describe("axisOver", () => {
   it("puts round ticks around the values", () => {
@@ -34,8 +35,8 @@ describe("tickLabel", () => {
     ]));
 });
 
-describe("renderChart", () => {
-  const draw = (...series: Series[]) => renderChart({ title: "loss <1>", series }).markup;
+describe("lineChart", () => {
+  const draw = (...series: Series[]) => figureInPage(lineChart({ title: "loss <1>", series })).markup;
 
   it("draws a line from the lower left to the upper right", () => {
     const markup = draw({

@@ -1,4 +1,5 @@
 import { type Axis, type AxisKind, axisOver, tickLabel } from "./axis.js";
+import type { Drawing, Figure } from "./figure.js";
 import { type Html, html } from "./html.js";
 
 /** One line: [iteration, value] in rising order of iteration. */
@@ -35,10 +36,10 @@ const LOG_FROM_RATIO = 50;
 export const LINE_STYLES = 7;
 
 /**
- * An SVG line chart with ticks and a legend, styled by the report's sheet (classes chart, grid, line, band).
- * Values that aren't finite are left out, and on a log axis those not above 0 too; the caption says how many.
+ * A line chart with ticks and a legend (classes grid, line, band of the report's sheet).
+ * Values that aren't finite are left out, and on a log axis those not above 0 too; the note says how many.
  */
-export function renderChart({ title, series, valueAxis, xLabel = "iteration" }: ChartOptions): Html {
+export function lineChart({ title, series, valueAxis, xLabel = "iteration" }: ChartOptions): Figure {
   const kind = valueAxis ?? fittingAxis(series);
   const isDrawable = (value: number) => Number.isFinite(value) && (kind === "linear" || value > 0);
   const drawn = series.map(({ points }) =>
@@ -53,19 +54,24 @@ export function renderChart({ title, series, valueAxis, xLabel = "iteration" }: 
       ? `${leftOut} of ${total} values not drawn: not finite${kind === "log" ? " or not above 0" : ""}`
       : "",
   ];
-  const caption = note.filter((part) => part !== "").join("; ");
-  return html`<figure class="chart"><figcaption>${title}${caption && html` <small>(${caption})</small>`}</figcaption>
-${drawn.some((points) => points.length > 0) ? plot({ title, lines: drawn.map(toBuckets), styles, kind, xLabel }) : html`<p class="empty">No values to draw.</p>`}
-<ul class="keys">${series.map(({ name }, i) => html`<li><svg class="key" viewBox="0 0 28 8" aria-hidden="true"><path class="line ${styles[i]!}" d="M1 4H27"/></svg>${name}</li>`)}</ul></figure>`;
+  return {
+    title,
+    note: note.filter((part) => part !== "").join("; "),
+    drawing: drawn.some((points) => points.length > 0)
+      ? plot({ lines: drawn.map(toBuckets), styles, kind, xLabel })
+      : null,
+    keys: series.map(({ name }, i) => ({ name, style: `line ${styles[i]!}` })),
+  };
 }
 
-interface Plot extends Required<Pick<ChartOptions, "title" | "xLabel">> {
+interface Plot {
+  readonly xLabel: string;
   readonly lines: readonly (readonly Bucket[])[];
   readonly styles: readonly string[];
   readonly kind: AxisKind;
 }
 
-function plot({ title, lines, styles, kind, xLabel }: Plot): Html {
+function plot({ lines, styles, kind, xLabel }: Plot): Drawing {
   const all = lines.flat();
   const xs = all.map(({ at }) => at);
   const x = exactAxis(Math.min(...xs), Math.max(...xs));
@@ -75,11 +81,11 @@ function plot({ title, lines, styles, kind, xLabel }: Plot): Html {
   const bands = lines.map((line, i) =>
     line.some(({ low, high }) => low < high) ? band(line, left, top, styles[i]!) : null,
   );
-  return html`<svg viewBox="0 0 ${WIDTH} ${HEIGHT}" role="img" aria-label="${title}">
-<g class="grid">${y.ticks.map((tick) => html`<path d="M${PLOT.left} ${top(tick)}H${PLOT.right}"/><text class="y" x="${PLOT.left - 8}" y="${top(tick) + 5}">${tickLabel(tick)}</text>`)}
+  const body = html`<g class="grid">${y.ticks.map((tick) => html`<path d="M${PLOT.left} ${top(tick)}H${PLOT.right}"/><text class="y" x="${PLOT.left - 8}" y="${top(tick) + 5}">${tickLabel(tick)}</text>`)}
 ${x.ticks.map((tick) => html`<text class="x" x="${left(tick)}" y="${PLOT.bottom + 21}">${tickLabel(tick)}</text>`)}
 <text class="x" x="${(PLOT.left + PLOT.right) / 2}" y="${HEIGHT - 6}">${xLabel}</text></g>
-${bands.filter((shape) => shape !== null)}${lines.map((line, i) => polyline(line, left, top, styles[i]!))}</svg>`;
+${bands.filter((shape) => shape !== null)}${lines.map((line, i) => polyline(line, left, top, styles[i]!))}`;
+  return { width: WIDTH, height: HEIGHT, body };
 }
 
 type ToPixels = (value: number) => number;

@@ -1,4 +1,5 @@
 import { axisOver, tickLabel } from "./axis.js";
+import type { Drawing, Figure } from "./figure.js";
 import { type Html, html } from "./html.js";
 
 /** Values in one row of the picture, each with its name; null: there is none. */
@@ -20,26 +21,28 @@ const PLOT = { left: 170, right: 930, top: 8 };
 const LEVELS = 5;
 
 /** A dot for each value in a row for each group, and a bar at each row's mean; hovering a dot names it. */
-export function renderDots({ title, rows, xLabel }: DotsOptions): Html {
+export function dotPlot({ title, rows, xLabel }: DotsOptions): Figure {
   const all = rows.flatMap(({ values }) => values.flatMap(({ value }) => value ?? []));
   const missing = rows.reduce(
     (sum, { values }) => sum + values.filter(({ value }) => value === null).length,
     0,
   );
-  const note =
-    missing > 0 && html` <small>(${missing} ${missing === 1 ? "value" : "values"} missing)</small>`;
-  return html`<figure class="chart"><figcaption>${title}${note}</figcaption>
-${all.length > 0 ? plot(title, rows, all, xLabel) : html`<p class="empty">No values to draw.</p>`}</figure>`;
+  return {
+    title,
+    note: missing > 0 ? `${missing} ${missing === 1 ? "value" : "values"} missing` : "",
+    drawing: all.length > 0 ? plot(rows, all, xLabel) : null,
+    keys: [],
+  };
 }
 
-function plot(title: string, rows: readonly DotRow[], all: readonly number[], xLabel: string): Html {
+function plot(rows: readonly DotRow[], all: readonly number[], xLabel: string): Drawing {
   const axis = axisOver(Math.min(...all), Math.max(...all), "linear", 8);
   const left = (value: number) => rounded(PLOT.left + axis.position(value) * (PLOT.right - PLOT.left));
   const bottom = PLOT.top + rows.length * ROW;
-  return html`<svg viewBox="0 0 ${WIDTH} ${bottom + 46}" role="img" aria-label="${title}">
-<g class="grid">${axis.ticks.map((tick) => html`<path d="M${left(tick)} ${PLOT.top}V${bottom}"/><text class="x" x="${left(tick)}" y="${bottom + 20}">${tickLabel(tick)}</text>`)}
+  const body = html`<g class="grid">${axis.ticks.map((tick) => html`<path d="M${left(tick)} ${PLOT.top}V${bottom}"/><text class="x" x="${left(tick)}" y="${bottom + 20}">${tickLabel(tick)}</text>`)}
 <text class="x" x="${(PLOT.left + PLOT.right) / 2}" y="${bottom + 40}">${xLabel}</text></g>
-${rows.map((row, i) => dotRow(row, PLOT.top + (i + 0.5) * ROW, left))}</svg>`;
+${rows.map((row, i) => dotRow(row, PLOT.top + (i + 0.5) * ROW, left))}`;
+  return { width: WIDTH, height: bottom + 46, body };
 }
 
 function dotRow({ name, values }: DotRow, middle: number, left: (value: number) => number): Html {

@@ -1,6 +1,7 @@
 import type { Evaluation } from "../metrics/score.js";
 import { caseFigure, sliceLegend } from "./case-view.js";
-import { renderChart, type Series } from "./chart.js";
+import { lineChart, type Series } from "./chart.js";
+import { figureInPage } from "./figure.js";
 import { type Html, html } from "./html.js";
 import { type PageOptions, renderPage } from "./page.js";
 import { type ComparisonRow, caseTable, comparisonTable, meanFigures } from "./score-view.js";
@@ -34,7 +35,7 @@ function renderSection({ title, evaluation, curves, shown }: ReportSection): Htm
   const hasUncertainty = shown.some(({ case: one }) => one.uncertainty !== null);
   return html`<section><h2>${title}</h2>
 ${meanFigures(evaluation)}${caseTable(evaluation)}
-${curves.length > 0 && html`<div class="charts">${curves.map(renderChart)}</div>`}
+${curves.length > 0 && html`<div class="charts">${curves.map((curve) => figureInPage(lineChart(curve)))}</div>`}
 ${shown.length > 0 && html`<h3>Slices</h3>${sliceLegend(hasUncertainty)}`}
 ${shown.map(({ why, case: one }) => caseFigure(evaluation, why, one))}</section>`;
 }

@@ -1,21 +1,21 @@
 import { expect, it } from "vitest";
-import { renderChart } from "./chart.js";
-import { renderDots } from "./dots.js";
-import { pictureFile } from "./picture-file.js";
+import { lineChart } from "./chart.js";
+import { dotPlot } from "./dots.js";
+import { figureAsFile, figureInPage } from "./figure.js";
 
 it("is a whole SVG file: the picture, its style, and a legend below", () => {
   const points = [
     [1, 2],
     [2, 1],
   ] as const;
-  const chart = renderChart({
+  const chart = lineChart({
     title: "loss",
     series: [
       { name: "a <b>", points },
       { name: "c", points, style: 4 },
     ],
   });
-  const file = pictureFile(chart);
+  const file = figureAsFile(chart)!;
   expect(file).toMatch(
     /^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 640 324" width="640" height="324"/,
   );
@@ -28,6 +28,7 @@ it("is a whole SVG file: the picture, its style, and a legend below", () => {
 });
 
 it("says so when there is nothing to draw", () => {
-  const none = renderDots({ title: "Dice", rows: [{ name: "a", values: [] }], xLabel: "Dice %" });
-  expect(() => pictureFile(none)).toThrow("no picture");
+  const none = dotPlot({ title: "Dice", rows: [{ name: "a", values: [] }], xLabel: "Dice %" });
+  expect(figureAsFile(none)).toBeNull();
+  expect(figureInPage(none).markup).toContain("No values to draw.");
 });
