@@ -1,109 +1,20 @@
 import { z } from "zod";
+import {
+  atLeast,
+  belowOne,
+  type ConfigKey,
+  evenSamples,
+  iterations,
+  keysOf,
+  later,
+  leaf,
+  notNegative,
+  oneOf,
+  positive,
+  yesOrNo,
+} from "./config-keys.js";
+import { dataSchema } from "./data-schema.js";
 import { METHOD_NAMES } from "./method-catalog.js";
-
-/** Says what a value must be and what it does; errors and `describeConfigKeys` read both. */
-const leaf = <S extends z.ZodType>(schema: S, expected: string, meaning: string): S =>
-  schema.meta({ expected, meaning }) as S;
-
-const atLeast = (least: number, meaning: string) =>
-  leaf(z.int().min(least), `a whole number, at least ${least}`, meaning);
-/** A count of iterations that `schedule.scale` multiplies. */
-const iterations = (meaning: string) => {
-  const schema = atLeast(1, meaning);
-  return schema.meta({ ...schema.meta(), scales: true });
-};
-const positive = (meaning: string) => leaf(z.number().positive(), "a number above 0", meaning);
-const notNegative = (meaning: string) => leaf(z.number().nonnegative(), "a number, at least 0", meaning);
-const belowOne = (meaning: string) => leaf(z.number().min(0).lt(1), "a number from 0 to below 1", meaning);
-const yesOrNo = (meaning: string) => leaf(z.boolean(), "true or false", meaning);
-const oneOf = <const T extends readonly [string, ...string[]]>(values: T, meaning: string) =>
-  leaf(z.enum(values), `one of ${values.map((value) => `"${value}"`).join(", ")}`, meaning);
-
-const evenSamples = (meaning: string) =>
-  leaf(z.int().min(2).multipleOf(2), "an even whole number, at least 2", meaning);
-
-/** A key that earlier versions did not have: their stored configurations are read with what held then. */
-const later = <S extends z.ZodType>(schema: S, then: z.output<S>, expected: string, meaning: string) =>
-  leaf(schema.default(then as never), expected, meaning);
-
-const millimetres = z.number().positive();
-const margin = z.int().min(0);
-const percentRange = z
-  .tuple([z.number().min(0), z.number().max(100)])
-  .refine(([low, high]) => low < high)
-  .nullable();
-const networkExtent = z.int().min(16).multipleOf(16);
-const step = z.int().min(1);
-
-const data = z.strictObject({
-  patchSize: leaf(
-    z.tuple([step, networkExtent, networkExtent]),
-    "[D, H, W], each a multiple of 16",
-    "voxels of a training patch and a window of prediction; with model.dimensions=2 one slice, [1, H, W]",
-  ),
-  labeledPerBatch: atLeast(1, "labeled patches in a batch"),
-  unlabeledPerBatch: atLeast(0, "unlabeled patches in a batch"),
-  normalization: oneOf(["z-score", "z-score-foreground", "none"], "how intensities are brought to one scale"),
-  windowHu: leaf(
-    z
-      .tuple([z.number(), z.number()])
-      .refine(([low, high]) => low < high)
-      .nullable(),
-    "[low, high] with low < high, or null",
-    "CT: clip to these Hounsfield units first",
-  ),
-  windowPercentiles: later(
-    percentRange,
-    null,
-    "[low, high] from 0 to 100 with low < high, or null",
-    "clip to these percentiles of each volume first",
-  ),
-  spacingMm: later(
-    z.tuple([millimetres, millimetres, millimetres]).nullable(),
-    null,
-    "[D, H, W] in mm, or null",
-    "voxel size that images are resampled to; null: as stored",
-  ),
-  imageInterpolation: later(
-    z.enum(["linear", "cubic"]),
-    "linear",
-    'one of "linear", "cubic"',
-    "how images are resampled",
-  ),
-  labelInterpolation: later(
-    z.enum(["nearest", "one-hot-linear"]),
-    "nearest",
-    'one of "nearest", "one-hot-linear"',
-    "how labels are resampled",
-  ),
-  crop: later(
-    z.enum(["none", "foreground", "label-box"]),
-    "none",
-    'one of "none", "foreground", "label-box"',
-    "what is kept: all, the box around what is not air, or the paper's box around the reference label (test cases too)",
-  ),
-  cropMargin: later(
-    z.tuple([margin, margin, margin]),
-    [0, 0, 0],
-    "[D, H, W], whole numbers, at least 0",
-    "voxels kept around that box",
-  ),
-  normalizeOver: later(
-    z.enum(["volume", "crop"]),
-    "volume",
-    'one of "volume", "crop"',
-    "voxels that mean and deviation are taken over",
-  ),
-  regionMask: oneOf(["positive", "all"], "where uncertainty is modelled: intensities above 0, or everywhere"),
-  axisOrder: oneOf(
-    ["RAS", "stored"],
-    "axes as the network sees them: brought to RAS where files say how they lie, or as stored",
-  ),
-  rotate90: yesOrNo("random quarter turns in the axial plane"),
-  flip: yesOrNo("random flips in the axial plane"),
-  workers: atLeast(0, "threads that prepare patches; 0 prepares them in the training thread"),
-  prefetch: atLeast(1, "batches prepared ahead"),
-});
 
 const model = z.strictObject({
   inputChannels: later(
@@ -242,6 +153,8 @@ const densecl = z.strictObject({
   noise: notNegative("deviation of the noise on a view"),
 });
 
+const step = z.int().min(1);
+
 const inference = z.strictObject({
   stride: leaf(z.tuple([step, step, step]), "[D, H, W], whole numbers, at least 1", "voxels between windows"),
   uncertaintySamples: atLeast(2, "samples behind an uncertainty map"),
@@ -269,7 +182,7 @@ export const configSchema = z.strictObject({
   ),
   precision: oneOf(["auto", "fp32", "bf16"], "auto: bf16 where the device is fast at it"),
   threads: atLeast(0, "threads of the engine; 0 takes all cores"),
-  data,
+  data: dataSchema,
   model,
   optimizer,
   stage1,
@@ -338,23 +251,6 @@ type Section<T> = T extends readonly unknown[] | null
   : T extends object
     ? { [K in keyof T]?: Section<T[K]> }
     : T;
-
-/** One key of the configuration. */
-export interface ConfigKey {
-  readonly key: string;
-  readonly expected: string;
-  readonly meaning: string;
-  /** Whether `schedule.scale` multiplies it. */
-  readonly scales: boolean;
-}
-
-function keysOf(schema: z.ZodObject, prefix: string): ConfigKey[] {
-  return Object.entries(schema.shape).flatMap(([name, child]) => {
-    if (child instanceof z.ZodObject) return keysOf(child, `${prefix}${name}.`);
-    const { scales = false, ...rest } = z.globalRegistry.get(child as z.ZodType) as Omit<ConfigKey, "key">;
-    return [{ key: prefix + name, ...rest, scales }];
-  });
-}
 
 /** All keys in the schema's order, dotted, with what they take and what they do. */
 export const CONFIG_KEYS: readonly ConfigKey[] = keysOf(configSchema, "");

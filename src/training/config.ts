@@ -6,7 +6,8 @@ import { methodEntry } from "./method-catalog.js";
 import { nearestName } from "./nearest-name.js";
 import { BASE_CONFIG, beforeNewKeys, PRESETS } from "./presets.js";
 
-export type { Config, ConfigKey, PartialConfig } from "./config-schema.js";
+export type { ConfigKey } from "./config-keys.js";
+export type { Config, PartialConfig } from "./config-schema.js";
 
 /** Where a configuration comes from; each entry overrides those above it. */
 export interface ConfigSources {
