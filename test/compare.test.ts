@@ -1,6 +1,7 @@
 import {
   cpSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -13,6 +14,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type CompareOptions, compare } from "../src/compare/compare.js";
 import type { Comparison } from "../src/compare/comparison.js";
+import { evaluate } from "../src/inference/evaluate.js";
 import { readRunLog } from "../src/training/run-log.js";
 import type { ValidationPoint } from "../src/viewer/api.js";
 import { madeUpSet, TINY } from "./made-up-data.js";
@@ -41,7 +43,11 @@ const modelOf = (method: string, seed: number) =>
 const files = ["comparison.json", "comparison.csv", "comparison.md", "curves.csv", "dice.svg", "report.html"];
 const readJson = (): Comparison => JSON.parse(readFileSync(join(out, "comparison.json"), "utf8"));
 
-beforeAll(() => madeUpSet(data), 60_000);
+beforeAll(async () => {
+  await madeUpSet(data);
+  await madeUpSet(join(dir, "unscored"), { testLabels: false });
+  mkdirSync(join(dir, "work/runs/aua-la"), { recursive: true });
+}, 60_000);
 afterAll(() => rmSync(dir, { recursive: true }));
 
 it("stops when it is told to, and the same call goes on from there to the same end", async () => {
@@ -112,6 +118,23 @@ it("scores again what was stopped while it was scored", async () => {
   expect(readFileSync(scored, "utf8")).toBe(whole);
 });
 
+it("takes over scores of the same test cases only, and cells of the same cases", async () => {
+  const own = join(dir, "own");
+  cpSync(data, own, { recursive: true });
+  const change = { data: own, out: join(dir, "cases"), methods: ["supervised"], seeds: 1 };
+  const first = await again(change);
+  const run = join(change.out, "runs/supervised/seed-0");
+  await evaluate({ run, data, uncertainty: false }); // someone else's look at other scans
+  expect((await again(change)).comparison).toEqual(first.comparison);
+  rmSync(join(own, "labelsTs/te1.nii.gz"));
+  const fewer = await again(change);
+  expect(fewer.comparison.cells[0]!.evaluation!.cases.map(({ id }) => id)).toEqual(["te0"]);
+  const list = join(own, "dataset.json");
+  const dataset = JSON.parse(readFileSync(list, "utf8")) as { training: unknown[] };
+  writeFileSync(list, JSON.stringify({ ...dataset, training: dataset.training.slice(0, -1) }));
+  await expect(again(change)).rejects.toThrow(/unlabeled cases: 3 there, 2 here/);
+}, 60_000);
+
 it("shows a run that diverged, does not try it again, and counts it", async () => {
   const set = [...TINY, "optimizer.learningRate=1e30", "supervised.iterations=40"];
   const change = { out: join(dir, "diverged"), methods: ["supervised"], seeds: 1, set };
@@ -133,8 +156,8 @@ it("shows a run that diverged, does not try it again, and counts it", async () =
 
 it.each<[string, Partial<CompareOptions>, RegExp]>([
   [
-    "other settings",
-    { set: [...TINY, "meanTeacher.weight=0.5"] },
+    "other settings of a later method",
+    { methods: ["mean-teacher", "ua-mt"], set: [...TINY, "meanTeacher.weight=0.5"] },
     /meanTeacher\.weight: 0\.1 there, 0\.5 here/,
   ],
   ["other labels", { labeled: 2 }, /labeled cases: 1 there, 2 here/],
@@ -142,6 +165,13 @@ it.each<[string, Partial<CompareOptions>, RegExp]>([
   ["a method named twice", { methods: ["ua-mt", "ua-mt"] }, /"ua-mt" is named twice/],
   ["no method", { methods: [] }, /no method to compare/],
   ["a directory of something else", { out: join(dir, "data") }, /is not empty and holds no comparison/],
+  ["a directory of other runs", { out: join(dir, "work") }, /is not empty and holds no comparison/],
+  ["no name of a directory", { out: "" }, /--out is ""/],
+  [
+    "data without a test label",
+    { data: join(dir, "unscored"), out: join(dir, "nowhere") },
+    /no label for any/,
+  ],
 ])("refuses %s before it trains", async (_, change, text) => {
   const trained: string[] = [];
   const onIteration = ({ stage }: { stage: string }) => trained.push(stage);

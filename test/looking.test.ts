@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,8 +6,9 @@ import type { ValidationEntry } from "../src/inference/fixed-cases.js";
 import { entropyPerForegroundVoxel, type Ranking } from "../src/inference/rank.js";
 import { saveLabel } from "../src/viewer/save-label.js";
 import { readLabelMap } from "../src/volume/read.js";
+import { writeVolume } from "../src/volume/write.js";
 import { type Outcome, penumbra } from "./command-line.js";
-import { ball, madeUpSet, tinyArguments } from "./made-up-data.js";
+import { ball, GRID, madeUpSet, tinyArguments } from "./made-up-data.js";
 
 const root = mkdtempSync(join(tmpdir(), "penumbra-looking-"));
 const [data, run] = [join(root, "data"), join(root, "run")];
@@ -84,6 +85,33 @@ describe("a training that is looked at", () => {
     const bytes = (dir: string) => readFileSync(join(dir, "model.safetensors"));
     expect(bytes(run).equals(bytes(unseen))).toBe(true);
   });
+});
+
+it("goes on without a test case that is damaged, which its evaluation names", async () => {
+  const odd = join(root, "odd-data");
+  cpSync(data, odd, { recursive: true });
+  const { image } = ball(10);
+  await writeVolume(join(odd, "imagesTs/te0.nii.gz"), { grid: GRID, data: image.fill(7) });
+  const out = join(root, "odd-run");
+  const args = ["--method", "supervised", ...tinyArguments("validation.every=2")];
+  const { code, stderr } = await penumbra("train", "--data", odd, "--out", out, ...args);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/check: .*te0\.nii\.gz: every voxel is 7/);
+  const [first] = linesOf(join(out, "validation/log.jsonl")).map(
+    (line) => JSON.parse(line) as ValidationEntry,
+  );
+  expect(first!.cases.map(({ id }) => id)).toEqual(["te1", "tr2", "tr0"]);
+});
+
+it("a finished run whose checkpoints are gone is left as it is", async () => {
+  const bare = join(root, "bare");
+  cpSync(run, bare, { recursive: true });
+  rmSync(join(bare, "checkpoints"), { recursive: true });
+  const before = readFileSync(join(bare, "log.jsonl"), "utf8");
+  const { code, stderr } = await penumbra("train", "--resume", bare);
+  expect(code).toBe(2);
+  expect(stderr).toContain("is finished and its checkpoints are gone");
+  expect(readFileSync(join(bare, "log.jsonl"), "utf8")).toBe(before);
 });
 
 it("writes samples beside a prediction, label maps on the scan's own grid", async () => {

@@ -1,7 +1,8 @@
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, relative } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { readRun } from "../src/training/run-directory.js";
 import { readSafetensors } from "../src/training/safetensors.js";
 import { train } from "../src/training/train.js";
 import { type Outcome, penumbra } from "./command-line.js";
@@ -60,6 +61,28 @@ it("is where other methods start from, the rest of their networks as they are dr
     ),
   });
   expect(existsSync(other)).toBe(false);
+}, 300_000);
+
+it("is needed until the last stage has begun, wherever the run is resumed from", async () => {
+  const labeled = join(dir, "labeled");
+  const lent = join(dir, "lent");
+  cpSync(pretrained, lent, { recursive: true });
+  const stop = new AbortController();
+  const run = join(dir, "lent-start");
+  const set = [...still, `init=${relative(process.cwd(), lent)}`];
+  const begun = train({
+    data: labeled,
+    out: run,
+    method: "supervised",
+    set,
+    signal: stop.signal,
+    onIteration: () => stop.abort(),
+  });
+  await expect(begun).rejects.toMatchObject({ code: "interrupted" });
+  expect(readRun(run).config.init).toBe(lent);
+  rmSync(lent, { recursive: true });
+  await train({ resume: run });
+  expect([...weightsOf(run)]).toEqual([...weightsOf(join(dir, "start"))]);
 }, 300_000);
 
 it.each([

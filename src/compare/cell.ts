@@ -2,14 +2,16 @@ import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
 import { writeJson } from "../files/whole-file.js";
-import { evaluate } from "../inference/evaluate.js";
+import { evaluate, type SplitScores } from "../inference/evaluate.js";
 import { watchFixedCases } from "../inference/fixed-cases.js";
 import type { Evaluation } from "../metrics/score.js";
+import { holdsCheckpoint } from "../training/checkpoint.js";
+import type { Config } from "../training/config.js";
 import { firstDifference } from "../training/config-difference.js";
 import { DivergedError } from "../training/diverged.js";
 import { effortOf } from "../training/effort.js";
 import type { MethodName } from "../training/method-catalog.js";
-import { readRun } from "../training/run-directory.js";
+import { checkpointsOf, type RunRecord, readRun } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
 import { type TrainOptions, train } from "../training/train.js";
 import type { CellResult } from "./comparison.js";
@@ -23,8 +25,14 @@ export interface Cell {
   /** Run directories of cells whose whole training is the beginning of this one's, whether they are there or not. */
   readonly beginWith: readonly string[];
   readonly training: TrainOptions & { readonly data: string };
-  /** The run's configuration and labeled cases as they would be if it were trained now. */
-  readonly expected: Pick<ReturnType<typeof readRun>, "config"> & { readonly labeled: readonly string[] };
+  /** The run's configuration and cases as they would be if it were trained now. */
+  readonly expected: Expected;
+}
+
+export interface Expected extends Required<Pick<RunRecord, "labeled" | "unlabeled" | "corrected">> {
+  readonly config: Config;
+  /** Test cases that have a label: those that are scored. */
+  readonly scored: readonly string[];
 }
 
 /** In the run directory of a training that diverged: what it said, so that it is not run again. */
@@ -33,16 +41,17 @@ const DIVERGED = "diverged.json";
 /** Trains a cell, goes on with it, or leaves it when it is done; then scores its last checkpoint, unless it is scored. */
 export async function runCell(cell: Cell): Promise<CellResult> {
   const diverged = await trainCell(cell);
-  const { method, seed, run, training } = cell;
+  const { method, seed, run } = cell;
   const { config } = readRun(run);
   const seconds = readRunLog(run).reduce((sum, { secondsPerIteration }) => sum + secondsPerIteration, 0);
   return {
     method,
     seed,
     run,
-    evaluation: diverged === null ? await score(run, training) : null,
+    evaluation: diverged === null ? await score(cell) : null,
     diverged,
     ...effortOf(config),
+    parts: config.memory.parts ?? 1,
     minutes: seconds / 60,
   };
 }
@@ -51,9 +60,8 @@ export async function runCell(cell: Cell): Promise<CellResult> {
 async function trainCell(cell: Cell): Promise<string | null> {
   const { run, training } = cell;
   const noted = join(run, DIVERGED);
-  if (existsSync(join(run, "run.json"))) checkSame(cell);
   if (existsSync(noted)) return (JSON.parse(readFileSync(noted, "utf8")) as { message: string }).message;
-  if (existsSync(join(run, "model.safetensors"))) return null;
+  if (isFinished(run)) return null;
   try {
     if (existsSync(join(run, "run.json"))) {
       const { threads, allowLinks, signal, onStatus, onIteration } = training;
@@ -68,7 +76,8 @@ async function trainCell(cell: Cell): Promise<string | null> {
       });
     } else {
       const beginWith = cell.beginWith.find(
-        (other) => existsSync(join(other, "model.safetensors")) && differenceFrom(other, cell) === null,
+        (other) =>
+          isFinished(other) && holdsCheckpoint(checkpointsOf(other)) && differenceFrom(other, cell) === null,
       );
       await train({ ...training, out: run, observer: watchFixedCases, ...(beginWith && { beginWith }) });
     }
@@ -84,12 +93,30 @@ async function trainCell(cell: Cell): Promise<string | null> {
 function differenceFrom(run: string, { training, expected }: Cell): string | null {
   const found = readRun(run);
   if (found.run.data !== training.data) return `data: ${found.run.data} there, ${training.data} here`;
-  const [there, here] = [found.run.labeled, expected.labeled];
-  if (there.join() !== here.join()) return `labeled cases: ${there.length} there, ${here.length} here`;
+  for (const [kind, name] of CASES) {
+    const [there, here] = [found.run[kind] ?? [], expected[kind]];
+    if (there.join() !== here.join()) return `${name}: ${differenceInWords(there, here)}`;
+  }
   return firstDifference(found.config, { ...expected.config, method: found.config.method });
 }
 
-function checkSame(cell: Cell): void {
+const CASES = [
+  ["labeled", "labeled cases"],
+  ["unlabeled", "unlabeled cases"],
+  ["corrected", "corrected labels"],
+] as const;
+
+function differenceInWords(there: readonly string[], here: readonly string[]): string {
+  if (there.length !== here.length) return `${there.length} there, ${here.length} here`;
+  const at = there.findIndex((id, i) => id !== here[i]);
+  return `"${there[at]}" there, "${here[at]}" here`;
+}
+
+const isFinished = (run: string): boolean => existsSync(join(run, "model.safetensors"));
+
+/** @throws PenumbraError "bad-input" when the cell is there, even unfinished, and was begun with other settings or data. */
+export function checkSame(cell: Cell): void {
+  if (!existsSync(join(cell.run, "run.json"))) return;
   const difference = differenceFrom(cell.run, cell);
   if (difference === null) return;
   throw badInput(
@@ -97,13 +124,13 @@ function checkSame(cell: Cell): void {
   );
 }
 
-async function score(
-  run: string,
-  { data, device, precision, threads, allowLinks, onStatus }: Cell["training"],
-): Promise<Evaluation> {
+/** The scores that are there, if they are of these test cases; else new ones. */
+async function score({ run, training, expected }: Cell): Promise<Evaluation> {
+  const { data, device, precision, threads, allowLinks, onStatus } = training;
   const path = join(run, "evaluation-test", "scores.json");
-  const scored = existsSync(path) ? readScores(path) : null;
-  if (scored) return scored;
+  const found = existsSync(path) ? readScores(path) : null;
+  const ids = new Set(found?.cases.map(({ id }) => id));
+  if (found?.data === data && [...ids].join() === expected.scored.join()) return found;
   return evaluate({
     run,
     data,
@@ -117,9 +144,9 @@ async function score(
 }
 
 /** Null where an evaluation was stopped while it wrote. */
-function readScores(path: string): Evaluation | null {
+function readScores(path: string): SplitScores | null {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as Evaluation;
+    return JSON.parse(readFileSync(path, "utf8")) as SplitScores;
   } catch {
     return null;
   }

@@ -1,14 +1,16 @@
-import { existsSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
+import type { Dataset } from "../data/dataset.js";
 import { badInput } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
 import { writeJson, writeText } from "../files/whole-file.js";
 import type { Config } from "../training/config.js";
 import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
 import { nearestName } from "../training/nearest-name.js";
+import { correctedLabels } from "../training/run-directory.js";
 import { planTraining } from "../training/run-plan.js";
 import type { TrainOptions } from "../training/train.js";
-import { type Cell, runCell } from "./cell.js";
+import { type Cell, checkSame, type Expected, runCell } from "./cell.js";
 import type { CellResult, Comparison } from "./comparison.js";
 import { comparisonPicture, renderComparison } from "./comparison-report.js";
 import { comparisonCsv, comparisonMarkdown } from "./comparison-table.js";
@@ -53,6 +55,7 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const methods = checkMethods(options.methods);
   const out = checkOut(options.out);
   const cells = await planCells(options, methods, out);
+  cells.forEach(checkSame);
   makeDirectory(out);
   const results: CellResult[] = [];
   const curves: Curve[] = [];
@@ -100,13 +103,22 @@ function checkMethods(names: readonly string[]): MethodName[] {
   return methods;
 }
 
-/** A comparison's directory is marked by a folder of runs, from its first moment on. */
 function checkOut(dir: string): string {
+  if (dir === "") throw badInput('--out is "": name a directory for the comparison');
   const out = resolve(dir);
-  if (hasContent(out) && !existsSync(join(out, "runs"))) {
+  if (hasContent(out) && !existsSync(join(out, "comparison.json")) && !isBegun(out)) {
     throw badInput(`${out} is not empty and holds no comparison: name a new directory with --out`);
   }
   return out;
+}
+
+/** What a comparison leaves that was stopped in its first cell: its folder of runs and nothing else. */
+function isBegun(out: string): boolean {
+  const methods: readonly string[] = METHOD_NAMES;
+  return (
+    readdirSync(out).join() === "runs" &&
+    readdirSync(join(out, "runs")).every((name) => methods.includes(name))
+  );
 }
 
 async function planCells(
@@ -121,14 +133,29 @@ async function planCells(
     for (let seed = 0; seed < seeds; seed++) {
       const training = { ...shared, data, method, set: [...set, `seed=${seed}`] };
       const { config, dataset } = await planTraining(training);
-      const labeled = dataset.labeled.map(({ id }) => id);
+      const expected = { config, ...casesOf(dataset) };
       const runOf = (name: string) => join(out, "runs", name, `seed-${seed}`);
       const { beginsAs } = methodEntry(method);
       const beginWith = beginsAs ? [runOf(beginsAs)] : [];
-      cells.push({ method, seed, run: runOf(method), beginWith, training, expected: { config, labeled } });
+      cells.push({ method, seed, run: runOf(method), beginWith, training, expected });
     }
   }
   return cells;
+}
+
+function casesOf(dataset: Dataset): Omit<Expected, "config"> {
+  const ids = (cases: Dataset["test"]) => cases.map(({ id }) => id);
+  const scored = dataset.test.filter(({ labelPath }) => labelPath !== null);
+  if (scored.length === 0)
+    throw badInput(
+      `${dataset.dir} has no label for any of its ${dataset.test.length} test cases, so nothing could be compared; add labels (labelsTs), or take labeled training cases as the test cases`,
+    );
+  return {
+    labeled: ids(dataset.labeled),
+    unlabeled: ids(dataset.unlabeled),
+    corrected: correctedLabels(dataset),
+    scored: ids(scored),
+  };
 }
 
 function comparisonOf(cells: readonly Cell[], results: readonly CellResult[]): Comparison {

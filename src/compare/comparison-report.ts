@@ -47,11 +47,17 @@ const factsOf = ({ data, labeled, methods, cells }: Comparison, config: Config) 
 
 function notesOf({ methods, cells, planned }: Comparison): string[] {
   const diverged = cells.filter((cell) => cell.diverged !== null);
+  const inParts = cells.filter(({ parts }) => parts > 1);
   const empty = methods.flatMap(({ classes }) => classes).some(({ missing }) => missing > 0);
   return [
     ...(cells.length < planned ? [`Not all is done yet: ${cells.length} of ${planned} runs.`] : []),
     "Each run is scored with its last checkpoint; neither seed nor checkpoint is chosen. ± is the standard deviation over seeds.",
-    "Dice and Jaccard of an empty prediction are 0. It has no distance: the distances leave it out, and the column empty counts it.",
+    "Dice and Jaccard of an empty prediction are 0, or 1 where the reference is empty too. It has no distance: the distances leave it out, and the column empty counts it.",
+    ...(inParts.length > 0
+      ? [
+          `Batches of ${inParts.map(({ method, seed, parts }) => `${method}, seed ${seed} (${parts})`).join(", ")} were worked off in parts for lack of memory, each with statistics of its own for batch normalization.`,
+        ]
+      : []),
     ...(empty ? ["Distances with missing values flatter the method that misses them."] : []),
     ...diverged.map(({ method, seed, diverged: why }) => `${method}, seed ${seed} diverged: ${why}`),
     ...methods.map(
@@ -90,7 +96,7 @@ function dotsOf(
         name,
         metric,
       ),
-    ].map(([id, value]) => ({ name: id, value: value === null ? null : factor * value })),
+    ].map(([id, { value }]) => ({ name: id, value: value === null ? null : factor * value })),
   }));
   const title = `${name === ALL ? "all classes" : name}: ${label(unit)}, a dot a case (mean over seeds), a bar the mean`;
   return dotPlot({ title, rows, xLabel: label(unit) });

@@ -17,6 +17,8 @@ export interface CellResult {
   /** Steps that move parameters, and labeled patches seen in them, as configured. */
   readonly steps: number;
   readonly labeledPatches: number;
+  /** A batch was worked off in so many parts, as memory demanded: each had statistics of its own for batch normalization. */
+  readonly parts: number;
   /** Time of all iterations done, data included. */
   readonly minutes: number;
 }

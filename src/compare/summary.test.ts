@@ -23,6 +23,7 @@ const cell = (method: MethodName, seed: number, rows: Row[] | null): CellResult 
   diverged: rows ? null : "the loss was not finite",
   steps: 10,
   labeledPatches: 40,
+  parts: 1,
   minutes: 2 + seed,
 });
 
@@ -88,7 +89,7 @@ describe("summarizeMethod", () => {
 
 describe("differences", () => {
   it("are paired by case, seeds averaged first", () => {
-    expect([...caseValues(base, "left", "dice")]).toEqual([
+    expect([...caseValues(base, "left", "dice")].map(([id, { value }]) => [id, value])).toEqual([
       ["a", expect.closeTo(0.65, 10)],
       ["b", 0.4],
     ]);
@@ -111,6 +112,8 @@ describe("differences", () => {
       ]),
     ];
     expect(differenceOf(empty, base, "left", "hd95")).toMatchObject({ mean: -2, cases: 1, leftOut: 1 });
+    // a seed of the baseline found nothing in b: what its other seed has is no pair to b's mean here
+    expect(differenceOf(better, base, "left", "hd95")).toMatchObject({ mean: -4, cases: 1, leftOut: 1 });
     expect(differenceOf([cell("ssn", 0, null)], base, "left", "dice")).toBeNull();
   });
 

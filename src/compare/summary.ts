@@ -70,26 +70,31 @@ export function summarizeMethod(cells: readonly CellResult[]): MethodSummary {
   };
 }
 
-/** Each case's value: mean over seeds (and classes) of those that exist; null where none does. */
+/**
+ * Each case's value: mean over seeds (and classes). A distance that one of them lacks leaves the mean of the others, which is
+ * of other rows than another method's; `whole` says which means are of all.
+ */
 export function caseValues(
   cells: readonly CellResult[],
   name: string,
   metric: Metric,
-): Map<string, number | null> {
+): Map<string, { readonly value: number | null; readonly whole: boolean }> {
   const rows = finished(cells).flatMap((evaluation) => rowsOf(evaluation, name));
   const ids = [...new Set(rows.map(({ id }) => id))].sort();
   return new Map(
     ids.map((id) => {
-      const values = valuesOf(
-        rows.filter((row) => row.id === id),
-        metric,
-      );
-      return [id, values.length > 0 ? mean(values) : null];
+      const own = rows.filter((row) => row.id === id);
+      const values = valuesOf(own, metric);
+      const value = values.length > 0 ? mean(values) : null;
+      return [id, { value, whole: values.length === own.length }];
     }),
   );
 }
 
-/** Paired differences of two methods' cells, or null where no case has a value in both. */
+/**
+ * Paired differences of two methods' cells; a case that lacks a distance in a class or seed of either is left out. Null
+ * where no case is left.
+ */
 export function differenceOf(
   cells: readonly CellResult[],
   against: readonly CellResult[],
@@ -100,7 +105,7 @@ export function differenceOf(
   const shared = [...ours.keys()].filter((id) => theirs.has(id));
   const paired = shared.flatMap((id) => {
     const [a, b] = [ours.get(id)!, theirs.get(id)!];
-    return a === null || b === null ? [] : [a - b];
+    return a.whole && b.whole ? [a.value! - b.value!] : [];
   });
   if (paired.length === 0) return null;
   return {

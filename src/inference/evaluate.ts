@@ -1,4 +1,4 @@
-import { existsSync, rmSync } from "node:fs";
+import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
 import { type PreparedCase, prepareCase } from "../data/prepare.js";
@@ -62,6 +62,12 @@ interface Session {
   readonly progress: WorkProgress;
 }
 
+/** Scores, and of what they are: scores.json. */
+export interface SplitScores extends Evaluation {
+  readonly data: string;
+  readonly split: Split;
+}
+
 const labelPathOf = (out: string, id: string): string => join(out, "labels", `${id}.nii.gz`);
 
 /** Clipped, normalized and checked as in training. */
@@ -74,7 +80,7 @@ const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
  * @throws PenumbraError "bad-input": no finished run, no case with a label, another number of classes or channels, a damaged or
  *   misfit case, an `out` that is not empty; "environment" for a device this machine lacks.
  */
-export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
+export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
   const split = options.split ?? "test";
   const status = options.onStatus ?? (() => {});
   const { model, run, precision, threads } = openModel(options.run, options);
@@ -98,7 +104,7 @@ export async function evaluate(options: EvaluateOptions): Promise<Evaluation> {
     progress: new WorkProgress(cases.length + forShown, status),
   };
   const start = performance.now();
-  const evaluation = await scoreAll(session);
+  const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
   writeText(join(out, "scores.csv"), toCsv(evaluation));
   writeJson(join(out, "scores.json"), evaluation);
@@ -144,10 +150,10 @@ function casesWithLabels(dataset: Dataset, split: Split): CaseFiles[] {
 function prepareOutput(options: EvaluateOptions, split: Split): string {
   const own = join(options.run, `evaluation-${split}`);
   const out = options.out ?? own;
+  if (out === "") throw badInput('the output directory is "": name a new directory with --out');
   if (out !== own && hasContent(out)) throw badInput(`${out} is not empty: name a new directory with --out`);
-  for (const name of ["labels", "scores.csv", "scores.json", "report.html"]) {
-    if (existsSync(join(out, name))) rmSync(join(out, name), { recursive: true });
-  }
+  const earlier = out === own ? ["labels", "scores.csv", "scores.json", "report.html"] : [];
+  for (const name of earlier) rmSync(join(out, name), { recursive: true, force: true });
   makeDirectory(join(out, "labels"));
   return out;
 }

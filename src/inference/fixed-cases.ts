@@ -7,6 +7,7 @@ import { mostLikelyClass } from "../engine/ops.js";
 import { withPrecision } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
+import { PenumbraError } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
 import { readTextFile } from "../files/text-file.js";
 import { writeText, writeWholeFile } from "../files/whole-file.js";
@@ -75,7 +76,8 @@ export async function watchFixedCases(run: ObservedRun): Promise<Observer> {
   keepUntil(join(dir, LOG), run.done);
   const cases: FixedCase[] = [];
   for (const [split, files] of choose(run.dataset, run.config.validation.cases)) {
-    const prepared = await prepareCase(files, prepareOptions(run.config));
+    const prepared = await prepareUnlessBadTest(split, files, run);
+    if (!prepared) continue;
     const { shape } = prepared.grid;
     const middle = shape.map((n) => Math.floor(n / 2)) as unknown as Triple;
     const centre = (prepared.label && centreOfMass(prepared.label, shape)) ?? middle;
@@ -88,6 +90,16 @@ export async function watchFixedCases(run: ObservedRun): Promise<Observer> {
       return doubt;
     },
   };
+}
+
+/** Null for a test case that can't be used: training goes on without it, its evaluation says what is wrong. */
+async function prepareUnlessBadTest(split: Split, files: CaseFiles, { config }: ObservedRun) {
+  try {
+    return await prepareCase(files, prepareOptions(config));
+  } catch (error) {
+    if (split === "test" && error instanceof PenumbraError && error.code === "bad-input") return null;
+    throw error;
+  }
 }
 
 function append(path: string, line: string): void {

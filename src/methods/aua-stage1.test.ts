@@ -3,7 +3,9 @@ import { noGrad } from "../engine/autograd.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import { cat, fromArray, full, type Tensor, zeros } from "../engine/tensor.js";
+import { drawNoise, type LogitDistribution, type Noise } from "../models/stochastic-head.js";
 import { Sgd } from "../nn/optimizer.js";
+import { AuaStage1 } from "./aua-stage1.js";
 import { supervisedLoss } from "./supervised.js";
 import { SIDE, stage1Options, tinyBatch, tinyNetwork, tinyStage1 } from "./tiny-task.testing.js";
 import { confidentVoxels } from "./uncertainty-mask.js";
@@ -139,6 +141,44 @@ describe("the uncertainty mask", () => {
     // entropies: 0.097, 0.673 and ln 2 = 0.693; thresholds: 0.521 and ln 2
     expect(kept(0)).toEqual([1, 0, 0]);
     expect(kept(10).slice(0, 2)).toEqual([1, 1]);
+  });
+
+  it("counts the voxels that the teacher is sure of, and no others", () => {
+    scope(() => {
+      const sure = 300;
+      const logits = new Float32Array(2 * SIDE ** 3).fill(9, 0, sure);
+      const noNoise = (distribution: LogitDistribution, samples: number): Noise => {
+        const { factor, diagonal } = drawNoise(distribution, samples);
+        return { factor: factor.mul(0), diagonal: diagonal.mul(0) };
+      };
+      const draws = { ...still, studentSamples: noNoise, teacherSamples: noNoise };
+      const method = new AuaStage1(
+        tinyNetwork(),
+        tinyNetwork(),
+        { ...stage1Options, uncertaintyMask: true },
+        draws,
+      );
+      const batch = tinyBatch(2, 2, 1);
+      const own = method.network.meanLogits(method.network.embed(batch.images)).slice(0, 2, 3);
+      const theirs = method.teacher.meanLogits(method.teacher.embed(batch.images.slice(0, 2, 3)));
+      const flat = (x: Tensor) => x.softmax(1).reshape([2, -1]).slice(1, 0, sure);
+      const [a, b] = [flat(own), flat(theirs)];
+      const dice = a
+        .mul(b)
+        .sum([1])
+        .mul(2)
+        .div(
+          a
+            .square()
+            .sum([1])
+            .add(b.square().sum([1])),
+        );
+      method.teacher.meanLogits = () => fromArray(logits, [1, 2, SIDE, SIDE, SIDE]);
+      const { consistency } = method.losses(batch, 0);
+      expect(consistency!.value.item()).toBeCloseTo(2 * (1 - dice.mean().item()), 5); // samples of each side are alike
+      expect(dice.mean().item()).toBeLessThan(0.999);
+      method.dispose();
+    });
   });
 
   it("looks at eight noisy passes and leaves no consistency where all is in doubt", () => {

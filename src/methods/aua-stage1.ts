@@ -1,6 +1,6 @@
 import { noGrad } from "../engine/autograd.js";
 import { scope } from "../engine/scope.js";
-import type { Tensor } from "../engine/tensor.js";
+import { call, type Tensor } from "../engine/tensor.js";
 import { type BoundaryContrastOptions, boundaryContrast } from "../losses/boundary-contrast.js";
 import { diceLoss } from "../losses/dice.js";
 import { type Distance, energyDistance } from "../losses/energy-distance.js";
@@ -11,6 +11,9 @@ import { sigmoidRampUp } from "../nn/schedule.js";
 import type { LossTerms, PatchBatch } from "./method.js";
 import { clippedNoise, TeacherMethod, type TeacherNoise } from "./teacher-method.js";
 import { confidentVoxels } from "./uncertainty-mask.js";
+
+/** Positions [n] of what is not 0, in the order of memory. */
+const indicesOf = (mask: Tensor): Tensor => call("nonzero", "", mask.reshape([-1])).reshape([-1]);
 
 export interface AuaStage1Options {
   /** Samples of each predicted distribution, even. */
@@ -109,9 +112,15 @@ export class AuaStage1 extends TeacherMethod {
     const space = batch.images.shape.slice(2);
     const losses = student.map((samples, i) =>
       scope(() => {
-        const grid = (x: Tensor) => x.reshape([...x.shape.slice(-3, -1), ...space]);
-        const mask = target.kept?.select(0, i);
-        const seen = (x: Tensor) => (mask ? grid(x).mul(mask) : grid(x));
+        const kept = target.kept && indicesOf(target.kept.select(0, i));
+        if (kept?.numel() === 0) return samples.sum().mul(0);
+        // voxels that count lie along one axis where some do not
+        const seen = (x: Tensor) => {
+          const rows = x.reshape(x.shape.slice(-3)); // [S,C,V]
+          return kept
+            ? rows.indexSelect(2, kept).unsqueeze(3).unsqueeze(4)
+            : rows.reshape([...rows.shape.slice(0, 2), ...space]);
+        };
         const theirs = seen(target.samples.select(0, i));
         return energyDistance(seen(samples), theirs, this.options.consistency.distance).distance;
       }),

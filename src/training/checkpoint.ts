@@ -135,6 +135,9 @@ function totalsIn(directory: string, ending?: "json"): number[] {
     .sort((a, b) => b - a);
 }
 
+/** Whether a run directory's folder of checkpoints has one, whole or not. */
+export const holdsCheckpoint = (directory: string): boolean => totalsIn(directory, "json").length > 0;
+
 const toTensors = (host: ReadonlyMap<string, HostTensor>, device: string): StateDict =>
   new Map([...host].map(([name, { data, shape }]) => [name, fromArray(data, shape, device)]));
 

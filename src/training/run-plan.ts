@@ -80,7 +80,7 @@ export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan
     ...(options.configFile && { file: readConfigFile(options.configFile) }),
     set: [...(options.set ?? []), ...(options.threads ? [`threads=${options.threads}`] : [])],
     ...(options.method && { method: options.method }),
-    ...(options.init && { init: resolve(options.init) }),
+    ...(options.init && { init: options.init }),
     ...(options.device && { device: options.device }),
     ...(options.precision && { precision: options.precision }),
   };
@@ -97,7 +97,9 @@ async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunO
     planMemory(first, resolvePrecision(first.precision, first.device));
   const fingerprint = await surveyTraining(dataset, first, preparation);
   const auto = sources.preset ? null : deriveSettings(fingerprint, first, sources);
-  const config = auto ? resolveConfig({ ...sources, auto: auto.config }) : first;
+  const settled = auto ? resolveConfig({ ...sources, auto: auto.config }) : first;
+  // a resumed run may start in another directory
+  const config = { ...settled, init: settled.init && resolve(settled.init) };
   const derived = auto?.settings ?? [];
   for (const { key, value, reason } of derived)
     preparation.status(`derived: ${key}=${JSON.stringify(value)} (${reason})`);

@@ -1,8 +1,10 @@
+import { existsSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { PatchSource } from "../data/loader.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
+import { makeDirectory } from "../files/directory.js";
 import type { FileLock } from "../files/file-lock.js";
 import { writeJson } from "../files/whole-file.js";
 import { encoderOf } from "../methods/densecl.js";
@@ -19,7 +21,7 @@ import type { MakeObserver, Observer } from "./observer.js";
 import { checkpointsOf, copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
 import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-plan.js";
 import { RunRecorder } from "./run-recorder.js";
-import { newNetwork } from "./stages.js";
+import { newNetwork, stagesOf } from "./stages.js";
 import { runStages } from "./trainer.js";
 import { casesFor, preparationOf, prepareTraining } from "./training-data.js";
 
@@ -84,6 +86,13 @@ function fitted(config: Config, precision: Precision, { onStatus }: TrainOptions
 
 /** The end of a run that is this one's beginning, as this one's newest checkpoint. */
 function takenFrom(run: string, { dir, config }: RunPlan, status: (line: string) => void): Checkpoint | null {
+  const parts = readRun(run).config.memory.parts;
+  if (parts !== config.memory.parts) {
+    status(
+      `${run} worked off batches in ${parts ?? 1} parts, here it is ${config.memory.parts ?? 1}: all stages are trained`,
+    );
+    return null;
+  }
   copyProgress(run, dir);
   const taken = loadCheckpoint(checkpointsOf(dir), config.device, status);
   if (taken)
@@ -110,10 +119,16 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
     planMemory(config, engine.precision);
     const difference = differenceOf(engine, run, stored.device);
     if (difference) status(difference);
-    const initial = initialWeights(config);
+    const resume = loadCheckpoint(checkpointsOf(dir), config.device, status);
+    if (!resume && existsSync(join(dir, "model.safetensors")))
+      throw badInput(
+        `${dir} is finished and its checkpoints are gone, so there is nothing to go on with; its model is as it was`,
+      );
+    makeDirectory(checkpointsOf(dir));
+    const inLastStage = resume?.position.stage === stagesOf(config).at(-1)!.name;
+    const initial = inLastStage ? new Map() : initialWeights(config); // no new network comes any more
     sayCrowded(engine.threads, engine.device, status);
     const cases = await readCases(plan, options);
-    const resume = loadCheckpoint(checkpointsOf(dir), config.device, status);
     // the process before may have been killed between saving this one and that
     if (resume) removeOldCheckpoints(checkpointsOf(dir), resume.position.total, config.checkpoint.keep);
     status(
