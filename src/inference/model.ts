@@ -20,7 +20,7 @@ import { methodEntry } from "../training/method-catalog.js";
 import { type RunRecord, readRun } from "../training/run-directory.js";
 import { newNetwork } from "../training/stages.js";
 import type { Grid } from "../volume/volume.js";
-import { slidingWindow } from "./sliding-window.js";
+import { slidingWindow, type WindowFunction } from "./sliding-window.js";
 
 /** A trained run, ready to segment. */
 export interface Model {
@@ -129,17 +129,17 @@ export function segment(
   if (samples > 0) seedGenerators(config.seed);
   return noGrad(() =>
     scope(() => {
-      const run = (patch: Tensor): Tensor =>
-        withPrecision(options.precision, config.device, () => windowProbabilities(model, patch, samples));
+      const run: WindowFunction = (patch, _, inside) =>
+        withPrecision(options.precision, config.device, () =>
+          windowProbabilities(model, patch, inside, samples),
+        );
       const mean = slidingWindow(image, shape, run, {
         patchSize: config.data.patchSize,
         stride: config.inference.stride,
         neighbours: config.model.neighbours,
         device: config.device,
-        ...(region &&
-          config.inference.skipOutsideRegion && {
-            only: { inside: region, background: samples > 0 ? [0, classes] : [0] },
-          }),
+        region,
+        ...(config.inference.skipOutsideRegion && { skipOutside: samples > 0 ? [0, classes] : [0] }),
         ...(options.onWindow && { onWindow: options.onWindow }),
       });
       const probabilities = mean.slice(0, 0, classes);
@@ -153,11 +153,11 @@ export function segment(
   );
 }
 
-/** [1,C,d,h,w] -> softmax of the mean logits [1,C,...], and behind it the mean softmax over samples [1,C,...] */
-function windowProbabilities(model: Model, patch: Tensor, samples: number): Tensor {
+/** [1,C,d,h,w], region [1,1,d,h,w] -> softmax of the mean logits [1,C,...], and behind it the mean softmax over samples [1,C,...] */
+function windowProbabilities(model: Model, patch: Tensor, region: Tensor | null, samples: number): Tensor {
   const probabilities = model.network.meanLogits(model.network.embed(patch)).softmax(1);
   if (samples === 0 || !model.stochastic) return probabilities;
-  const distribution = model.stochastic.distribution(model.stochastic.embed(patch), null);
+  const distribution = model.stochastic.distribution(model.stochastic.embed(patch), region);
   const logits = sampleLogits(distribution, drawNoise(distribution, samples)).samples; // [1,S,C,V]
   const sampled = logits.softmax(2).mean([1]).reshape(probabilities.shape);
   return cat([probabilities, sampled], 1);

@@ -68,7 +68,7 @@ export async function predict(options: PredictOptions): Promise<string[]> {
   );
   for (const [i, { files, voxels, source }] of jobs.entries()) {
     const scan = await prepareCase(source, prepareOptions(model.config));
-    const { image, grid, storedGrid, placement } = scan;
+    const { storedGrid, placement } = scan;
     const onWindow = progress.next(`${files.name} (${i + 1}/${jobs.length})`, voxels);
     const uncertainty = options.uncertainty ?? false;
     const found = segment(model, scan, { precision, uncertainty, onWindow });
@@ -78,7 +78,7 @@ export async function predict(options: PredictOptions): Promise<string[]> {
     if (files.samples.length === 0) continue;
     const onSampleWindow = progress.next(`${files.name}, samples`, voxels);
     const drawing = { precision, samples: files.samples.length, onWindow: onSampleWindow };
-    await drawSamples(model, image, grid.shape, drawing, (labels, index) => {
+    await drawSamples(model, scan, drawing, (labels, index) => {
       const sample = { labels, probabilities: oneHot(labels, model.classNames.length), uncertainty: null };
       const data = toStoredOrder(onSource(sample, placement, false).labels, storedGrid, order);
       return writeLabelMap(files.samples[index]!, { grid: storedGrid, data });

@@ -22,26 +22,36 @@ function modelWith(factor: number, diagonal: number, stride: number): Model {
   });
   const stochastic = {
     embed: (patch: Tensor) => patch,
-    distribution: (z: Tensor): LogitDistribution => {
+    distribution: (z: Tensor, region: Tensor | null): LogitDistribution => {
       const [b, , ...grid] = z.shape as [number, number, number, number, number];
       const classOne = (value: number) => {
         const map = zeros([b, 2, ...grid]);
         map.slice(1, 1, 2).copy_(full([b, 1, ...grid], value));
         return map;
       };
-      return distributionOf(zeros([b, 2, ...grid]), classOne(diagonal), classOne(factor));
+      const everywhere = distributionOf(zeros([b, 2, ...grid]), classOne(diagonal), classOne(factor));
+      return { ...everywhere, region: region ?? everywhere.region };
     },
   };
   return { config, classNames: ["background", "organ"], stochastic } as unknown as Model;
 }
 
-async function samplesOf(model: Model, samples: number): Promise<Uint8Array[]> {
+async function samplesOf(
+  model: Model,
+  samples: number,
+  region: Uint8Array | null = null,
+): Promise<Uint8Array[]> {
   const taken: Uint8Array[] = [];
   const image = new Float32Array(voxelCount(SHAPE));
-  await drawSamples(model, image, SHAPE, { precision: "fp32", samples }, async (labels, index) => {
-    expect(index).toBe(taken.length);
-    taken.push(labels);
-  });
+  await drawSamples(
+    model,
+    { image, region, grid: { shape: SHAPE } },
+    { precision: "fp32", samples },
+    async (labels, index) => {
+      expect(index).toBe(taken.length);
+      taken.push(labels);
+    },
+  );
   return taken;
 }
 
@@ -61,6 +71,17 @@ describe("drawSamples", () => {
     const ones = apart[0]!.reduce((sum, label) => sum + label, 0) / apart[0]!.length;
     expect(ones).toBeGreaterThan(0.45);
     expect(ones).toBeLessThan(0.55);
+  });
+
+  it("has no doubt outside the region, as in training", async () => {
+    const region = Uint8Array.from({ length: voxelCount(SHAPE) }, (_, i) => i % 2);
+    const samples = await samplesOf(modelWith(1000, 2e-5, 8), 6, region);
+    const inside = samples.map((labels) => labels[1]!);
+    expect(new Set(inside)).toEqual(new Set([0, 1]));
+    const apart = samples.map((labels) =>
+      labels.filter((_, i) => i % 2 === 0).reduce((sum, v) => sum + v, 0),
+    );
+    for (const ones of apart) expect(ones / (region.length / 2)).toBeCloseTo(0.5, 1); // what is left has a deviation of sqrt(1e-5)
   });
 
   it("gives a scan the same samples every time", async () => {

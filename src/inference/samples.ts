@@ -3,12 +3,12 @@ import { mostLikelyClass } from "../engine/ops.js";
 import { withPrecision } from "../engine/precision.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { randn, type Tensor } from "../engine/tensor.js";
+import { randn } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
 import { sampleLogits } from "../models/stochastic-head.js";
 import type { Triple } from "../volume/volume.js";
-import type { Model, SegmentOptions } from "./model.js";
-import { cropWindow, slidingWindow } from "./sliding-window.js";
+import type { Model, Scan, SegmentOptions } from "./model.js";
+import { cropWindow, slidingWindow, type WindowFunction } from "./sliding-window.js";
 
 /** Memory of the samples that are drawn in one go over a volume; more samples take several. */
 const BYTES_AT_ONCE = 2 ** 30;
@@ -35,18 +35,18 @@ export function checkSamples({ stochastic, config }: Model, samples: number): vo
  * given one by one to `take`, numbered from 0. A sample is one drawing for the whole volume: the noise behind the shared
  * factors is the same in every window and that of the voxels belongs to the voxel, so nothing breaks at a window's edge;
  * overlapping windows are averaged as logits. The generators are seeded with the config's seed: a scan's samples are
- * always the same. image [C,D,H,W], normalized.
+ * always the same. Outside the scan's region there is no doubt, as in training.
  * Source of the distribution: Monteiro et al. 2020, eq. 5, as arXiv 2111.10989 trains it.
  */
 export async function drawSamples(
   model: Model,
-  image: Float32Array,
-  shape: Triple,
+  scan: Scan,
   options: SampleOptions,
   take: (labels: Uint8Array, index: number) => Promise<void>,
 ): Promise<void> {
   checkSamples(model, options.samples);
   const { config } = model;
+  const { shape } = scan.grid;
   const { patchSize } = config.data;
   const padded = shape.map((n, axis) => Math.max(n, patchSize[axis]!)) as unknown as Triple;
   const logitBytes = 4 * config.model.classes * padded.reduce((product, n) => product * n);
@@ -54,15 +54,14 @@ export async function drawSamples(
   seedGenerators(config.seed);
   for (let pair = 0; pair < options.samples / 2; pair += pairsAtOnce) {
     const pairs = Math.min(pairsAtOnce, options.samples / 2 - pair);
-    const drawn = drawPairs(model, image, shape, padded, pairs, options);
+    const drawn = drawPairs(model, scan, padded, pairs, options);
     for (const [i, labels] of drawn.entries()) await take(labels, 2 * pair + i);
   }
 }
 
 function drawPairs(
   model: Model,
-  image: Float32Array,
-  shape: Triple,
+  { image, region, grid: { shape } }: Scan,
   padded: Triple,
   pairs: number,
   options: SampleOptions,
@@ -75,9 +74,9 @@ function drawPairs(
     scope(() => {
       const factor = randn([1, pairs, rank], { device });
       const diagonal = randn([1, pairs * classes, ...padded], { device });
-      const run = (patch: Tensor, origin: Triple): Tensor =>
+      const run: WindowFunction = (patch, origin, inside) =>
         withPrecision(options.precision, device, () => {
-          const distribution = stochastic.distribution(stochastic.embed(patch), null);
+          const distribution = stochastic.distribution(stochastic.embed(patch), inside);
           const here = cropWindow(diagonal, origin, config.data.patchSize).reshape([1, pairs, -1]);
           const { samples } = sampleLogits(distribution, { factor, diagonal: here }); // [1,2P,C,V]
           return samples.reshape([1, 2 * pairs * classes, ...config.data.patchSize]);
@@ -87,6 +86,7 @@ function drawPairs(
         stride: config.inference.stride,
         neighbours: config.model.neighbours,
         device,
+        region,
         ...(options.onWindow && { onWindow: options.onWindow }),
       });
       return Array.from({ length: 2 * pairs }, (_, i) =>

@@ -51,8 +51,13 @@ describe("slidingWindow", () => {
       return full([1, 2, ...patch.shape.slice(2)], 0.5);
     };
     const run = (inside: number[]) => {
-      const only = { inside: Uint8Array.from(inside), background: [0] };
-      const options = { patchSize: [1, 1, 2] as Triple, stride: [1, 1, 2] as Triple, device: "cpu", only };
+      const region = { region: Uint8Array.from(inside), skipOutside: [0] };
+      const options = {
+        patchSize: [1, 1, 2] as Triple,
+        stride: [1, 1, 2] as Triple,
+        device: "cpu",
+        ...region,
+      };
       return [...slidingWindow(new Float32Array(8), shape, twoValues, options).toFloat32Array()];
     };
     const half = 0.5;
@@ -121,6 +126,25 @@ describe("slidingWindow", () => {
     expect([
       ...values(Float32Array.of(7, 8), [1, 1, 2], look, [1, 1, 5], [1, 1, 1]).toFloat32Array(),
     ]).toEqual([7, 8]);
+  });
+
+  it("gives each window its part of the region, with what pads the image outside", () => {
+    const options = { patchSize: [1, 1, 3], stride: [1, 1, 1], device: "cpu" } as const;
+    const regionsOf = (shape: Triple, region: Uint8Array | null) => {
+      const seen: (number[] | null)[] = [];
+      const look: WindowFunction = (patch, _, inside) => {
+        seen.push(inside && [...inside.toFloat32Array()]);
+        return patch.clone();
+      };
+      slidingWindow(new Float32Array(voxelCount(shape)), shape, look, { ...options, region });
+      return seen;
+    };
+    expect(regionsOf([1, 1, 4], Uint8Array.of(0, 1, 1, 0))).toEqual([
+      [0, 1, 1],
+      [1, 1, 0],
+    ]);
+    expect(regionsOf([1, 1, 2], Uint8Array.of(1, 1))).toEqual([[1, 1, 0]]);
+    expect(regionsOf([1, 1, 3], null)).toEqual([null]);
   });
 
   it("tells every window", () => {

@@ -5,9 +5,9 @@ import { type Triple, voxelCount } from "../volume/volume.js";
 
 /**
  * patch [1,C,d,h,w], with neighbours C for each slice, [1,C·(2n+1),1,h,w] -> values per voxel [1,N,d,h,w], averaged where windows overlap. `origin` [D,H,W] is the patch's
- * first voxel in the image as it was padded to at least the patch's size.
+ * first voxel in the image as it was padded to at least the patch's size; `region` [1,1,d,h,w] is 1 inside, null where all is.
  */
-export type WindowFunction = (patch: Tensor, origin: Triple) => Tensor;
+export type WindowFunction = (patch: Tensor, origin: Triple, region: Tensor | null) => Tensor;
 
 export interface SlidingWindowOptions {
   readonly patchSize: Triple;
@@ -15,13 +15,13 @@ export interface SlidingWindowOptions {
   readonly device: string;
   /** Slices on either side of windows of one slice that are channels too; absent: 0. */
   readonly neighbours?: number;
-  /** Windows without any voxel inside are left out; values that nothing looked at are 0, or 1 of the background. */
-  readonly only?: {
-    /** 1 inside, [D,H,W] */
-    readonly inside: Uint8Array;
-    /** Which of the N values say background. */
-    readonly background: readonly number[];
-  };
+  /** 1 inside [D,H,W], as in training; null or absent: everywhere. What pads the image is outside. */
+  readonly region?: Uint8Array | null;
+  /**
+   * Windows without any voxel of the region are left out. Which of the N values say background: they are 1 where nothing
+   * looked, the others 0. Absent: every window is looked at.
+   */
+  readonly skipOutside?: readonly number[];
   /** Windows done and windows in all. */
   readonly onWindow?: (done: number, total: number) => void;
 }
@@ -44,7 +44,7 @@ export function slidingWindow(
   image: Float32Array,
   shape: Triple,
   run: WindowFunction,
-  { patchSize, stride, device, neighbours = 0, only, onWindow }: SlidingWindowOptions,
+  { patchSize, stride, device, neighbours = 0, region = null, skipOutside, onWindow }: SlidingWindowOptions,
 ): Tensor {
   return noGrad(() =>
     scope(() => {
@@ -59,16 +59,19 @@ export function slidingWindow(
       const seen = endsRepeated(padded, neighbours);
       const [zs, ys, xs] = size.map((n, axis) => windowStarts(n, patchSize[axis]!, stride[axis]!));
       const all = zs!.flatMap((z) => ys!.flatMap((y) => xs!.map((x): Triple => [z, y, x])));
-      const mask = only && call("constant_pad_nd", "", fromArray(only.inside, [1, 1, ...shape]), pairs, 0);
-      const windows = mask ? touching(mask, all, patchSize) : all;
+      const inside = region && call("constant_pad_nd", "", fromArray(region, [1, 1, ...shape]), pairs, 0);
+      const windows = inside && skipOutside ? touching(inside, all, patchSize) : all;
+      const withRegion = (patch: Tensor, origin: Triple) =>
+        run(patch, origin, inside && cropWindow(inside, origin, patchSize).to("float32").toDevice(device));
       const count = zeros([1, 1, ...size], { device });
       const sum = windows.reduce<Tensor | null>((sum, origin, i) => {
-        const result = scope(() => addWindow(seen, { origin, size, patchSize, neighbours }, run, sum, count));
+        const place = { origin, size, patchSize, neighbours };
+        const result = scope(() => addWindow(seen, place, withRegion, sum, count));
         onWindow?.(i + 1, windows.length);
         return result;
       }, null)!;
       const mean = sum.div(count.clamp(1));
-      for (const value of only?.background ?? [])
+      for (const value of inside && skipOutside ? skipOutside : [])
         mean.slice(1, value, value + 1).add_(count.eq(0).to("float32"));
       return cropWindow(mean, before as unknown as Triple, shape)
         .select(0, 0)
@@ -111,7 +114,7 @@ interface Place {
 function addWindow(
   image: Tensor,
   { origin, size, patchSize, neighbours }: Place,
-  run: WindowFunction,
+  run: (patch: Tensor, origin: Triple) => Tensor,
   sum: Tensor | null,
   count: Tensor,
 ): Tensor {
