@@ -4,8 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { CaseTable } from "../src/viewer/api.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
+import { openDicomFrames } from "../src/volume/dicom.js";
 import { COLUMNS, putSeries, ROWS, SLICES } from "../src/volume/made-up-dicom.testing.js";
-import { readVolume } from "../src/volume/read.js";
+import { readLabelMap, readVolume } from "../src/volume/read.js";
+import { writeSegmentation } from "../src/volume/write-dicom-seg.js";
 
 const base = mkdtempSync(join(tmpdir(), "penumbra-viewer-dicom-"));
 const data = join(base, "data");
@@ -38,10 +40,32 @@ it("sends a DICOM series as one NIfTI file of int16 on the series' own grid", as
   for (const [i, value] of series.grid.affine!.entries()) expect(sent.grid.affine![i]).toBeCloseTo(value, 4);
 });
 
+it("lays a DICOM segmentation onto the whole series, though it has only the slices that hold something", async () => {
+  const labels = Uint8Array.from({ length: SLICES * ROWS * COLUMNS }, (_, i) =>
+    Math.floor(i / (ROWS * COLUMNS)) === 3 && i % 3 === 0 ? 1 : 0,
+  );
+  const scan = join(data, "imagesTr", "ct1");
+  mkdirSync(join(data, "labelsTr"), { recursive: true });
+  await writeSegmentation(
+    join(data, "labelsTr", "ct1.dcm"),
+    { kind: "BINARY", labels },
+    { frames: await openDicomFrames(scan), classNames: ["background", "liver"] },
+    2.5,
+  );
+  const training = [{ image: "imagesTr/ct1", label: "labelsTr/ct1.dcm" }];
+  const set = { labels: { "0": "background", "1": "liver" }, training, test: [] };
+  writeFileSync(join(data, "dataset.json"), JSON.stringify(set));
+  const table = (await (await get("api/data/~data/cases")).json()) as CaseTable;
+  const answer = await get(table.rows[0]!.layers.reference!);
+  expect(answer.status).toBe(200);
+  writeFileSync(join(base, "label.nii"), Buffer.from(await answer.arrayBuffer()));
+  expect((await readLabelMap(join(base, "label.nii"))).data).toEqual(labels);
+});
+
 it("does not read a series of which a file leads out of the data, nor list a folder", async () => {
   writeFileSync(join(base, "secret.dcm"), "secret");
   putSeries(join(data, "imagesTr", "ct2"));
   symlinkSync(join(base, "secret.dcm"), join(data, "imagesTr", "ct2", "link.dcm"));
   expect((await get("volumes/data/~data/imagesTr/ct2")).status).toBe(403);
-  expect((await get("files/data/~data/imagesTr/ct1")).status).toBe(403);
+  expect((await get("files/data/~data/imagesTr/ct1")).status).toBe(404);
 });

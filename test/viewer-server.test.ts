@@ -14,6 +14,9 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CaseTable, Overview } from "../src/viewer/api.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
+import { toRas } from "../src/volume/orientation.js";
+import { readLabelMap, readVolume } from "../src/volume/read.js";
+import { writeLabelMap } from "../src/volume/write.js";
 import { logLine, type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
 
 let fixture: ViewerFixture;
@@ -75,7 +78,7 @@ describe("access", () => {
     "files/run/made-up/%2e%2e/%2e%2e/secret.json",
     "files/run/made-up/..%5c..%5csecret.json",
     "files/run/made-up/link.json",
-    "files/data/data/up/secret.json",
+    "volumes/data/data/up/secret.json",
     "volumes/data/data/..%2f..%2fsecret.nii",
     "files/run/made-up/model.safetensors",
     "files/run/made-up//etc/passwd",
@@ -116,15 +119,41 @@ describe("what is served", () => {
     const plain = gunzipSync(readFileSync(path));
     const whole = await get("volumes/data/data/imagesTs/te0.nii.gz");
     expect(Buffer.from(await whole.arrayBuffer()).equals(plain)).toBe(true);
-    const packed = readFileSync(path);
-    const part = await get("files/data/data/imagesTs/te0.nii.gz", { Range: "bytes=10-19" });
+    const log = readFileSync(join(fixture.run, "log.jsonl"));
+    const part = await get("files/run/made-up/log.jsonl", { Range: "bytes=10-19" });
     expect(part.status).toBe(206);
-    expect(part.headers.get("content-range")).toBe(`bytes 10-19/${packed.length}`);
-    expect(Buffer.from(await part.arrayBuffer()).equals(packed.subarray(10, 20))).toBe(true);
-    const tail = await get("files/data/data/imagesTs/te0.nii.gz", { Range: "bytes=-4" });
-    expect(Buffer.from(await tail.arrayBuffer()).equals(packed.subarray(-4))).toBe(true);
-    const beyond = await get("files/data/data/imagesTs/te0.nii.gz", { Range: `bytes=${packed.length}-` });
+    expect(part.headers.get("content-range")).toBe(`bytes 10-19/${log.length}`);
+    expect(Buffer.from(await part.arrayBuffer()).equals(log.subarray(10, 20))).toBe(true);
+    const tail = await get("files/run/made-up/log.jsonl", { Range: "bytes=-4" });
+    expect(Buffer.from(await tail.arrayBuffer()).equals(log.subarray(-4))).toBe(true);
+    const beyond = await get("files/run/made-up/log.jsonl", { Range: `bytes=${log.length}-` });
     expect(beyond.status).toBe(416);
+    expect(await raw(`${tokenPath()}files/data/data/imagesTs/te0.nii.gz`)).toBe(404); // scans go out as volumes only
+  });
+
+  it("lays a label over its image, however its file runs through it", async () => {
+    const image = await readVolume(join(fixture.data, "imagesTs/te0.nii.gz"));
+    const label = await readLabelMap(join(fixture.data, "labelsTs/te0.nii.gz"));
+    const table = async () => (await (await get("api/runs/made-up/cases")).json()) as CaseTable;
+    const sent = async () => {
+      const { reference } = (await table()).rows.find(({ id }) => id === "te0")!.layers;
+      const answer = await get(reference!);
+      expect(answer.status).toBe(200);
+      writeFileSync(join(base, "sent.nii"), Buffer.from(await answer.arrayBuffer()));
+      return readLabelMap(join(base, "sent.nii"));
+    };
+    const path = join(fixture.data, "labelsTs/te0.nii.gz");
+    const stored = readFileSync(path);
+    const turned = toRas(label);
+    expect(turned.data).not.toEqual(label.data);
+    await writeLabelMap(path, turned);
+    const found = await sent();
+    writeFileSync(path, stored);
+    expect(found.data).toEqual(label.data);
+    expect(found.grid.shape).toEqual(image.grid.shape);
+    for (const [i, value] of image.grid.affine!.entries())
+      expect(found.grid.affine![i]).toBeCloseTo(value, 4);
+    expect((await sent()).data).toEqual(label.data);
   });
 
   it("answers 200 requests at once", { timeout: 120_000 }, async () => {

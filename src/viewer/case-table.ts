@@ -9,7 +9,6 @@ import { readRun } from "../training/run-directory.js";
 import type { CaseRow, CaseTable, ClassScore, Layers, Split } from "./api.js";
 import type { Place } from "./catalogue.js";
 import { evaluationsOf } from "./run-summary.js";
-import { isNifti } from "./volumes.js";
 
 /** Folder of a run with label maps, uncertainty maps and samples, named as `predict` names them. */
 export const MAPS_FOLDER = "maps";
@@ -81,7 +80,7 @@ function layersOf({ files, corrected, split, run, data, maps }: LayerSources): L
   for (let url = map("_sample_1"); url; url = map(`_sample_${samples.length + 1}`)) samples.push(url);
   return {
     image: inData(files.imagePath),
-    reference: label && `${inData(label)}${isNifti(label) ? "" : "?part=label"}`,
+    reference: label && `${inData(label)}?labelOf=${encodeURIComponent(files.id)}`,
     prediction: map("") ?? inRun(join(`evaluation-${split}`, "labels", `${files.id}.nii.gz`)),
     uncertainty: map("_uncertainty"),
     samples,

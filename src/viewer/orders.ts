@@ -30,13 +30,17 @@ export async function orderMaps(jobs: Jobs, run: RunSummary, data: Place, id: st
       ...["predict", ...imagePathsOf(files), "--run", run.dir, "--out", aside],
       ...["--format", "nifti", "--uncertainty", ...samples],
     ],
-    finish: () => moveAll(aside, join(run.dir, MAPS_FOLDER)),
+    finish: () => moveAll(aside, join(run.dir, MAPS_FOLDER), id),
     cleanUp: () => rm(aside, { recursive: true, force: true }),
   });
 }
 
-async function moveAll(from: string, to: string): Promise<void> {
-  for (const name of await readdir(from)) await rename(join(from, name), join(to, name));
+/** Results are named by the image's file, which nnU-Net's mark of a channel may end: here by the case. */
+async function moveAll(from: string, to: string, id: string): Promise<void> {
+  const names = await readdir(from);
+  const shortest = names.reduce((a, b) => (b.length < a.length ? b : a), names[0] ?? "");
+  const stem = shortest.slice(0, -".nii.gz".length);
+  for (const name of names) await rename(join(from, name), join(to, id + name.slice(stem.length)));
 }
 
 /** Has a run's unlabeled cases ranked by uncertainty. */

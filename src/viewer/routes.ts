@@ -67,9 +67,10 @@ export function routesOf({ catalogue, jobs, token, guard, pages = BUILT_PAGES }:
   });
   api.post("/runs/:run/ranking", (context) => context.json(orderRanking(jobs, place("run", context))));
   api.get("/data/:data/cases", async (context) => context.json(await casesOfData(place("data", context))));
-  api.get("/data/:data/cases/:case", async (context) =>
-    context.json(await gridOfCase(place("data", context).dir, context.req.param("case"))),
-  );
+  api.get("/data/:data/cases/:case", async (context) => {
+    const { grid, classes } = await gridOfCase(place("data", context).dir, context.req.param("case"));
+    return context.json({ grid, classes });
+  });
   api.post("/data/:data/cases/:case/label", async (context) => {
     if (Number(context.req.header("content-length") ?? Number.POSITIVE_INFINITY) > MOST_LABEL_BYTES)
       return context.text("a label map of a known size, at most 1 GiB, is expected\n", 413);
@@ -82,18 +83,19 @@ export function routesOf({ catalogue, jobs, token, guard, pages = BUILT_PAGES }:
     requested(context, `/${token}/${prefix}/`, (path) =>
       allowed(place(kind, context).dir, path, catalogue.roots),
     );
-  for (const kind of ["run", "data", "comparison"] as const) {
+  for (const kind of ["run", "comparison"] as const)
     app.get(`/${token}/files/${kind}/:${kind}/*`, async (context) => {
       const found = await fileAt(context, kind, `files/${kind}`, allowedFile);
       return found instanceof Response ? found : sendFile(found, context.req.header("range"));
     });
+  for (const kind of ["run", "data"] as const)
     app.get(`/${token}/volumes/${kind}/:${kind}/*`, async (context) => {
       const found = await fileAt(context, kind, `volumes/${kind}`, allowedScan);
       if (found instanceof Response) return found;
-      const part = context.req.query("part") === "label" ? "label" : "image";
-      return sendVolume(found, { part, range: context.req.header("range") });
+      const id = context.req.query("labelOf");
+      const labelOf = id === undefined ? null : await gridOfCase(place(kind, context).dir, id);
+      return sendVolume(found, { labelOf, range: context.req.header("range") });
     });
-  }
   app.get(`/${token}`, (context) => context.redirect(`/${token}/`));
   app.get(`/${token}/`, (context) => page(context, pages));
   app.get(`/${token}/assets/:name`, (context) => {

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { link, mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CORRECTIONS_FOLDER, correctionName, readCorrections } from "../data/corrections.js";
-import { openDataset } from "../data/dataset.js";
+import { type CaseFiles, openDataset } from "../data/dataset.js";
 import { imagePathsOf } from "../data/image-paths.js";
 import { isInside } from "../data/inside.js";
 import { badInput } from "../errors.js";
@@ -13,7 +13,10 @@ import { writeLabelMap } from "../volume/write.js";
 import type { SavedLabel } from "./api.js";
 
 /** Where a case's voxels lie. Bad input: no such case, or an image that can't be read. */
-export async function gridOfCase(dataDir: string, id: string): Promise<{ grid: Grid; classes: number }> {
+export async function gridOfCase(
+  dataDir: string,
+  id: string,
+): Promise<{ grid: Grid; classes: number; files: CaseFiles }> {
   const { labeled, unlabeled, test, classNames, channelNames } = await openDataset(dataDir);
   const files = [...labeled, ...unlabeled, ...test].find((one) => one.id === id);
   if (!files) throw badInput(`${dataDir}: no case ${id}`);
@@ -21,7 +24,7 @@ export async function gridOfCase(dataDir: string, id: string): Promise<{ grid: G
   const { grid } = isH5
     ? (await readH5Case(files.imagePath)).image
     : await openChannels(imagePathsOf(files), channelNames.length);
-  return { grid, classes: classNames.length };
+  return { grid, classes: classNames.length, files };
 }
 
 /**

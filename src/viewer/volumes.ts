@@ -1,25 +1,26 @@
-import { badInput } from "../errors.js";
+import type { CaseFiles } from "../data/dataset.js";
 import { openImage } from "../volume/format.js";
 import { NIFTI2_HEADER_BYTES, parseNiftiHeader } from "../volume/nifti-header.js";
-import { readLabelMap, readVolume } from "../volume/read.js";
+import { readVolume } from "../volume/read.js";
 import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
 import { openStored, readHead } from "../volume/stored-file.js";
-import type { LabelMap, Volume } from "../volume/volume.js";
+import type { Grid, LabelMap, Volume } from "../volume/volume.js";
 import { encodeNifti } from "../volume/write-nifti.js";
 import { labelVoxels, type WrittenVoxels } from "../volume/written-voxels.js";
+import { labelOnImage, liesOn } from "./reference.js";
 import { sendFile, sendUnpacked } from "./send-file.js";
 
 export interface VolumeQuery {
-  /** Of a file that is not NIfTI, which is sent as it is. */
-  readonly part: "image" | "label";
+  /** The image that it is the label of; null: it is an image, or a map on its image's grid. */
+  readonly labelOf: { readonly files: CaseFiles; readonly grid: Grid } | null;
   readonly range: string | undefined;
 }
 
 const bytes = (body: Buffer): Response =>
   new Response(new Uint8Array(body), { headers: { "Content-Type": "application/octet-stream" } });
 
-export const isNifti = (file: string): boolean => /\.nii(\.gz)?$/i.test(file);
+const isNifti = (file: string): boolean => /\.nii(\.gz)?$/i.test(file);
 
 /** Intensities as int16 where that loses nothing, as in CT: half as much to send and to draw. */
 function intensityVoxels(data: Float32Array): WrittenVoxels {
@@ -47,18 +48,14 @@ async function firstOfSeveral(file: string): Promise<Volume | null> {
  */
 export async function sendVolume(
   { file, size }: { file: string; size: number },
-  { part, range }: VolumeQuery,
+  { labelOf, range }: VolumeQuery,
 ): Promise<Response> {
-  if (/\.(h5|hdf5)$/i.test(file)) {
-    const { image, label } = await readH5Case(file);
-    const chosen = part === "label" ? label : image;
-    if (!chosen) throw badInput(`${file}: has no label dataset`);
-    return bytes(encoded(file, chosen));
-  }
-  const first = part === "image" ? await firstOfSeveral(file) : null;
+  if (labelOf && !(isNifti(file) && (await liesOn(file, labelOf.grid))))
+    return bytes(encoded(file, await labelOnImage(file, labelOf.grid, labelOf.files)));
+  if (/\.(h5|hdf5)$/i.test(file)) return bytes(encoded(file, (await readH5Case(file)).image));
+  const first = labelOf ? null : await firstOfSeveral(file);
   if (first) return bytes(encoded(file, first));
-  if (!isNifti(file))
-    return bytes(encoded(file, await (part === "label" ? readLabelMap(file) : readVolume(file))));
+  if (!isNifti(file)) return bytes(encoded(file, await readVolume(file)));
   const stored = await openStored(file);
   parseNiftiHeader(await readHead(stored, NIFTI2_HEADER_BYTES), file); // refuses damage before an answer has begun
   return stored.gzip ? sendUnpacked({ file }) : sendFile({ file, size }, range);

@@ -177,6 +177,12 @@ export function toAxisOrder<T extends Volume | LabelMap>(image: T, order: AxisOr
   return affine ? reoriented(image, affine) : image;
 }
 
+/** The grid of what `toAxisOrder` makes. */
+export function gridInAxisOrder(grid: Grid, order: AxisOrder): Grid {
+  const affine = deciding(grid, order);
+  return affine ? reorientGrid(grid, reorientationToRas(affine)) : grid;
+}
+
 /** Voxels in the order that networks see, back in the order of the grid that they came from. */
 export const toStoredOrder = <T extends Voxels>(data: T, grid: Grid, order: AxisOrder): T =>
   deciding(grid, order) ? fromRas(data, grid) : data;

@@ -1,0 +1,30 @@
+import type { CaseFiles } from "../data/dataset.js";
+import { areBothPlaced, checkSameGrid } from "../data/read-case.js";
+import { voxelsApart } from "../volume/axis-map.js";
+import { gridInAxisOrder, toAxisOrder, toStoredOrder } from "../volume/orientation.js";
+import { readGrid, readLabelMap } from "../volume/read.js";
+import type { Grid, LabelMap } from "../volume/volume.js";
+
+/** Shares of a voxel that two headers may differ by for what is the same grid. */
+const ROUNDING = 1e-3;
+
+/** Whether a NIfTI label lies on its image's grid, axis by axis, so that its voxels can be laid over the image's as they are. */
+export async function liesOn(file: string, grid: Grid): Promise<boolean> {
+  const label = await readGrid(file);
+  const sameShape = grid.shape.every((n, axis) => n === label.shape[axis]);
+  const [a, b] = [grid.affine, label.affine];
+  return sameShape && (a === null || b === null ? a === b : voxelsApart(a, b, grid.shape) < ROUNDING);
+}
+
+/**
+ * A case's label on its image's own grid: a DICOM segmentation laid onto it, another order of axes turned to it, one that does
+ * not say how it lies taken as the image lies; as training reads it. Bad input: what `readLabelMap` refuses, a label of
+ * another grid.
+ */
+export async function labelOnImage(file: string, grid: Grid, files: CaseFiles): Promise<LabelMap> {
+  const label = await readLabelMap(file, grid);
+  const placed = areBothPlaced({ grid, channels: [], label });
+  const turned = toAxisOrder(label, "RAS", placed ? label.grid : grid);
+  checkSameGrid(gridInAxisOrder(grid, "RAS"), turned.grid, placed, { ...files, labelPath: file });
+  return { grid, data: toStoredOrder(turned.data, grid, "RAS") };
+}
