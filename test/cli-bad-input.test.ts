@@ -207,6 +207,11 @@ describe("evaluate refuses, and writes nothing:", () => {
     expect(existsSync(out)).toBe(false);
   };
 
+  it('an --out that is "", as of a variable that is not set', async () => {
+    expectRefused(await penumbra("evaluate", "--run", run, "--data", good, "--out", ""), 'is ""', "--out");
+    expectRefused(await penumbra("compare", "--data", good, "--methods", "ssn", "--out", ""), '--out is ""');
+  });
+
   it("a run of another version", async () => {
     const other = at("other-version");
     cpSync(run, other, { recursive: true });

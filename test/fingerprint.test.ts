@@ -164,6 +164,14 @@ describe("what is odd", () => {
     },
   );
 
+  it("a test case 1,000 times brighter, which training need not mind", async () => {
+    const brighter = async (set: string) => {
+      const data = ball(11).image.map((value) => 1000 * value);
+      await writeVolume(join(set, "imagesTs/te1.nii.gz"), { grid: GRID, data });
+    };
+    expect(await oddOf(brighter, false)).toMatchObject([{ severity: "warn", cases: ["te1"] }]);
+  });
+
   it("voxel sizes that differ, unless all are resampled", async () => {
     const fingerprint = await lookAt((set) =>
       putImage(set, "imagesTr/tr3.nii.gz", 3, { ...GRID, spacingMm: [4, 1, 1.5], affine: null }),

@@ -147,6 +147,11 @@ describe("ranking", () => {
     expect(cases.map(({ id }) => id).sort()).toEqual(["tr2", "tr3"]);
     expect(cases[0]!.value).toBeGreaterThanOrEqual(cases[1]!.value);
     expect(JSON.parse(readFileSync(join(run, "ranking.json"), "utf8")).cases).toEqual(cases);
+    const moved = join(root, "moved");
+    cpSync(data, moved, { recursive: true });
+    await saveLabel(moved, "tr3", ball(3).label); // labeled since, of a set that was moved since
+    const there = await penumbra("rank", "--run", run, "--data", moved, "--json");
+    expect((JSON.parse(there.stdout) as Ranking).cases.map(({ id }) => id)).toEqual(["tr2"]);
     await saveLabel(data, "tr2", ball(2).label);
     expect((await ranked()).cases.map(({ id }) => id)).toEqual(["tr3"]);
   });

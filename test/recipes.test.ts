@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { readdir } from "node:fs/promises";
@@ -16,7 +17,7 @@ import { dirname, join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { openDataset } from "../src/data/dataset.js";
 import { meanAndDeviation } from "../src/data/normalize.js";
-import { prepareRecipe } from "../src/recipes/prepare-recipe.js";
+import { prepareRecipe, RECIPES } from "../src/recipes/prepare-recipe.js";
 import { bytesOf, putSeries } from "../src/volume/made-up-dicom.testing.js";
 import { readLabelMap, readVolume } from "../src/volume/read.js";
 import { type Grid, type Triple, voxelCount } from "../src/volume/volume.js";
@@ -80,6 +81,27 @@ describe("la", () => {
     expect(await prepareRecipe(options)).toBe(0);
     expect(test[0]!.labelPath).not.toBeNull();
   });
+});
+
+it("la follows links within its folder, and out of it only where that is allowed", async () => {
+  const [linked, cache] = [join(dir, "la-linked"), join(dir, "la-linked-out")];
+  mkdirSync(join(linked, "CASEA"), { recursive: true });
+  for (const name of ["lgemri.nrrd", "laendo.nrrd"])
+    symlinkSync(join(dir, "la-raw/Training Set/CASEA", name), join(linked, "CASEA", name));
+  const find = (allowLinks: boolean) =>
+    RECIPES.la!.find(linked, {
+      testIds: null,
+      scratch: cache,
+      cache,
+      workers: 0,
+      allowLinks,
+      set: [],
+      onLook: () => {},
+    });
+  await expect(find(false)).rejects.toThrow(
+    /a link that leads out of .*la-linked, to .*la-raw.*--allow-links/,
+  );
+  expect((await find(true)).members.map(({ files }) => files.id)).toEqual(["CASEA"]);
 });
 
 describe("pancreas", () => {
@@ -269,6 +291,18 @@ describe("decathlon and colon", () => {
       finished: true,
       preparation: { normalization: "none", windowHu: [-125, 275] },
     });
+  });
+
+  it("keeps sets apart, and what is said of one that is whole", async () => {
+    const out = join(dir, "colon");
+    const note = readFileSync(join(out, "preparation.json"), "utf8");
+    const elsewhere = prepareRecipe({ recipe: "colon", raw: archive, out, workers: 0 });
+    await expect(elsewhere).rejects.toThrow(/was made from .*Task99_Ball, not from .*Task99_Ball\.tar/);
+    const all = join(dir, "all.txt");
+    writeFileSync(all, "tr0\ntr1\ntr2\n");
+    const none = prepareRecipe({ recipe: "colon", raw: task, out, workers: 0, testList: all });
+    await expect(none).rejects.toThrow(/names all 3 cases, so none is left to train on/);
+    expect(readFileSync(join(out, "preparation.json"), "utf8")).toBe(note);
   });
 
   it.each<[string, string[], RegExp]>([

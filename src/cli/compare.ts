@@ -1,25 +1,39 @@
 import { Command } from "commander";
 import type { TrainOptions } from "../training/train.js";
 import {
+  cacheOption,
+  checksOption,
   collected,
   deviceOption,
   linksOption,
+  memoryOption,
   precisionOption,
   status,
   threadsOption,
   wholeNumber,
+  withMemoryLimit,
 } from "./options.js";
 import { progressOf, stopOnSignal } from "./training-progress.js";
 
 interface CompareArguments
   extends Pick<
     TrainOptions,
-    "labeled" | "init" | "preset" | "set" | "device" | "precision" | "threads" | "allowLinks"
+    | "labeled"
+    | "init"
+    | "preset"
+    | "set"
+    | "device"
+    | "precision"
+    | "threads"
+    | "cache"
+    | "skipChecks"
+    | "allowLinks"
   > {
   readonly data: string;
   readonly methods: readonly string[];
   readonly seeds: number;
   readonly config?: string;
+  readonly memoryLimit?: number;
   readonly out: string;
 }
 
@@ -50,11 +64,14 @@ export function compareCommand(): Command {
     .addOption(deviceOption())
     .addOption(precisionOption())
     .addOption(threadsOption())
+    .addOption(memoryOption())
+    .addOption(cacheOption())
+    .addOption(checksOption())
     .addOption(linksOption())
     .action(runCompare);
 }
 
-async function runCompare({ config, ...options }: CompareArguments): Promise<void> {
+async function runCompare({ config, memoryLimit, ...options }: CompareArguments): Promise<void> {
   const [{ compare }, { comparisonMarkdown }] = await Promise.all([
     import("../compare/compare.js"),
     import("../compare/comparison-table.js"),
@@ -63,6 +80,7 @@ async function runCompare({ config, ...options }: CompareArguments): Promise<voi
   const { signal, release } = stopOnSignal((line) => progress.note(line));
   const comparison = await compare({
     ...options,
+    ...withMemoryLimit(options.set, memoryLimit),
     ...(config && { configFile: config }),
     signal,
     onStatus: (line) => progress.note(line),

@@ -20,7 +20,10 @@ export function evaluateCommand(): Command {
     .requiredOption("--run <run>", "run directory")
     .requiredOption("--data <dir>", "data directory")
     .addOption(new Option("--split <split>", "cases to score").choices(["test", "labeled"]).default("test"))
-    .option("--out <dir>", "new directory for label maps, scores and a report (left out: inside the run)")
+    .option(
+      "--out <dir>",
+      "new directory for label maps, scores and a report (left out: inside the run, instead of what an earlier one left there)",
+    )
     .addOption(linksOption())
     .option("--no-uncertainty", "leave the uncertainty maps out of the report")
     .option("--json", "print the scores as JSON instead of a table")

@@ -25,11 +25,18 @@ export const deviceOption = () => new Option("--device <device>", "cpu, cuda, cu
 export const precisionOption = () =>
   new Option("--precision <precision>", "arithmetic of the network").choices(["auto", "fp32", "bf16"]);
 
+export const checksOption = () =>
+  new Option("--skip-checks", "go on although the checks of the data would refuse");
+
 export const memoryOption = () =>
   new Option(
     "--memory-limit <gb>",
     "memory that a training step may take, in 10^9 bytes; left out: nine tenths of what is free",
   ).argParser(positiveNumber);
+
+/** What --memory-limit adds to --set. */
+export const withMemoryLimit = (set: readonly string[] = [], gb?: number) =>
+  gb === undefined ? {} : { set: [...set, `memory.limitGb=${gb}`] };
 
 /** Where prepared cases are kept between runs. */
 export const cacheOption = () =>

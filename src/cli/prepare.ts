@@ -1,7 +1,17 @@
 import { Command, Option } from "commander";
 import type { Config } from "../training/config.js";
 import { METHOD_NAMES } from "../training/method-catalog.js";
-import { cacheOption, collected, status, wholeNumber, workersOption } from "./options.js";
+import {
+  cacheOption,
+  checksOption,
+  collected,
+  linksOption,
+  memoryOption,
+  status,
+  wholeNumber,
+  withMemoryLimit,
+  workersOption,
+} from "./options.js";
 import { stopOnSignal } from "./training-progress.js";
 
 interface PrepareArguments {
@@ -16,10 +26,13 @@ interface PrepareArguments {
   readonly set?: readonly string[];
   readonly cache: string;
   readonly workers: number;
+  readonly memoryLimit?: number;
+  readonly skipChecks?: true;
+  readonly allowLinks?: true;
 }
 
 const OF_A_RECIPE = ["in", "out", "testList"];
-const OF_A_SET = ["data", "labeled", "method", "preset"];
+const OF_A_SET = ["data", "labeled", "method", "preset", "memoryLimit", "skipChecks"];
 
 export function prepareCommand(): Command {
   return new Command("prepare")
@@ -45,6 +58,9 @@ export function prepareCommand(): Command {
     )
     .addOption(cacheOption())
     .addOption(workersOption())
+    .addOption(memoryOption())
+    .addOption(checksOption())
+    .addOption(linksOption())
     .action(runPrepare);
 }
 
@@ -64,7 +80,7 @@ async function useRecipe(options: PrepareArguments, signal: AbortSignal): Promis
     import("../recipes/prepare-recipe.js"),
     import("../training/training-data.js"),
   ]);
-  const { recipe, in: raw, out, testList, set } = options;
+  const { recipe, in: raw, out, testList, set, allowLinks } = options;
   if (!recipe)
     throw badInput("--recipe is missing, or --data: say what is prepared (penumbra prepare --help)");
   if (!raw) throw badInput("--in is missing: name what the data's owners hand out, a folder or a .tar");
@@ -75,6 +91,7 @@ async function useRecipe(options: PrepareArguments, signal: AbortSignal): Promis
     out,
     ...(testList && { testList }),
     ...(set && { set }),
+    ...(allowLinks && { allowLinks }),
     workers: options.workers,
     signal,
     onStatus: status,
@@ -90,12 +107,15 @@ async function fillCache(options: PrepareArguments, data: string, signal: AbortS
     import("../training/run-plan.js"),
     import("../training/training-data.js"),
   ]);
-  const { labeled, method, preset, set = [], cache, workers } = options;
+  const { labeled, method, preset, cache, workers, skipChecks, allowLinks } = options;
+  const { set = [] } = { set: options.set, ...withMemoryLimit(options.set, options.memoryLimit) };
   const plan = await planTraining({
     data,
     ...(labeled !== undefined && { labeled }),
     ...(method && { method }),
     ...(preset && { preset }),
+    ...(skipChecks && { skipChecks }),
+    ...(allowLinks && { allowLinks }),
     set: workers === 0 ? [...set, "data.workers=0"] : set,
     cache,
     signal,

@@ -3,6 +3,7 @@ import { METHOD_NAMES } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
 import {
   cacheOption,
+  checksOption,
   collected,
   deviceOption,
   linksOption,
@@ -11,6 +12,7 @@ import {
   status,
   threadsOption,
   wholeNumber,
+  withMemoryLimit,
 } from "./options.js";
 import { progressOf, stopOnSignal } from "./training-progress.js";
 
@@ -59,7 +61,7 @@ export function trainCommand(): Command {
     .addOption(threadsOption())
     .addOption(memoryOption())
     .addOption(cacheOption())
-    .option("--skip-checks", "train although the checks of the data would refuse")
+    .addOption(checksOption())
     .addOption(linksOption())
     .addOption(new Option("--resume <run>", "go on with a stopped run").conflicts(GIVEN_BY_THE_RUN))
     .option("--list-keys", "list presets and configuration keys, and stop")
@@ -78,7 +80,7 @@ async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArgu
   const { signal, release } = stopOnSignal((line) => progress.note(line));
   const run = await train({
     ...options,
-    ...(memoryLimit && { set: [...(options.set ?? []), `memory.limitGb=${memoryLimit}`] }),
+    ...withMemoryLimit(options.set, memoryLimit),
     configFile: config,
     observer: watchFixedCases,
     signal,

@@ -1,15 +1,23 @@
-import { Command } from "commander";
+import { Command, InvalidArgumentError } from "commander";
 import { status, wholeNumber } from "./options.js";
 
 interface ViewArguments {
   readonly port: number;
 }
 
+const MOST_PORT = 65_535;
+
+function portNumber(text: string): number {
+  const port = wholeNumber(0)(text);
+  if (port <= MOST_PORT) return port;
+  throw new InvalidArgumentError(`expected a port of at most ${MOST_PORT}`);
+}
+
 export function viewCommand(): Command {
   return new Command("view")
     .description("Look at runs, cases and features in the browser, and correct labels.")
     .argument("<dir>", "a run, a data directory, or a directory above several")
-    .option("--port <n>", "port on this machine; 0 takes a free one", wholeNumber(0), 0)
+    .option("--port <n>", "port on this machine; 0 takes a free one", portNumber, 0)
     .action(runView);
 }
 

@@ -64,11 +64,12 @@ async function trainCell(cell: Cell): Promise<string | null> {
   if (isFinished(run)) return null;
   try {
     if (existsSync(join(run, "run.json"))) {
-      const { threads, allowLinks, signal, onStatus, onIteration } = training;
+      const { threads, cache, allowLinks, signal, onStatus, onIteration } = training;
       await train({
         resume: run,
         observer: watchFixedCases,
         ...(threads && { threads }),
+        ...(cache && { cache }),
         ...(allowLinks && { allowLinks }),
         ...(signal && { signal }),
         ...(onStatus && { onStatus }),

@@ -28,6 +28,8 @@ export interface CompareOptions
     | "device"
     | "precision"
     | "threads"
+    | "cache"
+    | "skipChecks"
     | "allowLinks"
     | "signal"
     | "onStatus"

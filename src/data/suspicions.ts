@@ -147,7 +147,9 @@ function oddIntensities(
   const scaled = cases.filter((one) => scale(one) > 0).sort((a, b) => scale(a) - scale(b));
   if (scaled.length < 2) return [];
   const [least, most] = [scaled[0]!, scaled.at(-1)!];
-  const spread = scale(most) / scale(least);
+  const spreadOf = (sorted: readonly SurveyedCase[]) =>
+    sorted.length > 0 ? scale(sorted.at(-1)!) / scale(sorted[0]!) : 1;
+  const spread = spreadOf(scaled);
   if (spread < INTENSITY_FACTOR) return [];
   const typical = scale(scaled[scaled.length >> 1]!);
   const off = (one: SurveyedCase) => Math.max(scale(one) / typical, typical / scale(one)) >= INTENSITY_FACTOR;
@@ -159,7 +161,9 @@ function oddIntensities(
   const advice = scaledPerCase
     ? "a normalization of each case by its own intensities makes them alike"
     : "with this normalization they would not be alike: repair them, or use data.normalization=z-score without data.windowHu";
-  const severity = scaledPerCase ? "warn" : "refuse";
+  // training is right where its own cases are alike: a test case's evaluation is not
+  const hindersTraining = spreadOf(scaled.filter(({ role }) => role !== "test")) >= INTENSITY_FACTOR;
+  const severity = scaledPerCase || !hindersTraining ? "warn" : "refuse";
   return [
     {
       severity,

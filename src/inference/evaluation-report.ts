@@ -31,10 +31,10 @@ function paceOf(log: readonly LogEntry[]): string {
   return paces.join(", ") || "not logged";
 }
 
-/** How the network came to its weights: by training here, or from a file. */
 /** "2026-11-24T08:34:16.298Z" -> "2026-11-24 08:34 UTC" */
 const momentOf = (iso: string): string => `${iso.slice(0, 16).replace("T", " ")} UTC`;
 
+/** How the network came to its weights: by training here, or from a file. */
 function originOf({ config, run, log }: ReportFacts): Record<string, string> {
   const { imported } = run;
   if (imported) {

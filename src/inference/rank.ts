@@ -52,8 +52,12 @@ export async function rank(options: RankOptions): Promise<Ranking> {
   const status = options.onStatus ?? (() => {});
   const { model, run, precision, threads } = openModel(options.run, options);
   const dir = resolve(options.data ?? run.data);
-  const labeled = dir === run.data ? { labeledIds: run.labeled } : {};
-  const dataset = await openDataset(dir, { ...labeled, allowLinks: options.allowLinks ?? false });
+  const allowLinks = options.allowLinks ?? false;
+  const whole = await openDataset(dir, { allowLinks });
+  // the run's own data, maybe moved since: cases whose labels it did not use are unlabeled to it
+  const here = new Set(whole.labeled.map(({ id }) => id));
+  const isOwn = run.labeled.length > 0 && run.labeled.every((id) => here.has(id));
+  const dataset = isOwn ? await openDataset(dir, { labeledIds: run.labeled, allowLinks }) : whole;
   checkChannels(dataset, model);
   const cases = await stillUnlabeled(dataset);
   if (cases.length === 0) throw badInput(`${dir} has no unlabeled training case left to rank`);

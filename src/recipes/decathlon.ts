@@ -13,7 +13,9 @@ const REFERENCE =
 
 /** Keys that say how patches are drawn, not how cases are prepared, are left to training. */
 async function find(raw: string, options: RawOptions): Promise<RawSet> {
-  const dataset = await openDataset(await decathlonFolder(raw, options.scratch));
+  const dataset = await openDataset(await decathlonFolder(raw, options.scratch), {
+    allowLinks: options.allowLinks,
+  });
   const { cache, workers, testIds, set, signal, onLook } = options;
   const fingerprint = await fingerprintOf(dataset, {
     cache,
@@ -54,8 +56,8 @@ const COLON_CASES = 126;
 export const colon: Recipe = {
   summary: "Decathlon Task10, colon tumors, .tar or folder, cropped around the label",
   preset: "colon",
-  async find(raw, { testIds, scratch }) {
-    const dataset = await openDataset(await decathlonFolder(raw, scratch));
+  async find(raw, { testIds, scratch, allowLinks }) {
+    const dataset = await openDataset(await decathlonFolder(raw, scratch), { allowLinks });
     const forTest = Math.round((dataset.labeled.length * COLON_TEST) / COLON_CASES);
     return {
       name: "Colon tumors",

@@ -5,7 +5,7 @@ import { seeded } from "../data/random.js";
 import { badInput } from "../errors.js";
 import type { Triple } from "../volume/volume.js";
 import { filesBelow, split } from "./raw-files.js";
-import type { RawSet, Recipe } from "./recipe.js";
+import type { RawOptions, RawSet, Recipe } from "./recipe.js";
 
 /** The paper's patch; a crop has at least its size. */
 const PATCH: Triple = [80, 112, 112];
@@ -13,9 +13,9 @@ const PATCH: Triple = [80, 112, 112];
 const [LEAST_MARGIN, MOST_MARGIN] = [10, 20];
 const TEST_SHARE = 0.2;
 
-async function find(raw: string, testIds: readonly string[] | null): Promise<RawSet> {
+async function find(raw: string, { testIds, allowLinks }: RawOptions): Promise<RawSet> {
   const training = join(raw, "Training Set");
-  const images = (await filesBelow(existsSync(training) ? training : raw)).filter(
+  const images = (await filesBelow(existsSync(training) ? training : raw, allowLinks)).filter(
     (path) => basename(path) === "lgemri.nrrd",
   );
   if (images.length === 0)
@@ -55,5 +55,5 @@ async function find(raw: string, testIds: readonly string[] | null): Promise<Raw
 export const leftAtrium: Recipe = {
   summary: "2018 Atrial Segmentation Challenge: <case>/lgemri.nrrd and laendo.nrrd, cropped around the label",
   preset: "la",
-  find: (raw, { testIds }) => find(raw, testIds),
+  find,
 };

@@ -30,8 +30,8 @@ const numberIn = (path: string, pattern: RegExp): number | null => {
   return found === undefined ? null : Number(found);
 };
 
-async function casesIn(raw: string): Promise<CaseFiles[]> {
-  const files = await filesBelow(raw);
+async function casesIn(raw: string, allowLinks: boolean): Promise<CaseFiles[]> {
+  const files = await filesBelow(raw, allowLinks);
   const series = new Map<number, string>();
   const labels = new Map<number, string>();
   for (const path of files) {
@@ -62,8 +62,8 @@ async function casesIn(raw: string): Promise<CaseFiles[]> {
   });
 }
 
-async function find(raw: string, { testIds, cache, onLook }: RawOptions): Promise<RawSet> {
-  const cases = await casesIn(raw);
+async function find(raw: string, { testIds, cache, allowLinks, onLook }: RawOptions): Promise<RawSet> {
+  const cases = await casesIn(raw, allowLinks);
   const { reversed, notes } = await labelOrientations(cases, cache, onLook);
   const forTest =
     cases.length === ALL_CASES ? TEST_CASES : Math.round((cases.length * TEST_CASES) / ALL_CASES);

@@ -31,6 +31,8 @@ export interface PrepareRecipeOptions {
   /** "data.spacingMm=[1,1,1]" */
   readonly set?: readonly string[];
   readonly workers: number;
+  /** Follow symbolic links that lead out of the raw data's folder. */
+  readonly allowLinks?: boolean;
   readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
   readonly onProgress?: (done: number, total: number, id: string) => void;
@@ -48,27 +50,40 @@ function recipeOf(name: string): Recipe {
   );
 }
 
-/** What began a directory; undefined where no recipe did, or its note is damaged. */
-function recipeIn(marker: string): unknown {
+/** What began a directory. Records of before raw data were named in them have none. */
+interface Beginning {
+  readonly recipe?: unknown;
+  readonly raw?: unknown;
+}
+
+/** Undefined where no recipe began a directory, or its note is damaged. */
+function beginningOf(marker: string): Beginning | undefined {
   try {
-    return (parseJson(readFileSync(marker, "utf8")) as { recipe?: unknown } | null)?.recipe;
+    return (parseJson(readFileSync(marker, "utf8")) as Beginning | null) ?? undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Only a new directory is written into, or one that the same recipe began. */
-function claim(out: string, recipe: string): void {
+/** Only a new directory is written into, or one that the same recipe began from the same raw data. */
+function claim(out: string, recipe: string, raw: string): void {
   const marker = join(out, MARKER);
   if (hasContent(out)) {
-    if (recipeIn(marker) !== recipe)
+    const begun = beginningOf(marker);
+    if (begun?.recipe !== recipe)
       throw badInput(
         `${out} is not empty and was not begun by recipe ${recipe}; name a new directory with --out`,
       );
+    if ((begun.raw ?? raw) !== raw)
+      throw badInput(`${out} was made from ${begun.raw}, not from ${raw}; name a new directory with --out`);
+    return; // what it says of a finished set holds until the raw data were found again
   }
   makeDirectories(out);
-  putSmallFile(marker, `${JSON.stringify({ recipe, finished: false })}\n`);
+  begin(out, recipe, raw);
 }
+
+const begin = (out: string, recipe: string, raw: string): void =>
+  putSmallFile(join(out, MARKER), `${JSON.stringify({ recipe, raw, finished: false })}\n`);
 
 function readIds(path: string): string[] {
   try {
@@ -148,22 +163,25 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
   const recipe = recipeOf(options.recipe);
   const out = resolve(options.out);
   const testIds = options.testList ? readIds(options.testList) : null;
-  claim(out, options.recipe);
+  const raw = resolve(options.raw);
+  claim(out, options.recipe, raw);
   const memory = join(out, ".prepared");
   const scratch = join(memory, "unpacked");
   const look = caseProgress("looked at", status);
-  const found = await recipe.find(resolve(options.raw), {
+  const found = await recipe.find(raw, {
     testIds,
     scratch,
     cache: memory,
     workers: options.workers,
     set: options.set ?? [],
+    allowLinks: options.allowLinks ?? false,
     ...(options.signal && { signal: options.signal }),
     onLook: (done, total) => {
       if (options.signal?.aborted) throw interrupted(done, total);
       look(done, total);
     },
   });
+  begin(out, options.recipe, raw);
   for (const note of found.notes) status(note);
   const shared = settingsFor(found, options.set);
   const jobs = jobsOf(found, shared, out, memory);
@@ -177,7 +195,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
     ...(options.onProgress && { onProgress: options.onProgress }),
   });
   writeDescription(out, found);
-  const record = { recipe: options.recipe, finished: true, preparation: shared, notes: found.notes };
+  const record = { recipe: options.recipe, raw, finished: true, preparation: shared, notes: found.notes };
   putSmallFile(join(out, MARKER), `${JSON.stringify(record, null, 2)}\n`);
   rmSync(scratch, { recursive: true, force: true });
   return written.filter(Boolean).length;

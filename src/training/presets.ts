@@ -216,7 +216,7 @@ const phantom: PartialConfig = {
 /** All presets by name. */
 export const PRESETS = {
   la: { summary: "left atrium in LGE-MRI, as the paper trains it", config: la },
-  "la-half": { summary: "left atrium at half resolution: hours on two CPU cores", config: laHalf },
+  "la-half": { summary: "left atrium at half resolution: half an hour on two CPU cores", config: laHalf },
   pancreas: { summary: "pancreas in CT, as the paper trains it", config: pancreas },
   colon: { summary: "colon tumor in CT, as the paper trains it", config: colon },
   hippocampus: { summary: "hippocampus, anterior and posterior, in MRI: small volumes", config: hippocampus },

@@ -63,6 +63,12 @@ function spatialAxes(axes: readonly Axis[], fields: NrrdFields, file: string): r
       `${file}: each voxel is ${several[0]!.size} numbers (${kinds[0] || "an axis before those of space"}); expected one number a voxel`,
     );
   }
+  const last = Math.max(...spatial.map((axis) => axes.indexOf(axis)));
+  if (first !== undefined && first < last) {
+    throw badInput(
+      `${file}: its axis ${first + 1} of ${sizes} is none of space but lies between those that are; expected them first, reorder it`,
+    );
+  }
   if (spatial.length === 2)
     return [...spatial, ...several, { size: 1, direction: null, spacing: Number.NaN }];
   if (spatial.length + several.length <= 4 && spatial.length >= 3) return [...spatial, ...several];

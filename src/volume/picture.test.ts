@@ -91,6 +91,11 @@ describe("a 2-D image", () => {
       /head\.png: a PNG file that is damaged or cut short/,
     ],
     ["rgb.tif", () => tiff(new Uint8Array(COUNT), { 277: 3, 262: 2 }), /rgb\.tif: its pixels are colors/],
+    [
+      "differences.tif",
+      () => tiff(new Uint8Array(COUNT * 4), { 317: 3, 339: 3 }),
+      /differences\.tif: its pixels are stored as differences of kind 3/,
+    ],
     ["cut.tif", () => tiff(new Uint8Array(COUNT)).slice(0, 100), /cut\.tif: a TIFF file that is damaged/],
     [
       "huge.tif",

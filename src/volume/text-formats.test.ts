@@ -111,6 +111,12 @@ describe("NRRD", () => {
     const series = put("series.nrrd", four("4 5 3 2", back, "domain domain domain list"), little);
     await expect(readVolume(series)).rejects.toThrow(/4-D image of 4 x 5 x 3 x 2/);
     expect((await openImage(series)).extents).toEqual([4, 5, 3, 2]);
+    const between = "(0,1.5,0) (-2,0,0) none (0,0,2.5)"; // its voxels lie x, y, channel, z
+    const kinds = "domain domain list domain";
+    const mixed = put("mixed.nrrd", four("4 5 2 3", between, kinds), little);
+    await expect(openImage(mixed)).rejects.toThrow(
+      /axis 3 of 4 x 5 x 2 x 3 is none of space but lies between/,
+    );
   });
 
   it.each<[string, Record<string, string | undefined>, RegExp]>([

@@ -94,6 +94,8 @@ export function tiffLayout(bytes: Buffer, file: string): TiffLayout {
   if (!type) throw refused(`its pixels have ${one("bits", 1)} bits`);
   if (one("orientation", 1) !== 1 || one("fillOrder", 1) !== 1)
     throw refused("its rows or bits are turned round");
+  const predictor = one("predictor", 1);
+  if (predictor > 2) throw refused(`its pixels are stored as differences of kind ${predictor}`);
   const isTiled = fields.has(TAGS.tileWidth);
   const [width, height] = [one("width", 0), one("height", 0)];
   return {
@@ -102,7 +104,7 @@ export function tiffLayout(bytes: Buffer, file: string): TiffLayout {
     type,
     littleEndian,
     compression: one("compression", 1),
-    isDifferenced: one("predictor", 1) === 2,
+    isDifferenced: predictor === 2,
     whiteIsZero: photometric !== BLACK_IS_ZERO,
     blockWidth: isTiled ? one("tileWidth", 0) : width,
     blockHeight: isTiled ? one("tileHeight", 0) : Math.min(one("rowsPerStrip", height), height),
