@@ -256,6 +256,60 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     expect(browser.complaints).toEqual([]);
   });
 
+  it("loses nothing that is drawn: undo ends at the start, a save is gone on from, and leaving asks", async () => {
+    const { page } = browser;
+    await openCase("te0");
+    await page.locator("[data-layer=reference]").uncheck();
+    await page.getByText("draw on the slices").click();
+    const drawn = () => page.evaluate(() => scene.nv.drawBitmap?.reduce((n, v) => n + (v ? 1 : 0), 0) ?? 0);
+    await vi.waitUntil(async () => (await drawn()) > 0, { timeout: 5000 }); // begins with the reference, though it is off
+    const start = await drawn();
+    await page.keyboard.press("z");
+    expect(await drawn(), "nothing to undo").toBe(start);
+    await page.getByLabel("pen", { exact: false }).and(page.locator("input[type=range]")).fill("1");
+    const paintAt = async (part: number) => {
+      const before = await drawn();
+      const [x, y] = await page.evaluate((across) => {
+        const axial = scene.nv.screenSlices.find(({ axCorSag }) => axCorSag === 0)!;
+        const [left, top, width, height] = axial.leftTopWidthHeight as [number, number, number, number];
+        return [left + across * width, top + 0.08 * height];
+      }, part);
+      await page.locator(".stage .volume").click({ position: { x: x!, y: y! } });
+      await vi.waitUntil(async () => (await drawn()) === before + 1, { timeout: 5000 });
+    };
+    await paintAt(0.3);
+    await paintAt(0.5);
+    await page.keyboard.press("z");
+    await vi.waitUntil(async () => (await drawn()) === start + 1, { timeout: 5000 });
+    const save = async (version: number) => {
+      await page.getByRole("button", { name: "save as a new version" }).click();
+      await page.getByText(`saved as version ${version}`).waitFor();
+      const { data } = await readLabelMap(join(fixture.data, "labelsCorrected", `te0_v${version}.nii.gz`));
+      return data.reduce((n, v) => n + (v ? 1 : 0), 0);
+    };
+    expect(await save(1)).toBe(start + 1);
+    await paintAt(0.7);
+    expect(await save(2)).toBe(start + 2);
+
+    await paintAt(0.85);
+    const asked: string[] = [];
+    let answer = false;
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.message());
+      void (answer ? dialog.accept() : dialog.dismiss());
+    });
+    await page.locator(".list tbody tr a").filter({ hasText: "te1" }).click();
+    await page.keyboard.press("d");
+    expect(asked).toHaveLength(2);
+    expect(await page.locator(".case h2").textContent()).toBe("te0");
+    expect(await drawn()).toBe(start + 3);
+    answer = true;
+    await page.locator(".list tbody tr a").filter({ hasText: "te1" }).click();
+    await page.locator(".case h2").filter({ hasText: "te1" }).waitFor();
+    expect(asked).toHaveLength(3);
+    expect(browser.complaints).toEqual([]);
+  });
+
   it("shows and saves an image whose axes lie otherwise at its right place, with a colour for each class", async () => {
     const { page } = browser;
     await go("#/data/odd", ".stage .volume");

@@ -10,7 +10,7 @@ import {
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { gunzipSync } from "node:zlib";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { CaseTable, Overview } from "../src/viewer/api.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
@@ -143,11 +143,16 @@ describe("what is served", () => {
       return readLabelMap(join(base, "sent.nii"));
     };
     const path = join(fixture.data, "labelsTs/te0.nii.gz");
+    const scaled = Buffer.from(gunzipSync(readFileSync(path)));
+    scaled.writeFloatLE(1 / 255, 112); // scl_slope
+    for (let i = 352; i < scaled.length; i++) scaled[i]! *= 255;
     const stored = readFileSync(path);
     const turned = toRas(label);
     expect(turned.data).not.toEqual(label.data);
     await writeLabelMap(path, turned);
     const found = await sent();
+    writeFileSync(path, gzipSync(scaled));
+    expect((await sent()).data, "stored with a slope").toEqual(label.data);
     writeFileSync(path, stored);
     expect(found.data).toEqual(label.data);
     expect(found.grid.shape).toEqual(image.grid.shape);

@@ -34,7 +34,7 @@ export async function checkPlace(dir: string, file: string): Promise<void> {
   const target = await realpath(file);
   if (isInside(await realpath(dir), target)) return;
   throw badInput(
-    `${file}: a link that leads out of ${dir}, to ${target}; copy the file there, or allow such links with --allow-links`,
+    `${file}: a link that leads out of ${dir}, to ${target}; copy the file there, or allow such links with --allow-links (which view has not)`,
   );
 }
 

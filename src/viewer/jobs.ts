@@ -45,7 +45,10 @@ export class Jobs {
       return same;
     }
     const job: MutableJob = { id: this.#next++, kind, run, subject, state: "waiting", line: "waiting" };
-    this.#jobs = [...this.#jobs, job].slice(-MOST_KEPT);
+    this.#jobs = [...this.#jobs, job];
+    const ended = this.#jobs.filter(({ state }) => state === "done" || state === "failed");
+    const old = new Set(ended.slice(0, Math.max(0, this.#jobs.length - MOST_KEPT)));
+    this.#jobs = this.#jobs.filter((one) => !old.has(one));
     this.#orders.set(job.id, order);
     this.#startNext();
     return job;

@@ -1,16 +1,24 @@
 import type { CaseFiles } from "../data/dataset.js";
 import { areBothPlaced, checkSameGrid } from "../data/read-case.js";
 import { voxelsApart } from "../volume/axis-map.js";
+import { openImage } from "../volume/format.js";
 import { gridInAxisOrder, toAxisOrder, toStoredOrder } from "../volume/orientation.js";
-import { readGrid, readLabelMap } from "../volume/read.js";
+import { readLabelMap } from "../volume/read.js";
 import type { Grid, LabelMap } from "../volume/volume.js";
 
 /** Shares of a voxel that two headers may differ by for what is the same grid. */
 const ROUNDING = 1e-3;
 
-/** Whether a NIfTI label lies on its image's grid, axis by axis, so that its voxels can be laid over the image's as they are. */
+/** Voxel types that the page reads as they are. */
+const PLAIN = new Set(["u8", "i16", "u16"]);
+
+/**
+ * Whether a NIfTI file has the classes themselves as voxels, on the image's grid axis by axis, so that it can be laid over the
+ * image as it is.
+ */
 export async function liesOn(file: string, grid: Grid): Promise<boolean> {
-  const label = await readGrid(file);
+  const { grid: label, type, slope, intercept } = await openImage(file);
+  if (!PLAIN.has(type) || slope !== 1 || intercept !== 0) return false;
   const sameShape = grid.shape.every((n, axis) => n === label.shape[axis]);
   const [a, b] = [grid.affine, label.affine];
   return sameShape && (a === null || b === null ? a === b : voxelsApart(a, b, grid.shape) < ROUNDING);

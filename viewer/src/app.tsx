@@ -5,9 +5,12 @@ import { FeaturesPage } from "./features-page.js";
 import { LabelNextPage } from "./label-next-page.js";
 import { OverviewPage } from "./overview-page.js";
 import { hrefOf, type Route, useRoute } from "./route.js";
-import { useAnswer } from "./server.js";
+import { useAnswer, useKept, useTicks } from "./server.js";
 import { type Theme, useTheme } from "./theme.js";
 import { TrainingPage } from "./training-page.js";
+
+/** Runs come and end while a page is open. */
+const LOOK_EVERY_MS = 15_000;
 
 const THEME_NAMES: Record<Theme, string> = { auto: "as the system", dark: "dark", light: "light" };
 const THEME_SIGNS: Record<Theme, string> = { auto: "◐", dark: "●", light: "○" };
@@ -15,7 +18,9 @@ const THEME_SIGNS: Record<Theme, string> = { auto: "◐", dark: "●", light: "�
 export function App() {
   const route = useRoute();
   const { theme, next, dark } = useTheme();
-  const { value: overview, error } = useAnswer<Overview>("api/overview", route.page);
+  const looks = useTicks(LOOK_EVERY_MS);
+  const { value, error } = useAnswer<Overview>("api/overview", `${route.page} ${looks}`);
+  const overview = useKept(value);
   return (
     <>
       <header class="topbar">

@@ -17,6 +17,7 @@ import {
 } from "./scene-state.js";
 import { useAnswer } from "./server.js";
 import { ShortcutList } from "./shortcut-list.js";
+import { mayLeave } from "./unsaved.js";
 import { WindowPanel } from "./window-panel.js";
 
 interface CaseViewProps {
@@ -40,12 +41,15 @@ const LAYOUTS: readonly Layout[] = ["all", "axial", "coronal", "sagittal", "3d"]
 const layoutAfter = (layout: Layout): Layout => LAYOUTS[(LAYOUTS.indexOf(layout) + 1) % LAYOUTS.length]!;
 /** What was chosen stays when the next case opens. */
 let lastState: SceneState = START;
+let lastClasses = "";
+const stateFor = (classNames: readonly string[]): SceneState =>
+  lastClasses === classNames.join() ? lastState : { ...lastState, hidden: [] };
 
 export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onSaved }: CaseViewProps) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const lines = useRef<HTMLCanvasElement>(null);
   const [scene, setScene] = useState<Scene | null>(null);
-  const [state, setState] = useState<SceneState>(lastState);
+  const [state, setState] = useState<SceneState>(() => stateFor(classNames));
   const [location, setLocation] = useState<Location | null>(null);
   const [status, setStatus] = useState<{ text: string; part: number | null } | null>(null);
   const [levels, setLevels] = useState<readonly [number, number]>([0, 1]);
@@ -68,13 +72,18 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
     return () => made.close();
   }, []);
 
+  const [opened, setOpened] = useState(false);
   const layersKey = JSON.stringify(row.layers);
   useEffect(() => {
-    void scene?.open(row.layers, classNames);
+    if (!scene) return;
+    if (opened)
+      scene.relayer(row.layers).catch((reason: Error) => setStatus({ text: reason.message, part: null }));
+    else void scene.open(row.layers, classNames).then((isThere) => isThere && setOpened(true));
   }, [scene, layersKey]);
 
   useEffect(() => {
     lastState = { ...state, window: null, sample: 0 };
+    lastClasses = classNames.join();
     scene?.update(state).catch((reason: Error) => setStatus({ text: reason.message, part: null }));
   }, [scene, state]);
 
@@ -98,6 +107,9 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
       }),
     [],
   );
+  const toggleDrawing = () => {
+    if (mayLeave()) setDrawing((before) => !before);
+  };
   useEffect(() => {
     const move = (x: number, y: number, z: number) => scene?.nv.moveCrosshairInVox(x, y, z);
     const toggles = LAYERS.map((name, i) => [String(i + 1), () => toggleLayer(name)]);
@@ -112,7 +124,7 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
       l: () => setState((before) => ({ ...before, layout: layoutAfter(before.layout) })),
       a: () => patch({ window: null }),
       x: () => setState((before) => ({ ...before, crosshair: !before.crosshair })),
-      d: () => setDrawing((before) => !before),
+      d: toggleDrawing,
       "?": () => setHelp((before) => !before),
       Escape: () => setHelp(false),
     });
@@ -176,8 +188,8 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
           caseUrl={caseUrl}
           classNames={classNames}
           active={drawing}
-          setActive={setDrawing}
-          ready={status === null}
+          toggle={toggleDrawing}
+          ready={opened}
           onSaved={onSaved}
         />
       </div>

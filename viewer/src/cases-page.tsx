@@ -1,11 +1,12 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { CaseRow, CaseTable, DataSummary, Overview, RunSummary } from "../../src/viewer/api.js";
 import { CaseList } from "./case-list.js";
 import { CaseView } from "./case-view.js";
 import { onKeys } from "./keys.js";
 import { hrefOf, type Route, replaceRoute } from "./route.js";
 import { useFeed } from "./run-feed.js";
-import { useAnswer } from "./server.js";
+import { useAnswer, useKept } from "./server.js";
+import { hasUnsaved, mayLeave } from "./unsaved.js";
 
 interface CasesPageProps {
   readonly run: RunSummary | null;
@@ -27,11 +28,18 @@ export function CasesPage({ run, data, route, overview }: CasesPageProps) {
   const kept = useKept(table);
   const [order, setOrder] = useState<readonly CaseRow[]>([]);
   const named = route.query.get("case");
-  const open = kept?.rows.find(({ id }) => id === named) ?? order[0] ?? kept?.rows[0] ?? null;
-  const show = (id: string) =>
+  const last = useRef<string | null>(null);
+  const rowOf = (id: string | null) => kept?.rows.find((row) => row.id === id);
+  // another order of the list does not take a drawing away
+  const open =
+    rowOf(named) ?? (hasUnsaved() ? rowOf(last.current) : null) ?? order[0] ?? kept?.rows[0] ?? null;
+  last.current = open?.id ?? null;
+  const show = (id: string) => {
+    if (!mayLeave()) return;
     replaceRoute(
       hrefOf(route.page, route.rest.length > 0 ? route.rest : [run?.id ?? data!.id], { case: id }),
     );
+  };
   useEffect(
     () =>
       onKeys({
@@ -43,7 +51,7 @@ export function CasesPage({ run, data, route, overview }: CasesPageProps) {
   const classNames = run?.classNames ?? data!.classNames;
   const dataId = run ? run.data : data!.id;
   const dataName = overview.data.find(({ id }) => id === dataId)?.name ?? "";
-  if (error) return <p class="alarm">{error}</p>;
+  if (error && !kept) return <p class="alarm">{error}</p>;
   if (!kept) return <p class="empty">reading the list of cases …</p>;
   return (
     <main class="cases">
@@ -55,6 +63,7 @@ export function CasesPage({ run, data, route, overview }: CasesPageProps) {
         onOrder={setOrder}
         start={route.query.get("split")}
       />
+      {error && <p class="alarm">{error}</p>}
       {open && dataId !== null && (
         <CaseView
           key={open.id}
@@ -69,15 +78,6 @@ export function CasesPage({ run, data, route, overview }: CasesPageProps) {
       )}
     </main>
   );
-}
-
-/** The last table while a newer one is asked for, so that nothing flickers. */
-function useKept(table: CaseTable | null): CaseTable | null {
-  const [kept, keep] = useState(table);
-  useEffect(() => {
-    if (table) keep(table);
-  }, [table]);
-  return useMemo(() => table ?? kept, [table, kept]);
 }
 
 function step(order: readonly CaseRow[], open: CaseRow | null, by: number, show: (id: string) => void): void {

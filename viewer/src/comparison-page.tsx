@@ -3,7 +3,7 @@ import type { CellResult, ClassSummary, Comparison, Metric, Spread } from "../..
 import type { Overview } from "../../src/viewer/api.js";
 import { seriesColour } from "./colours.js";
 import { hrefOf } from "./route.js";
-import { useAnswer } from "./server.js";
+import { useAnswer, useKept, useTicks } from "./server.js";
 
 /** A comparison that is not finished grows by a training at a time. */
 const LOOK_EVERY_MS = 10_000;
@@ -29,17 +29,17 @@ interface ComparisonPageProps {
 /** What `penumbra compare` found: the table, and each case as a dot that leads to it. */
 export function ComparisonPage({ overview, id, dark }: ComparisonPageProps) {
   const place = overview.comparisons.find((one) => one.id === id) ?? overview.comparisons[0] ?? null;
-  const [looks, look] = useState(0);
-  const { value: comparison, error } = useAnswer<Comparison>(
+  const [growing, grow] = useState(true);
+  const looks = useTicks(LOOK_EVERY_MS, growing);
+  const { value, error } = useAnswer<Comparison>(
     place && `files/comparison/${encodeURIComponent(place.id)}/comparison.json`,
     looks,
   );
-  const growing = comparison !== null && comparison.cells.length < comparison.planned;
+  const kept = useKept(value && place && { of: place.id, comparison: value });
+  const comparison = kept?.of === place?.id ? (kept?.comparison ?? null) : null;
   useEffect(() => {
-    if (!growing) return;
-    const timer = setInterval(() => look((before) => before + 1), LOOK_EVERY_MS);
-    return () => clearInterval(timer);
-  }, [growing]);
+    grow(comparison === null || comparison.cells.length < comparison.planned);
+  }, [comparison]);
   return (
     <main class="sheet">
       <h1>Comparison</h1>
@@ -77,8 +77,12 @@ export function ComparisonPage({ overview, id, dark }: ComparisonPageProps) {
 /** Whether no method has a better mean of this class. */
 function isBest(methods: Comparison["methods"], row: ClassSummary, metric: Metric): boolean {
   const own = row[metric]?.mean;
-  if (own === undefined || methods.length < 2) return false;
-  const all = methods.flatMap(({ classes }) => classes.filter((one) => one.class === row.class));
+  // a method that misses distances would win by its failures
+  const counts = ({ missing }: ClassSummary) => isOverlap(metric) || missing === 0;
+  if (own === undefined || methods.length < 2 || !counts(row)) return false;
+  const all = methods.flatMap(({ classes }) =>
+    classes.filter((one) => one.class === row.class && counts(one)),
+  );
   const means = all.flatMap((one) => one[metric]?.mean ?? []);
   return own === (isOverlap(metric) ? Math.max(...means) : Math.min(...means));
 }

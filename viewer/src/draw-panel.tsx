@@ -5,6 +5,7 @@ import { Drawing } from "./drawing.js";
 import { onKeys } from "./keys.js";
 import type { Scene } from "./scene.js";
 import { ask } from "./server.js";
+import { mayLeave, setUnsaved } from "./unsaved.js";
 
 interface DrawPanelProps {
   readonly scene: Scene | null;
@@ -12,8 +13,8 @@ interface DrawPanelProps {
   readonly caseUrl: string;
   readonly classNames: readonly string[];
   readonly active: boolean;
-  readonly setActive: (active: boolean) => void;
-  /** The image has come. */
+  readonly toggle: () => void;
+  /** The image and what lies over it have come. */
   readonly ready: boolean;
   readonly onSaved: () => void;
 }
@@ -28,7 +29,7 @@ export function DrawPanel({
   caseUrl,
   classNames,
   active,
-  setActive,
+  toggle,
   ready,
   onSaved,
 }: DrawPanelProps) {
@@ -41,22 +42,42 @@ export function DrawPanel({
   const [message, setMessage] = useState<{ text: string; bad: boolean } | null>(null);
   const [saving, setSaving] = useState(false);
   const open = active && ready && scene?.isFull === true;
+  /** Counts up where a person says what to begin with; saving does not begin anew. */
+  const [begins, begin] = useState(0);
+  const [begun, setBegun] = useState(false);
   useEffect(() => {
     if (!drawing || !open) return;
-    drawing.begin(from === "nothing" ? null : from);
-    return () => drawing.end();
-  }, [drawing, open, from]);
+    let wanted = true;
+    const start = from === "nothing" ? Promise.resolve(null) : drawing.scene.needLabel(from);
+    start.then(
+      (label) => {
+        if (!wanted) return;
+        drawing.begin(label);
+        setBegun(true);
+      },
+      (error: Error) => wanted && setMessage({ text: error.message, bad: true }),
+    );
+    return () => {
+      wanted = false;
+      setBegun(false);
+      drawing.end();
+    };
+  }, [drawing, open, begins]);
   useEffect(() => {
-    if (open) drawing?.pen(pen, size, filled);
-  }, [drawing, open, from, pen, size, filled]);
+    if (begun) drawing?.pen(pen, size, filled);
+  }, [drawing, begun, begins, pen, size, filled]);
   const save = async () => {
-    if (!drawing || saving) return;
+    if (!drawing || !begun || saving) return;
     setSaving(true);
     try {
-      const saved = await ask<SavedLabel>(`${caseUrl}/label`, { method: "POST", body: drawing.voxels() });
+      const body = drawing.voxels();
+      setUnsaved(false); // strokes from here on are of the next version
+      const saved = await ask<SavedLabel>(`${caseUrl}/label`, { method: "POST", body });
+      setFrom("reference"); // what was saved, if drawing ends and begins again
       setMessage({ text: `saved as version ${saved.version}: ${saved.path}; ${saved.note}`, bad: false });
       onSaved();
     } catch (error) {
+      setUnsaved(true);
       setMessage({ text: (error as Error).message, bad: true });
     } finally {
       setSaving(false);
@@ -65,7 +86,7 @@ export function DrawPanel({
   useEffect(
     () =>
       onKeys(
-        open
+        begun
           ? {
               e: () => setPen(0),
               p: () => setPen((before) => before || 1),
@@ -74,20 +95,26 @@ export function DrawPanel({
             }
           : {},
       ),
-    [open, drawing, saving],
+    [begun, drawing, saving],
   );
+  const chooseStart = (event: { readonly currentTarget: HTMLSelectElement }) => {
+    const select = event.currentTarget;
+    if (mayLeave()) {
+      setFrom(select.value as Start);
+      begin((before) => before + 1);
+    } else select.value = from;
+  };
   return (
     <fieldset class="panel draw">
       <legend>Correct</legend>
       <label>
-        <input type="checkbox" checked={active} onChange={() => setActive(!active)} /> draw on the slices{" "}
-        <kbd>d</kbd>
+        <input type="checkbox" checked={active} onChange={toggle} /> draw on the slices <kbd>d</kbd>
       </label>
       {active && (
         <>
           <label class="line">
             begin with
-            <select value={from} onChange={(event) => setFrom(event.currentTarget.value as Start)}>
+            <select value={from} onChange={chooseStart}>
               {prediction && <option>prediction</option>}
               {reference && <option>reference</option>}
               <option>nothing</option>
@@ -122,7 +149,7 @@ export function DrawPanel({
             <button type="button" onClick={() => drawing?.undo()}>
               undo
             </button>
-            <button type="button" class="button" disabled={!open || saving} onClick={() => void save()}>
+            <button type="button" class="button" disabled={!begun || saving} onClick={() => void save()}>
               save as a new version
             </button>
           </div>

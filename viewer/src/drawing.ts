@@ -1,19 +1,24 @@
 import { cmapper } from "@niivue/niivue";
 import { DRAWN, labelColour } from "./colours.js";
 import { LabelVolume } from "./label-volume.js";
+import { UNDO_BITMAPS } from "./niivue-setup.js";
 import type { Scene } from "./scene.js";
+import { setUnsaved } from "./unsaved.js";
 
 const OPACITY = 0.42;
 
 /** A label map that is being drawn over the case on the screen. */
 export class Drawing {
+  /** Strokes that can be undone; one of NiiVue's bitmaps is what they began with. */
+  #strokes = 0;
+
   constructor(
     readonly scene: Scene,
     readonly classes: number,
   ) {}
 
-  /** Begins with a copy of a loaded label map, or with nothing. */
-  begin(from: "prediction" | "reference" | null): void {
+  /** Begins with a copy of a label map of the case, or with nothing. */
+  begin(start: LabelVolume | null): void {
     const { nv } = this.scene;
     const colours = Array.from({ length: this.classes }, (_, i) => labelColour(DRAWN, i, this.classes));
     nv.drawLut = cmapper.makeDrawLut({
@@ -24,13 +29,19 @@ export class Drawing {
       I: colours.map((_, i) => i),
     });
     nv.createEmptyDrawing();
-    const start = from && this.scene.labelVolume(from);
     if (start && nv.drawBitmap) start.toPatientOrder(nv.drawBitmap);
     nv.setDrawOpacity(OPACITY);
     nv.setDrawingEnabled(true);
     nv.updateGLVolume();
     nv.refreshDrawing(true);
+    nv.drawClearAllUndoBitmaps(); // among them the empty one that NiiVue began with
     nv.drawAddUndoBitmap();
+    this.#strokes = 0;
+    nv.onDrawingChanged = (action) => {
+      if (action !== "draw") return;
+      this.#strokes = Math.min(this.#strokes + 1, UNDO_BITMAPS - 1);
+      setUnsaved(true);
+    };
   }
 
   /** @param value class to paint, 0 erases */
@@ -41,6 +52,8 @@ export class Drawing {
   }
 
   undo(): void {
+    if (this.#strokes === 0) return;
+    this.#strokes--;
     this.scene.nv.drawUndo();
   }
 
@@ -53,8 +66,10 @@ export class Drawing {
 
   end(): void {
     const { nv } = this.scene;
+    nv.onDrawingChanged = () => {};
     nv.setDrawingEnabled(false);
     nv.closeDrawing();
     nv.drawScene();
+    setUnsaved(false);
   }
 }

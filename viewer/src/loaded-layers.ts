@@ -9,6 +9,15 @@ import { loadVolume } from "./volume-loader.js";
 
 export type LabelName = "reference" | "prediction" | `sample ${number}`;
 
+const COLOURS = { reference: REFERENCE, prediction: PREDICTION };
+
+const urlIn = ({ reference, prediction, samples }: Layers, name: LabelName): string | null =>
+  name === "reference"
+    ? reference
+    : name === "prediction"
+      ? prediction
+      : (samples[Number(name.slice("sample ".length))] ?? null);
+
 /** A label map of the case: for NiiVue, and by patient axes. */
 export interface LabelLayer {
   readonly image: NVImage;
@@ -20,6 +29,8 @@ export interface LabelLayer {
 /** What lies over the image of one case, fetched when it is first switched on and kept while the case is open. */
 export class LoadedLayers {
   readonly #labels = new Map<LabelName, LabelLayer>();
+  /** Begun, by name: nothing is fetched twice. */
+  readonly #coming = new Map<string, Promise<void>>();
   #hidden: readonly number[] = [];
   #heat: NVImage | null = null;
   #difference: NVImage | null = null;
@@ -37,6 +48,25 @@ export class LoadedLayers {
     return this.#labels.size === 0;
   }
 
+  /** The same case with other addresses: what lies where it lay is not fetched again. */
+  with(urls: Layers): LoadedLayers {
+    const next = new LoadedLayers(urls, this.classNames, this.signal);
+    for (const [name, layer] of this.#labels) {
+      if (urlIn(urls, name) !== urlIn(this.urls, name)) continue;
+      next.#labels.set(name, layer);
+      next.#coming.set(name, Promise.resolve());
+    }
+    next.#hidden = this.#hidden;
+    if (urls.uncertainty === this.urls.uncertainty) next.#heat = this.#heat;
+    return next;
+  }
+
+  /** A label map of the case, shown or not; null where there is none. */
+  async need(name: "reference" | "prediction"): Promise<LabelVolume | null> {
+    await this.#loadLabel(name, COLOURS[name]);
+    return this.label(name)?.volume ?? null;
+  }
+
   label(name: LabelName): LabelLayer | null {
     return this.#labels.get(name) ?? null;
   }
@@ -51,15 +81,31 @@ export class LoadedLayers {
   /** Fetches what a state shows and is not there yet. */
   async load({ layers }: SceneState): Promise<void> {
     const { reference, prediction, disagreement: differs, uncertainty, samples } = layers;
-    if (reference.on || differs.on) await this.#loadLabel("reference", this.urls.reference, REFERENCE);
-    if (prediction.on || differs.on) await this.#loadLabel("prediction", this.urls.prediction, PREDICTION);
+    if (reference.on || differs.on) await this.#loadLabel("reference", COLOURS.reference);
+    if (prediction.on || differs.on) await this.#loadLabel("prediction", COLOURS.prediction);
     if (uncertainty.on) await this.#loadHeat(this.urls.uncertainty);
     if (!samples.on) return;
-    for (const [i, url] of this.urls.samples.entries()) await this.#loadLabel(`sample ${i}`, url, SAMPLE);
+    for (const i of this.urls.samples.keys()) await this.#loadLabel(`sample ${i}`, SAMPLE);
   }
 
-  async #loadLabel(name: LabelName, url: string | null, colour: Rgb): Promise<void> {
-    if (url === null || this.#labels.has(name)) return;
+  #loadLabel(name: LabelName, colour: Rgb): Promise<void> {
+    const url = urlIn(this.urls, name);
+    return url === null ? Promise.resolve() : this.#once(name, () => this.#fetchLabel(name, url, colour));
+  }
+
+  /** What is under way is waited for; what failed may be tried again. */
+  #once(name: string, fetched: () => Promise<void>): Promise<void> {
+    const begun = this.#coming.get(name);
+    if (begun) return begun;
+    const coming = fetched().catch((error) => {
+      this.#coming.delete(name);
+      throw error;
+    });
+    this.#coming.set(name, coming);
+    return coming;
+  }
+
+  async #fetchLabel(name: LabelName, url: string, colour: Rgb): Promise<void> {
     const image = await loadVolume(fetch(url, { signal: this.signal }));
     const volume = new LabelVolume(image.img!, image);
     const layer = { image, volume, classes: volume.classes(), colour };
@@ -79,8 +125,11 @@ export class LoadedLayers {
     asLabelMap(image, classColours(colour, classNames.length), classNames.slice(1), this.#hidden);
   }
 
-  async #loadHeat(url: string | null): Promise<void> {
-    if (url === null || this.#heat) return;
+  #loadHeat(url: string | null): Promise<void> {
+    return url === null || this.#heat ? Promise.resolve() : this.#once("heat", () => this.#fetchHeat(url));
+  }
+
+  async #fetchHeat(url: string): Promise<void> {
     const heat = await loadVolume(fetch(url, { signal: this.signal }));
     heat.colormap = HEAT;
     heat.cal_min = 0;

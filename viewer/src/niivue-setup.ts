@@ -12,6 +12,9 @@ const HEAT_MAP = {
   I: [0, 64, 128, 192, 255],
 };
 
+/** So many states of a drawing are kept to go back to, the first among them. */
+export const UNDO_BITMAPS = 12;
+
 /** NiiVue as all our pages use it: radiological convention, our own crosshair and keys, nothing read from elsewhere. */
 export function newNiivue(): Niivue {
   const nv = new Niivue({
@@ -35,8 +38,16 @@ export function newNiivue(): Niivue {
     clipPlaneHotKey: "",
     cycleClipPlaneHotKey: "",
     viewModeHotKey: "",
-    maxDrawUndoBitmaps: 12,
+    maxDrawUndoBitmaps: UNDO_BITMAPS,
   });
   nv.addColormap(HEAT, HEAT_MAP);
+  nv.keyDownListener = () => {};
+  nv.keyUpListener = () => {};
+  const leave = nv.mouseLeaveListener.bind(nv);
+  nv.mouseLeaveListener = () => {
+    const isPainting = nv.opts.drawingEnabled && !Number.isNaN(nv.drawPenLocation[0]);
+    if (isPainting) nv.mouseUpListener(); // a stroke that leaves the picture ends there, and can be undone by itself
+    leave();
+  };
   return nv;
 }

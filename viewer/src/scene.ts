@@ -87,8 +87,11 @@ export class Scene {
     return this.#full;
   }
 
-  /** Shows a case: a large image coarsely while it comes, then the image, then its outlines. Ends the opening before. */
-  async open(layers: Layers, classNames: readonly string[]): Promise<void> {
+  /**
+   * Shows a case: a large image coarsely while it comes, then the image, then its outlines. Ends the opening before. Returns
+   * whether the image is there.
+   */
+  async open(layers: Layers, classNames: readonly string[]): Promise<boolean> {
     this.#loading.abort();
     this.#loading = new AbortController();
     const { signal } = this.#loading;
@@ -100,19 +103,32 @@ export class Scene {
     this.events.onStatus("loading the image", null);
     try {
       const full = await this.#loadImage(answer);
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       this.#full = true;
       this.#showImage(full, layers.reference === null && layers.prediction === null);
       this.#loaded = new LoadedLayers(layers, classNames, signal);
       this.events.onStatus("loading the outlines", null);
       await this.#loaded.load(this.#state);
-      if (signal.aborted) return;
+      if (signal.aborted) return false;
       this.#placeCrosshair();
       await this.update(this.#state);
       this.events.onStatus(null);
     } catch (error) {
       if (!signal.aborted) this.events.onStatus((error as Error).message);
     }
+    return this.#full && !signal.aborted;
+  }
+
+  /** Takes over what lies over the same image now; the image and what is being drawn on it stay. */
+  async relayer(layers: Layers): Promise<void> {
+    if (!this.#loaded) return;
+    this.#loaded = this.#loaded.with(layers);
+    await this.update(this.#state);
+  }
+
+  /** A label map of the case by patient axes, fetched where it is not there yet. */
+  async needLabel(name: "reference" | "prediction"): Promise<LabelVolume | null> {
+    return (await this.#loaded?.need(name)) ?? null;
   }
 
   /** Slices go to the graphics card while the rest still comes. */
@@ -289,8 +305,18 @@ export class Scene {
     return this.#loaded?.label(name)?.volume ?? null;
   }
 
+  /** Lets go of everything: NiiVue's listeners on the window would keep it all. */
   close(): void {
     this.#loading.abort();
+    const letGo = () => {
+      this.nv.cleanup();
+      this.nv.drawClearAllUndoBitmaps();
+      this.nv.drawBitmap = null;
+      this.#surfaces.clear();
+      this.#setVolumes(null, []);
+      this.#loaded = null;
+    };
+    if (this.#begun) void this.#begun.then(letGo);
     this.nv._gl?.getExtension("WEBGL_lose_context")?.loseContext();
   }
 }

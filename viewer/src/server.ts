@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useMemo, useState } from "preact/hooks";
 
 /** Asks the server; what it refuses is an Error with its own line. */
 export async function ask<T>(path: string, options?: RequestInit): Promise<T> {
@@ -33,4 +33,24 @@ export function useAnswer<T>(
     };
   }, [path, version]);
   return state.path === path ? state : { value: null, error: null };
+}
+
+/** The last answer while a newer one is asked for or none comes, so that nothing flickers or goes. */
+export function useKept<T>(value: T | null): T | null {
+  const [kept, keep] = useState(value);
+  useEffect(() => {
+    if (value !== null) keep(() => value);
+  }, [value]);
+  return useMemo(() => value ?? kept, [value, kept]);
+}
+
+/** Counts up every so many milliseconds, where that is wanted. */
+export function useTicks(everyMs: number, wanted = true): number {
+  const [ticks, tick] = useState(0);
+  useEffect(() => {
+    if (!wanted) return;
+    const timer = setInterval(() => tick((before) => before + 1), everyMs);
+    return () => clearInterval(timer);
+  }, [everyMs, wanted]);
+  return ticks;
 }

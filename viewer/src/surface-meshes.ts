@@ -19,6 +19,10 @@ export class SurfaceMeshes {
   constructor(readonly nv: Niivue) {}
 
   show(styles: readonly SurfaceStyle[], classes: number, hidden: readonly number[]): void {
+    const shown = new Set(styles.map(({ layer }) => layer));
+    for (const [layer, meshes] of this.#made) {
+      if (!shown.has(layer)) for (const [, mesh] of meshes) mesh.visible = false; // another has its place now
+    }
     for (const style of styles) {
       const { layer, on } = style;
       if (on && !this.#made.has(layer)) this.#made.set(layer, this.#meshesOf(style, classes));
