@@ -293,6 +293,30 @@ describe("decathlon and colon", () => {
     });
   });
 
+  it("vouches for no file of other settings or another place, however it was stopped", async () => {
+    const out = join(dir, "torn");
+    const options = { recipe: "colon", raw: task, out, workers: 0 };
+    const other = { ...options, set: ["data.normalization=none"] };
+    await prepareRecipe(options);
+    const of = (name: string) => readFileSync(join(out, name));
+    const first = of("imagesTr/tr0.nii.gz");
+    const label = join(out, "labelsTr/tr0.nii.gz");
+    rmSync(label);
+    mkdirSync(label); // no label map can be written: stopped between image and label
+    await expect(prepareRecipe(other)).rejects.toThrow();
+    expect(existsSync(join(out, "dataset.json"))).toBe(false);
+    rmSync(label, { recursive: true });
+    writeFileSync(label, "");
+    await prepareRecipe(options);
+    expect(of("imagesTr/tr0.nii.gz").equals(first)).toBe(true);
+
+    const moved = join(dir, "moved.txt");
+    writeFileSync(moved, "tr0\n");
+    await prepareRecipe({ ...other, testList: moved });
+    await prepareRecipe(other);
+    expect(of("imagesTr/tr0.nii.gz").equals(first)).toBe(false);
+  });
+
   it("keeps sets apart, and what is said of one that is whole", async () => {
     const out = join(dir, "colon");
     const note = readFileSync(join(out, "preparation.json"), "utf8");

@@ -1,6 +1,7 @@
-import { availableParallelism, freemem, totalmem } from "node:os";
+import { availableParallelism } from "node:os";
 import type { AddonLocation, CpuCapability } from "../engine/find-libtorch.js";
 import type { LibtorchFacts } from "../engine/libtorch.js";
+import { freeMemory, totalMemory } from "../machine-memory.js";
 
 /** "problem" stops Penumbra from working, "slow" costs time, "ok" needs nothing. */
 export type Verdict = "ok" | "slow" | "problem";
@@ -19,7 +20,7 @@ const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
 const ok = (name: string, value: string): Finding => ({ name, verdict: "ok", value, fix: null });
 
 /** Node, cores and memory. */
-export function machineFindings(free = freemem(), total = totalmem()): Finding[] {
+export function machineFindings(free = freeMemory(), total = totalMemory()): Finding[] {
   const value = `${gb(free)} free of ${gb(total)}`;
   const fix = "close other programs, or train with smaller patches: --set data.patchSize=[48,64,64]";
   return [

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PenumbraError } from "../errors.js";
 import { packageVersion } from "../version.js";
 import { percentiles } from "../volume/percentiles.js";
-import type { Triple } from "../volume/volume.js";
+import type { Grid, Triple } from "../volume/volume.js";
 import { contentOf, knownContent } from "./case-cache.js";
 import { putSmallFile, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
@@ -49,6 +49,8 @@ export interface ChannelFacts {
 export interface ImageFacts {
   readonly shape: Triple;
   readonly spacingMm: Triple | null;
+  /** The same along the axes as the file stores them. */
+  readonly stored: { readonly shape: Triple; readonly spacingMm: Triple | null };
   /** Of shape and intensities, so that the same image in another file has the same. */
   readonly hash: string;
   readonly channels: readonly ChannelFacts[];
@@ -69,7 +71,7 @@ export interface CaseFacts {
 }
 
 /** Raise it when facts gain a field or change their meaning. */
-const FORM = 3;
+const FORM = 4;
 const PERCENTS = [0.5, 50, 99.5] as const;
 
 function intensityOf(values: Float32Array): IntensityFacts {
@@ -100,13 +102,14 @@ function channelFacts(data: Float32Array): ChannelFacts {
   return { intensity: intensityOf(data), positiveShare: positive / data.length };
 }
 
-function imageFacts({ grid, channels }: RawCase): ImageFacts {
+function imageFacts({ grid, channels }: RawCase, stored: Grid): ImageFacts {
   const hash = createHash("sha256").update(grid.shape.join());
   for (const { buffer, byteOffset, byteLength } of channels)
     hash.update(new Uint8Array(buffer, byteOffset, byteLength));
   return {
     shape: grid.shape,
     spacingMm: grid.spacingMm,
+    stored: { shape: stored.shape, spacingMm: stored.spacingMm },
     hash: hash.digest("hex"),
     channels: channels.map(channelFacts),
   };
@@ -150,7 +153,7 @@ export async function surveyCase(files: CaseFiles, count: number): Promise<CaseF
   const inside =
     label && label.data.length === first.length ? first.filter((_, i) => label.data[i] !== 0) : null;
   return {
-    image: imageFacts(turned),
+    image: imageFacts(turned, (raw as RawCase).grid),
     classes: stored && classesOf(stored.data),
     foreground: inside && inside.length > 0 ? intensityOf(inside) : null,
     labelOffset: labelOffset(raw),

@@ -72,7 +72,6 @@ export async function fingerprintOf(dataset: Dataset, options: PrepareSetOptions
   const surveyed = await doCaseJobs(jobs, { ...pool, workers: await threadsFor(missing, workers, channels) });
   let next = 0;
   const cases = listed.map((one, i) => ({ ...one, ...(found[i] ?? surveyed[next++]!) }));
-  const training = cases.flatMap(({ role, image }) => (role === "test" || !image ? [] : [image]));
   return {
     dir: dataset.dir,
     layout: dataset.layout,
@@ -80,7 +79,24 @@ export async function fingerprintOf(dataset: Dataset, options: PrepareSetOptions
     modality: dataset.modality,
     channels,
     cases,
+    ...rangesOf(cases),
+  };
+}
+
+/** Of the training cases. */
+function rangesOf(cases: readonly SurveyedCase[]): Pick<Fingerprint, "shape" | "spacingMm"> {
+  const training = cases.flatMap(({ role, image }) => (role === "test" || !image ? [] : [image]));
+  return {
     shape: rangeOf(training.map(({ shape }) => shape)),
     spacingMm: rangeOf(training.flatMap(({ spacingMm }) => (spacingMm ? [spacingMm] : []))),
   };
+}
+
+/** The same set for a network that sees axes as files store them. */
+export function inStoredOrder(fingerprint: Fingerprint): Fingerprint {
+  const cases = fingerprint.cases.map((one) => ({
+    ...one,
+    image: one.image && { ...one.image, ...one.image.stored },
+  }));
+  return { ...fingerprint, cases, ...rangesOf(cases) };
 }

@@ -1,4 +1,5 @@
-import { availableParallelism, freemem } from "node:os";
+import { availableParallelism } from "node:os";
+import { freeMemory } from "../machine-memory.js";
 import { openChannels } from "../volume/read-channels.js";
 import { voxelCount } from "../volume/volume.js";
 import { findPrepared } from "./case-cache.js";
@@ -40,7 +41,7 @@ export async function threadsFor(
 ): Promise<number> {
   if (workers === 0 || cases.length === 0) return 0;
   const bytes = (await largestOf(cases, channels)) * BYTES_PER_VOXEL;
-  const fitting = bytes > 0 ? Math.floor((freemem() * MEMORY_SHARE) / bytes) : workers;
+  const fitting = bytes > 0 ? Math.floor((freeMemory() * MEMORY_SHARE) / bytes) : workers;
   return Math.max(1, Math.min(workers, fitting, cases.length));
 }
 

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from "node:fs";
-import { dirname, join } from "node:path";
+import { existsSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, relative } from "node:path";
 import { makeDirectories } from "../files/directory.js";
 import { packageVersion } from "../version.js";
 import { writeLabelMap, writeVolume } from "../volume/write.js";
@@ -24,8 +24,12 @@ export interface WriteOrder {
   readonly memory: string;
 }
 
-const keyOf = ({ options, repair }: WriteOrder, content: string): string =>
-  sha256([packageVersion(), content, settingsText(options), JSON.stringify(repair)].join("\n"));
+function keyOf({ options, repair, imageOut, labelOut, memory }: WriteOrder, content: string): string {
+  const places = [imageOut, labelOut].map((path) => relative(dirname(memory), path));
+  return sha256(
+    [packageVersion(), content, settingsText(options), JSON.stringify(repair), ...places].join("\n"),
+  );
+}
 
 /** "a.nii.gz" of two channels: "a_0000.nii.gz", "a_0001.nii.gz". */
 const channelFiles = (path: string, channels: number): string[] =>
@@ -53,6 +57,7 @@ export async function writePrepared(order: WriteOrder): Promise<boolean> {
   const prepared = prepareRaw(raw, files, order.options);
   const { grid, label } = prepared;
   for (const path of outputs) makeDirectories(dirname(path));
+  rmSync(remembered, { force: true }); // it vouches for none of the files until all are written
   for (const [i, path] of images.entries()) await writeVolume(path, { grid, data: channelOf(prepared, i) });
   if (label) await writeLabelMap(labelOut, { grid, data: label });
   putSmallFile(remembered, key);

@@ -1,7 +1,7 @@
-import { totalmem } from "node:os";
 import { openDataset } from "../data/dataset.js";
 import { fingerprintOf } from "../data/fingerprint.js";
 import { NO_REPAIR } from "../data/label-repair.js";
+import { totalMemory } from "../machine-memory.js";
 import { autoSettings, withoutAsked } from "../training/auto-settings.js";
 import { ABDOMEN } from "./pancreas.js";
 import { split } from "./raw-files.js";
@@ -23,7 +23,7 @@ async function find(raw: string, options: RawOptions): Promise<RawSet> {
     onProgress: onLook,
     ...(signal && { signal }),
   });
-  const limits = { device: "cpu", stepBytes: totalmem() / 2 };
+  const limits = { device: "cpu", stepBytes: totalMemory() / 2 };
   const { config, settings } = withoutAsked(autoSettings(fingerprint, limits), { set });
   const training = [...dataset.labeled, ...dataset.unlabeled];
   const members = testIds

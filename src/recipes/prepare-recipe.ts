@@ -185,6 +185,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
   for (const note of found.notes) status(note);
   const shared = settingsFor(found, options.set);
   const jobs = jobsOf(found, shared, out, memory);
+  rmSync(join(out, "dataset.json"), { force: true }); // until every case is of these settings
   const written = await doCaseJobs(jobs, {
     workers: await threadsFor(
       jobs.map(({ files }) => files),

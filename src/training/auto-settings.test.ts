@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Fingerprint, SurveyedCase } from "../data/fingerprint.js";
+import { type Fingerprint, inStoredOrder, type SurveyedCase } from "../data/fingerprint.js";
 import type { Triple } from "../volume/volume.js";
 import { autoSettings, withoutAsked } from "./auto-settings.js";
 
@@ -8,6 +8,8 @@ interface MadeUp {
   readonly spacing?: Triple | null;
   readonly positiveShare?: number;
   readonly foreground?: [number, number, number];
+  readonly stored?: Triple;
+  readonly outer?: [number, number, number];
 }
 const intensity = (percentiles: [number, number, number]) => ({
   min: -1000,
@@ -21,14 +23,17 @@ const madeUp = ({
   spacing = [1, 1, 1],
   positiveShare = 1,
   foreground = [-50, 40, 120],
+  stored = shape,
+  outer = [0, 1, 2],
 }: MadeUp): SurveyedCase => ({
   role: "labeled",
   files: { id: "x", imagePath: "x.nii", labelPath: "y.nii" },
   image: {
     shape,
     spacingMm: spacing,
+    stored: { shape: stored, spacingMm: spacing },
     hash: "",
-    channels: [{ intensity: intensity([0, 1, 2]), positiveShare }],
+    channels: [{ intensity: intensity(outer), positiveShare }],
   },
   classes: [],
   foreground: intensity(foreground),
@@ -154,6 +159,16 @@ describe("autoSettings", () => {
     expect([mri.windowHu, mri.normalization, mri.regionMask]).toEqual([undefined, "z-score", undefined]);
     const air = derive([{ positiveShare: 0.4 }], "T1");
     expect([air.normalization, air.regionMask]).toEqual(["z-score-foreground", "positive"]);
+    const scaledBefore = derive([{ positiveShare: 0.4, outer: [-1.2, -0.3, 4] }], "T1");
+    expect([scaledBefore.normalization, scaledBefore.regionMask]).toEqual(["z-score", undefined]);
+    expect(derive([{}], "CTA").windowHu).toEqual([-50, 120]);
+  });
+
+  it("follow the axes that the network sees", () => {
+    const set = setOf([{ shape: [256, 256, 30], stored: [30, 256, 256] }]);
+    const slices = { ...CPU, dimensions: 2 as const };
+    expect(autoSettings(set, slices).config.data?.patchSize).toEqual([1, 256, 32]);
+    expect(autoSettings(inStoredOrder(set), slices).config.data?.patchSize).toEqual([1, 256, 256]);
   });
 
   it("knows CT by its intensities where the set does not say", () => {

@@ -161,7 +161,7 @@ function looksLikeHu(training: readonly SurveyedCase[]): boolean {
 function intensitySettings(fingerprint: Fingerprint): AutoSetting[] {
   const training = trainingCases(fingerprint);
   const { modality } = fingerprint;
-  const isCt = modality !== null && /^ct$/i.test(modality);
+  const isCt = modality !== null && /^ct/i.test(modality.trim()); // CTA, "CT portal" …
   const foregrounds = training.flatMap(({ foreground }) => (foreground ? [foreground.percentiles] : []));
   if ((isCt || (modality === null && looksLikeHu(training))) && foregrounds.length > 0) {
     const low = Math.floor(medianOf(foregrounds.map(([value]) => value)));
@@ -180,7 +180,9 @@ function intensitySettings(fingerprint: Fingerprint): AutoSetting[] {
   const name = modality === null ? "no CT by name or intensities" : `the images are ${modality}, no CT`;
   const shares = ({ image }: SurveyedCase) => image!.channels.map(({ positiveShare }) => positiveShare);
   const positive = medianOf(training.map((one) => Math.max(...shares(one))));
-  if (positive < 0.75) {
+  // in images that were brought to mean 0 before, 0 is no air
+  const areFrom0 = medianOf(training.map(({ image }) => image!.channels[0]!.intensity.percentiles[0])) >= 0;
+  if (positive < 0.75 && areFrom0) {
     const share = `${(100 * (1 - positive)).toFixed(0)} % of the voxels are 0 or below`;
     return [
       {

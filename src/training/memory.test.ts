@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { PenumbraError } from "../errors.js";
 import { type Config, resolveConfig } from "./config.js";
-import { estimateStepBytes, planInWords, planMemory } from "./memory.js";
+import { estimateStepBytes, planInWords, planMemory, planResumed } from "./memory.js";
 
 const config = (...set: string[]): Config => resolveConfig({ set: ["inference.stride=[4,4,4]", ...set] });
 const total = (...set: string[]) => estimateStepBytes(config(...set), "fp32").total;
@@ -15,6 +15,9 @@ describe("estimateStepBytes", () => {
     expect(total("data.patchSize=[64,64,64]")).toBeGreaterThan(small);
     expect(total(PATCH, "method=supervised")).toBeLessThan(small);
     expect(estimateStepBytes(config(PATCH), "bf16").total).toBeLessThan(small);
+    const many = (classes: number) => total(PATCH, "method=supervised", `model.classes=${classes}`);
+    const copy = 4 * 48 * 64 * 64 * 4; // of one class's logits, in bytes
+    expect(many(60) - many(2)).toBeGreaterThanOrEqual(4 * 58 * copy);
   });
   it("covers what was measured: 2.9 GB in bfloat16 and 4.7 GB in float32 at the paper's patch", () => {
     const [coarse, fine] = (["bf16", "fp32"] as const).map((p) => estimateStepBytes(config(), p).total / 1e9);
@@ -70,6 +73,20 @@ describe("planMemory", () => {
   it("plans nothing for other devices unless a limit is set", () => {
     expect(planMemory({ ...config(), device: "cuda" }, "fp32", 1e9)).toEqual(shape(0, 1));
     expect(planMemory({ ...config("memory.limitGb=3.7"), device: "cuda" }, "fp32", 1e9)).toEqual(shape(0, 2));
+  });
+});
+
+describe("planResumed", () => {
+  const resumed = (freeGb: number, ...set: string[]) =>
+    planResumed(config("memory.recomputeLevels=0", "memory.parts=1", ...set), "fp32", freeGb * 1e9);
+
+  it("goes on as a run began, else finds features again, and never refuses", () => {
+    expect(resumed(16)).toMatchObject({ doubt: null, config: { memory: { recomputeLevels: 0, parts: 1 } } });
+    const tight = resumed(5.2);
+    expect(tight.config.memory).toMatchObject({ recomputeLevels: 5, parts: 1 });
+    expect(tight.doubt).toMatch(/found again instead of kept/);
+    expect(resumed(1).doubt).toMatch(/free memory, or it may end/);
+    expect(resumed(1, "method=bcp").config.memory.parts).toBe(1);
   });
 });
 

@@ -1,6 +1,6 @@
-import { freemem } from "node:os";
 import type { Precision } from "../engine/precision.js";
 import { badInput, type PenumbraError } from "../errors.js";
+import { freeMemory } from "../machine-memory.js";
 import { mapAxes, type Triple, voxelCount } from "../volume/volume.js";
 import type { Config } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
@@ -14,6 +14,8 @@ const FEATURE_BYTES = {
 const THREE_DECODERS = 2.3;
 /** Float32 copies of the sampled logits alive at once: draws, samples and gradients. */
 const COPIES_OF_SAMPLES = 4;
+/** Float32 copies of a class's logits and probabilities alive at once; those of two classes are counted with the features. */
+const COPIES_OF_CLASSES = 5;
 /** Float32 copies of the parameters: student, teacher or labeler, gradients, velocities, and room for what is kept beside. */
 const COPIES_OF_PARAMETERS = 6;
 /** Parameters of the network for the square of its filters, which its widest layers grow with. */
@@ -44,7 +46,8 @@ export function estimateStepBytes(
   const voxels = patches * voxelCount(patchSize);
   const decoders = config.method === "mc-net" ? THREE_DECODERS : 1;
   const kind = recomputeLevels > 0 ? "recomputed" : "kept";
-  const features = voxels * filters * FEATURE_BYTES[kind][precision] * decoders;
+  const ofClasses = voxels * Math.max(0, classes - 2) * 4 * COPIES_OF_CLASSES;
+  const features = (voxels * filters * FEATURE_BYTES[kind][precision] + ofClasses) * decoders;
   const drawn = config.method === "ssn" ? config.ssn.samples : config.stage1.samples;
   const samples = methodEntry(config.method).samples ? voxels * classes * drawn * 4 * COPIES_OF_SAMPLES : 0;
   const networks = PARAMETERS_PER_SQUARED_FILTERS * filters ** 2 * 4 * COPIES_OF_PARAMETERS;
@@ -57,7 +60,7 @@ export function estimateStepBytes(
  * makes is kept. On other devices than the CPU nothing is planned unless a limit is set.
  * @throws PenumbraError "bad-input" with the arithmetic where nothing fits
  */
-export function planMemory(config: Config, precision: Precision, free = freemem()): StepShape {
+export function planMemory(config: Config, precision: Precision, free = freeMemory()): StepShape {
   const { limitGb, recomputeLevels, parts } = config.memory;
   const shapes = (parts === null ? partsOf(config) : [parts]).flatMap((p) =>
     (recomputeLevels === null ? levelsOf(config) : [recomputeLevels]).map((levels) => ({
@@ -71,6 +74,35 @@ export function planMemory(config: Config, precision: Precision, free = freemem(
   const fits = shapes.find((shape) => estimateStepBytes(config, precision, shape).total <= limit);
   if (!fits) throw tooLarge(config, precision, shapes.at(-1)!, limit);
   return fits;
+}
+
+/**
+ * How a run goes on that may find less memory than it began with: as it was, else with features found again instead of kept,
+ * which are the same numbers up to rounding. `doubt` says so, or that even that may not fit; the run is not refused, since nothing
+ * about it can be changed any more.
+ */
+export function planResumed(
+  config: Config,
+  precision: Precision,
+  free = freeMemory(),
+): { readonly config: Config; readonly doubt: string | null } {
+  const { memory } = config;
+  const limit = memory.limitGb === null ? 0.9 * free : Math.min(memory.limitGb * 1e9, 0.9 * free);
+  const began = { recomputeLevels: memory.recomputeLevels ?? 0, parts: memory.parts ?? 1 };
+  const needs = (shape: StepShape) => estimateStepBytes(config, precision, shape).total;
+  if (config.device !== "cpu" || needs(began) <= limit) return { config, doubt: null };
+  const saving = { ...began, recomputeLevels: Math.max(...levelsOf(config)) };
+  const changed = { ...config, memory: { ...memory, ...saving } };
+  const found = `memory: a step would take about ${gb(needs(began))}, ${gb(limit)} may be used now`;
+  return needs(saving) <= limit
+    ? {
+        config: changed,
+        doubt: `${found}; features are found again instead of kept (slower, the same result)`,
+      }
+    : {
+        config: changed,
+        doubt: `${found}, and saving leaves ${gb(needs(saving))}: free memory, or it may end`,
+      };
 }
 
 /** What was chosen and why, in words; null where steps are done as they are. */

@@ -112,7 +112,11 @@ function placeholders(sources: ConfigSources): PartialConfig {
   const patchSize = askedFor(sources, "data.patchSize");
   const asksForSlices = Array.isArray(patchSize) && patchSize[0] === 1;
   const isPlanar = askedFor(sources, "model.dimensions") === 2 || asksForSlices;
-  const [depth, height, width] = BASE_CONFIG.data.patchSize;
+  const stride = askedFor(sources, "inference.stride");
+  const [depth, height, width] = BASE_CONFIG.data.patchSize.map((extent, axis) => {
+    const asked = Array.isArray(stride) ? Number(stride[axis]) : 1;
+    return asked > extent ? 16 * Math.ceil(asked / 16) : extent;
+  }) as [number, number, number];
   return {
     model: { dimensions: isPlanar ? 2 : 3 },
     data: { patchSize: [isPlanar ? 1 : depth, height, width] },

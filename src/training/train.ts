@@ -15,7 +15,7 @@ import type { Config } from "./config.js";
 import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
 import { readInitialWeights, startFrom } from "./initial-weights.js";
 import type { IterationReport } from "./iteration.js";
-import { planInWords, planMemory } from "./memory.js";
+import { planInWords, planMemory, planResumed } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import type { MakeObserver, Observer } from "./observer.js";
 import { checkpointsOf, copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
@@ -108,15 +108,16 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
   }
   const lock = lockRun(dir, status);
   try {
-    const config = { ...stored, device: options.device ?? stored.device };
+    const here = { ...stored, device: options.device ?? stored.device };
+    const engine = setUpEngine(here, run, options.threads);
+    const { config, doubt } = planResumed(here, engine.precision);
+    if (doubt) status(doubt);
     const plan = {
       dir: resolve(dir),
       config,
       dataset: await datasetOf(dir, run, options.allowLinks),
       derived: [],
     };
-    const engine = setUpEngine(config, run, options.threads);
-    planMemory(config, engine.precision);
     const difference = differenceOf(engine, run, stored.device);
     if (difference) status(difference);
     const resume = loadCheckpoint(checkpointsOf(dir), config.device, status);

@@ -1,12 +1,12 @@
-import { totalmem } from "node:os";
 import { resolve } from "node:path";
 import { defaultCacheDir } from "../data/cache-directory.js";
 import type { StoredCase } from "../data/case-file.js";
 import type { Dataset } from "../data/dataset.js";
-import { type Fingerprint, fingerprintOf } from "../data/fingerprint.js";
+import { type Fingerprint, fingerprintOf, inStoredOrder } from "../data/fingerprint.js";
 import { allCores, prepareSet } from "../data/prepare-set.js";
 import { suspicionsOf } from "../data/suspicions.js";
 import { badInput } from "../errors.js";
+import { totalMemory } from "../machine-memory.js";
 import { type AutoSettings, autoSettings, withoutAsked } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, prepareOptions } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
@@ -116,9 +116,10 @@ export function deriveSettings(
 ): AutoSettings {
   const { device, data, model } = config;
   const isAsked = (key: string) => askedFor(sources, key) !== undefined;
-  const auto = autoSettings(fingerprint, {
+  const asSeen = data.axisOrder === "stored" ? inStoredOrder(fingerprint) : fingerprint;
+  const auto = autoSettings(asSeen, {
     device,
-    stepBytes: device === "cpu" ? totalmem() * MEMORY_SHARE : GPU_STEP_BYTES,
+    stepBytes: device === "cpu" ? totalMemory() * MEMORY_SHARE : GPU_STEP_BYTES,
     ...(isAsked("data.patchSize") && { patchSize: data.patchSize }),
     ...(isAsked("model.dimensions") && { dimensions: model.dimensions }),
     ...(isAsked("data.spacingMm") && { spacingMm: data.spacingMm }),

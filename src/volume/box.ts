@@ -49,13 +49,11 @@ export const wholeBox = (shape: Triple): Box => ({ start: [0, 0, 0], end: shape 
  */
 export function enlargedBox({ start, end }: Box, margin: Triple, least: Triple, shape: Triple): Box {
   const sides = [0, 1, 2].map((axis): [number, number] => {
-    const [from, to] = [start[axis]! - margin[axis]!, end[axis]! + margin[axis]!];
-    const missing = Math.max(0, least[axis]! - (to - from));
-    const low = from - Math.floor(missing / 2);
-    const high = to + Math.ceil(missing / 2);
-    const [spareLow, spareHigh] =
-      missing > 0 ? [Math.max(0, high - shape[axis]!), Math.max(0, -low)] : [0, 0];
-    return [Math.max(0, low - spareLow), Math.min(shape[axis]!, high + spareHigh)];
+    const low = Math.max(0, start[axis]! - margin[axis]!);
+    const high = Math.min(shape[axis]!, end[axis]! + margin[axis]!);
+    const missing = Math.max(0, Math.min(least[axis]!, shape[axis]!) - (high - low));
+    const after = Math.min(shape[axis]! - high, missing - Math.min(low, Math.floor(missing / 2)));
+    return [low - (missing - after), high + after];
   });
   return { start: mapAxes((axis) => sides[axis]![0]), end: mapAxes((axis) => sides[axis]![1]) };
 }
