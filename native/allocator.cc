@@ -1,7 +1,8 @@
 // A CPU allocator that keeps what it has. A training step asks for the same sizes again and again; malloc gives big
 // blocks back to the system at once, and the page faults of the next ones cost up to half of a step. Tensors from 256 KB
 // on lie in one range of addresses: the smallest hole that fits is cut, neighbouring holes are joined, and no page goes
-// back to the system before `trim`. Smaller ones go to malloc.
+// back to the system before `trim`. Smaller ones go to malloc, and so do those that the range has no room for: a
+// system that limits addresses or does not overcommit gives a small range or none.
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -18,8 +19,13 @@ namespace penumbra {
 namespace {
 
 constexpr size_t kLarge = size_t(1) << 18;
-constexpr size_t kPage = size_t(1) << 12;
 constexpr size_t kHuge = size_t(2) << 20;
+
+// What the system hands out and takes back at a time: 4 KB, on some ARM systems 64 KB.
+size_t pageSize() {
+  static const size_t size = size_t(sysconf(_SC_PAGESIZE));
+  return size;
+}
 
 // Addresses, not memory: pages become memory when they are first written.
 struct Range {
@@ -28,7 +34,7 @@ struct Range {
 };
 
 Range reserve() {
-  const size_t memory = size_t(sysconf(_SC_PHYS_PAGES)) * size_t(sysconf(_SC_PAGESIZE));
+  const size_t memory = size_t(sysconf(_SC_PHYS_PAGES)) * pageSize();
   for (size_t size = 4 * memory; size >= kHuge; size /= 2) {
     void* begin = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (begin == MAP_FAILED) continue;
@@ -44,11 +50,13 @@ class Arena {
  public:
   Arena() : range_(reserve()) {}
 
+  // null where the range has no room
   void* take(size_t bytes) {
-    const size_t size = (bytes + kPage - 1) / kPage * kPage;
+    const size_t size = (bytes + pageSize() - 1) / pageSize() * pageSize();
     std::lock_guard<std::mutex> lock(mutex_);
     char* block = fromHole(size);
     if (!block) block = fromTop(size);
+    if (!block) return nullptr;
     taken_[block] = size;
     current_ += size;
     peak_ = std::max(peak_, current_);
@@ -98,10 +106,7 @@ class Arena {
   }
 
   char* fromTop(size_t size) {
-    if (size > range_.size - top_) {
-      throw BadCall("out of memory: " + std::to_string(size >> 20) + " MB asked for, " +
-                    std::to_string(current_ >> 20) + " MB in use by tensors");
-    }
+    if (size > range_.size - top_) return nullptr;
     char* block = range_.begin + top_;
     top_ += size;
     touched_ = std::max(touched_, top_);
@@ -165,11 +170,10 @@ struct ArenaAllocator final : c10::Allocator {
   c10::DataPtr allocate(size_t bytes) const override { return take(bytes); }
 #endif
   static c10::DataPtr take(size_t bytes) {
-    void* data = nullptr;
-    if (bytes >= kLarge) {
-      data = arena().take(bytes);
-    } else if (bytes > 0 && posix_memalign(&data, 64, bytes) != 0) {
-      throw BadCall("out of memory");
+    void* data = bytes >= kLarge ? arena().take(bytes) : nullptr;
+    if (!data && bytes > 0 && posix_memalign(&data, 64, bytes) != 0) {
+      throw BadCall("out of memory: " + std::to_string(bytes >> 20) + " MB asked for, " +
+                    std::to_string(arena().figures().current >> 20) + " MB in use by tensors");
     }
     return {data, data, &release, c10::Device(c10::DeviceType::CPU)};
   }

@@ -3,7 +3,6 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { outputOf, SetupError } from "./step.mjs";
 
-const OLDEST = [1, 13];
 const API_INCLUDE = "torch/csrc/api/include";
 const LIBRARY = process.platform === "darwin" ? "libtorch_cpu.dylib" : "libtorch_cpu.so";
 const HOMEBREW_PREFIXES = ["/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"];
@@ -79,12 +78,13 @@ function inspectHomebrew() {
 
 const inspect = (dir, source) => (resolve(dir) === "/usr" ? inspectDebian() : inspectRoot(dir, source));
 
-const isNewEnough = ([major, minor]) => major > OLDEST[0] || (major === OLDEST[0] && minor >= OLDEST[1]);
+/** 1.13, the last 1.x, and what has the interfaces of 2.4: those between have neither. */
+const isUsable = ([major, minor]) => (major === 1 ? minor >= 13 : major > 2 || (major === 2 && minor >= 4));
 
 /**
  * The libtorch to build against: TORCH_DIR; else the one built against last time, while it is there;
  * else python3's, Debian's, Homebrew's. Null when there is none.
- * @throws SetupError (3) when TORCH_DIR is set and is no libtorch, or the libtorch is too old.
+ * @throws SetupError (3) when TORCH_DIR is set and is no libtorch, or the libtorch is of a version that can not be built against.
  */
 export function findLibtorch(requestedDir, previous) {
   let found = null;
@@ -98,11 +98,14 @@ export function findLibtorch(requestedDir, previous) {
     }
   } else {
     if (previous) found = inspect(previous.torchDir, previous.source);
-    found ??= inspectPython() ?? inspectDebian() ?? inspectHomebrew();
+    if (!found) {
+      const there = [inspectPython, inspectDebian, inspectHomebrew].map((look) => look()).filter(Boolean);
+      found = there.find(({ version }) => isUsable(version)) ?? there[0] ?? null;
+    }
   }
-  if (found && !isNewEnough(found.version)) {
+  if (found && !isUsable(found.version)) {
     throw new SetupError(
-      `libtorch ${found.version.join(".")} in ${found.torchDir} is too old: expected ${OLDEST.join(".")} or newer\n${WAYS_TO_GET_LIBTORCH}`,
+      `libtorch ${found.version.join(".")} in ${found.torchDir} can't be built against: expected 1.13, or 2.4 or newer\n${WAYS_TO_GET_LIBTORCH}`,
       3,
     );
   }

@@ -1,3 +1,4 @@
+import { inFloat32 } from "../engine/precision.js";
 import { callOwnMany, ones, randn, type Tensor } from "../engine/tensor.js";
 
 /**
@@ -62,13 +63,9 @@ export function sampleLogits(
   { outputs, region, classes }: LogitDistribution,
   noise: Noise,
 ): { mean: Tensor; samples: Tensor } {
-  const [mean, samples] = callOwnMany(
-    "sample_logits",
-    outputs,
-    region,
-    noise.factor,
-    noise.diagonal,
-    classes,
+  // autocast would round the factor's part, which other devices than the CPU find by a matrix product
+  const [mean, samples] = inFloat32(() =>
+    callOwnMany("sample_logits", outputs, region, noise.factor, noise.diagonal, classes),
   );
   return { mean: mean!, samples: samples! };
 }
