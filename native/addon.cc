@@ -4,6 +4,7 @@
 #include <ATen/Version.h>
 #include <ATen/autocast_mode.h>
 #include <ATen/core/grad_mode.h>
+#include <ATen/detail/CUDAHooksInterface.h>
 #include <torch/cuda.h>
 
 #include "support.h"
@@ -137,6 +138,16 @@ napi_value setFlushDenormal(napi_env env, const Arguments& argv) {
   return toJs(env, at::globalContext().setFlushDenormal(booleanOf(env, argv.at(0))));
 }
 
+// Whether cuDNN convolves in bfloat16 on the current device; elsewhere ATen unfolds patches, slower than in float32. With 1.x
+// cuDNN's interface for it is switched off.
+bool cudaHasBf16Convolution() {
+#if TORCH_VERSION_MAJOR >= 2
+  return at::hasCUDA() && at::detail::getCUDAHooks().supportsBFloat16ConvolutionWithCuDNNv8();
+#else
+  return false;
+#endif
+}
+
 napi_value about(napi_env env, const Arguments&) {
   napi_value object;
   check(napi_create_object(env, &object), "object");
@@ -145,6 +156,7 @@ napi_value about(napi_env env, const Arguments&) {
   set("config", toJs(env, at::show_config()));
   set("parallel", toJs(env, at::get_parallel_info()));
   set("cudaDevices", toJs(env, static_cast<double>(at::hasCUDA() ? torch::cuda::device_count() : 0)));
+  set("cudaBf16", toJs(env, cudaHasBf16Convolution()));
   set("mps", toJs(env, at::hasMPS()));
   set("oneDnn", toJs(env, at::hasMKLDNN()));
   return object;

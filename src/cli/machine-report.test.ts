@@ -10,6 +10,7 @@ const facts: LibtorchFacts = {
   config: "PyTorch built with:\n  - CPU capability usage: AVX512\n",
   parallel: "",
   cudaDevices: 0,
+  cudaBf16: false,
   mps: false,
   oneDnn: true,
 };

@@ -29,7 +29,7 @@ describe("devices", () => {
   it("takes bf16 by itself only where it is fast", () => {
     const { amx, avx512Bf16 } = cpuCapability();
     expect(resolvePrecision("auto", "cpu")).toBe(amx || avx512Bf16 ? "bf16" : "fp32");
-    expect(resolvePrecision("auto", "cuda:1")).toBe("bf16");
+    expect(resolvePrecision("auto", "cuda:1")).toBe(libtorchFacts().cudaBf16 ? "bf16" : "fp32");
     expect(resolvePrecision("auto", "mps")).toBe("fp32");
     expect(resolvePrecision("fp32", "cuda")).toBe("fp32");
   });

@@ -52,6 +52,8 @@ export interface LibtorchFacts {
   readonly config: string;
   readonly parallel: string;
   readonly cudaDevices: number;
+  /** Whether the current CUDA device convolves in bfloat16 (Ampere and newer, libtorch 2). */
+  readonly cudaBf16: boolean;
   readonly mps: boolean;
   readonly oneDnn: boolean;
 }

@@ -277,6 +277,7 @@ struct Hooks final : at::CUDAHooksInterface {
 #if TORCH_VERSION_MAJOR >= 2
   void init() const override {}
   bool isAvailable() const override { return true; }
+  bool supportsBFloat16ConvolutionWithCuDNNv8() const override { return true; }
   // without "override", since the first versions 2 lack some
   bool isBuilt() const { return true; }
   c10::DeviceIndex deviceCount() const { return 1; }
