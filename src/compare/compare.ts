@@ -7,7 +7,7 @@ import { writeJson, writeText } from "../files/whole-file.js";
 import type { Config } from "../training/config.js";
 import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
 import { nearestName } from "../training/nearest-name.js";
-import { correctedLabels } from "../training/run-directory.js";
+import { caseLists } from "../training/run-directory.js";
 import { planTraining } from "../training/run-plan.js";
 import type { TrainOptions } from "../training/train.js";
 import { type Cell, checkSame, type Expected, runCell } from "./cell.js";
@@ -146,18 +146,12 @@ async function planCells(
 }
 
 function casesOf(dataset: Dataset): Omit<Expected, "config"> {
-  const ids = (cases: Dataset["test"]) => cases.map(({ id }) => id);
   const scored = dataset.test.filter(({ labelPath }) => labelPath !== null);
   if (scored.length === 0)
     throw badInput(
       `${dataset.dir} has no label for any of its ${dataset.test.length} test cases, so nothing could be compared; add labels (labelsTs), or take labeled training cases as the test cases`,
     );
-  return {
-    labeled: ids(dataset.labeled),
-    unlabeled: ids(dataset.unlabeled),
-    corrected: correctedLabels(dataset),
-    scored: ids(scored),
-  };
+  return { ...caseLists(dataset), scored: scored.map(({ id }) => id) };
 }
 
 function comparisonOf(cells: readonly Cell[], results: readonly CellResult[]): Comparison {

@@ -20,19 +20,20 @@ export const isInside = (dir: string, path: string): boolean => {
  * @throws PenumbraError "bad-input" naming the link and where it leads
  */
 export async function checkInside(dir: string, cases: readonly CaseFiles[]): Promise<void> {
+  const root = await realpath(dir);
   for (const files of cases) {
     const listed = new Set([...imagePathsOf(files), files.labelPath ?? files.imagePath]);
     for (const path of listed) {
-      await checkPlace(dir, path);
-      for (const file of await filesBehind(path)) await checkPlace(dir, file);
+      await checkPlace(dir, path, root);
+      for (const file of await filesBehind(path)) await checkPlace(dir, file, root);
     }
   }
 }
 
-/** @throws PenumbraError "bad-input" where a file is a link that leads out of a folder */
-export async function checkPlace(dir: string, file: string): Promise<void> {
+/** @throws PenumbraError "bad-input" where a file is a link that leads out of a folder; `root` is where that really lies */
+export async function checkPlace(dir: string, file: string, root?: string): Promise<void> {
   const target = await realpath(file);
-  if (isInside(await realpath(dir), target)) return;
+  if (isInside(root ?? (await realpath(dir)), target)) return;
   throw badInput(
     `${file}: a link that leads out of ${dir}, to ${target}; copy the file there, or allow such links with --allow-links (which view has not)`,
   );

@@ -58,6 +58,15 @@ export const correctedLabels = ({ dir, labeled }: Pick<Dataset, "dir" | "labeled
     .map(({ labelPath }) => relative(dir, labelPath ?? dir))
     .filter((path) => dirname(path) === CORRECTIONS_FOLDER);
 
+const idsOf = (cases: Dataset["test"]): string[] => cases.map(({ id }) => id);
+
+/** The cases that a run on a data set uses, as its record names them. */
+export const caseLists = (dataset: Pick<Dataset, "dir" | "labeled" | "unlabeled">) => ({
+  labeled: idsOf(dataset.labeled),
+  unlabeled: idsOf(dataset.unlabeled),
+  corrected: correctedLabels(dataset),
+});
+
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
 /** State of the source tree this package runs from, null outside a git checkout. */
@@ -127,7 +136,6 @@ export function createRun(dir: string, { config, dataset, imported }: Made, engi
   checkNewRun(dir);
   makeDirectory(dir);
   const lock = lockRun(dir);
-  const ids = (cases: Dataset["test"]) => cases.map(({ id }) => id);
   const record: RunRecord = {
     format: FORMAT,
     penumbra: packageVersion(),
@@ -139,11 +147,9 @@ export function createRun(dir: string, { config, dataset, imported }: Made, engi
     git: gitState(),
     data: dataset.dir,
     classNames: dataset.classNames,
-    labeled: ids(dataset.labeled),
-    unlabeled: ids(dataset.unlabeled),
-    test: ids(dataset.test),
+    ...caseLists(dataset),
+    test: idsOf(dataset.test),
     ...(imported && { imported }),
-    corrected: correctedLabels(dataset),
   };
   try {
     checkNewRun(dir); // now that nobody else can begin one here
