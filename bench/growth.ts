@@ -1,8 +1,8 @@
 import { execFileSync } from "node:child_process";
 import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { renderChart } from "#dist/report/chart.js";
-import { pictureFile } from "#dist/report/picture-file.js";
+import { lineChart } from "#dist/report/chart.js";
+import { figureAsFile } from "#dist/report/figure.js";
 import type { StepFigures } from "./step.js";
 
 /** What grows, and the option of `bench step` that makes it. Everything else stays at the smallest. */
@@ -59,11 +59,13 @@ function picture(variation: Variation, rows: readonly Growth[]): string {
     name,
     points: rows.map((row) => [row.size, value(row)] as const),
   });
-  const chart = renderChart({
+  const chart = lineChart({
     title: `seconds per step by ${variation}`,
     series: [line("step", ({ seconds }) => seconds), line("bare network", (row) => row.bareNetworkSeconds)],
     valueAxis: "linear",
-    xLabel: `${variation} (solid: step, dashed: bare network's work), seconds`,
+    xLabel: variation,
   });
-  return pictureFile(chart);
+  const file = figureAsFile(chart);
+  if (file === null) throw new Error(`no values of ${variation} to draw`);
+  return file;
 }

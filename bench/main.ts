@@ -1,6 +1,7 @@
 // npm run bench -- step|methods|prototypes|inference|losses|metrics|loader|data|viewer [--json]
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
+import { resolvePrecision } from "#dist/engine/device.js";
 import { flushDenormals, libtorchFacts, setThreads } from "#dist/engine/libtorch.js";
 import { type PartialConfig, resolveConfig } from "#dist/training/config.js";
 import { METHOD_NAMES, type MethodName } from "#dist/training/method-catalog.js";
@@ -28,7 +29,11 @@ function triple(text: string): Triple {
   throw new InvalidArgumentError("expected three whole numbers D,H,W");
 }
 
-const precisionOption = () => new Option("--precision <precision>").choices(["bf16", "fp32"]).default("bf16");
+/** Of a run that asks for none: bf16 only where the processor has it, since emulated it takes many times as long. */
+const precisionOption = () =>
+  new Option("--precision <precision>")
+    .choices(["bf16", "fp32"])
+    .default(resolvePrecision("auto", "cpu"), "bf16 where this CPU has it, else fp32");
 const FULL: Triple = [80, 112, 112];
 
 /** Figures, and what the measuring process was: its largest memory and its libtorch, where they do not say it themselves. */

@@ -1,6 +1,8 @@
 /**
- * Penumbra as a library. Each command is one function (`train`, `evaluate`, `predict`, `doctor`); below them, the
- * building blocks: data, tensors, networks, losses, methods, inference, metrics and report.
+ * Penumbra as a library. Each command is one function (`train`, `evaluate`, `predict`, `rank`, `compare`, `inspect`,
+ * `fingerprintOf`, `prepareSet`, `importWeights`, `exportWeights`, `startViewer`, `runDemo`, `doctor`; what `methods`
+ * lists is `METHODS`); below them, the building blocks: data, tensors, networks, losses, methods, inference, metrics
+ * and report.
  */
 export { examine as doctor } from "./cli/doctor.js";
 export type { Finding } from "./cli/machine-report.js";
@@ -20,6 +22,7 @@ export {
 } from "./data/prepare.js";
 export { type PrepareSetOptions, prepareSet } from "./data/prepare-set.js";
 export { type CheckOptions, type Suspicion, suspicionsOf } from "./data/suspicions.js";
+export { type DemoOptions, type DemoResult, runDemo } from "./demo/demo.js";
 export { noGrad } from "./engine/autograd.js";
 export { checkDevice, resolvePrecision } from "./engine/device.js";
 export { libtorchFacts, memoryFigures, setThreads } from "./engine/libtorch.js";
@@ -95,6 +98,7 @@ export { trainStep } from "./training/step.js";
 export { type TrainOptions, train } from "./training/train.js";
 export { runStages, type TrainerOptions } from "./training/trainer.js";
 export { packageVersion } from "./version.js";
+export { startViewer, type Viewer, type ViewerOptions } from "./viewer/server.js";
 export { type Inspection, inspect } from "./volume/inspect.js";
 export { axisCodes, toRas } from "./volume/orientation.js";
 export { readGrid, readLabelMap, readVolume } from "./volume/read.js";

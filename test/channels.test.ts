@@ -169,7 +169,7 @@ it("shows all channels in a fingerprint, and the first in the viewer", async () 
   expect(stdout).toMatch(/modality T1, T2/);
   expect(stdout).toMatch(/tr0 .* 66, \d+ /);
   const file = join(sets.fourD, "imagesTs/te0.nii");
-  const answer = await sendVolume({ file, size: 0 }, { part: "image", range: undefined });
+  const answer = await sendVolume({ file, size: 0 }, { labelOf: null, range: undefined });
   const sent = Buffer.from(await answer.arrayBuffer());
   // whole numbers are sent as int16
   const voxels = new Int16Array(sent.buffer.slice(sent.byteOffset + 352, sent.byteOffset + sent.length));

@@ -45,7 +45,7 @@ export const logLine = (total: number): string =>
 /** What `compare` leaves of one method and one seed. */
 function writeComparison(dir: string, parts: { run: string; data: string; evaluation: Evaluation }): void {
   const { run, data, evaluation } = parts;
-  const effort = { steps: 6, labeledPatches: 6, minutes: 0.1 };
+  const effort = { steps: 6, labeledPatches: 6, parts: 1, minutes: 0.1 };
   const cell: CellResult = { method: "aua", seed: 0, run, evaluation, diverged: null, ...effort };
   const comparison: Comparison = {
     ...{ data, labeled: 2, planned: 1, unit: "mm", differences: [], cells: [cell] },

@@ -133,7 +133,9 @@ describe.each(SUBJECTS)("$name", ({ terms: names, make, batch, ...subject }) => 
         return Object.values(terms).map(({ value }) => value.item());
       };
       const [exact, coarse] = [values("fp32"), values("bf16")];
-      for (const [i, value] of coarse.entries()) expect(Math.abs(value - exact[i]!)).toBeLessThan(0.1);
+      // a tenth, of what is above 1: DenseCL's matches are the most similar places, and rounding changes some of them
+      for (const [i, value] of coarse.entries())
+        expect(Math.abs(value - exact[i]!)).toBeLessThan(0.1 * Math.max(1, exact[i]!));
       method.dispose();
     });
   });
