@@ -1,6 +1,7 @@
 // penumbra::conv3d_same: a 3x3x3 convolution with padding 1, whose weight gradient has a kernel of its own where oneDNN
 // has none for the processor: without AVX-512 it falls back to matrix products over unfolded patches, which takes a
-// fifth of a training step. Everything else, and every other case, is libtorch's.
+// fifth of a training step. One image in float32 goes to oneDNN at every size: libtorch itself unfolds small ones, as
+// the deep levels of a sliding window's patch are. Everything else, and every other case, is libtorch's.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
@@ -126,6 +127,16 @@ at::Tensor weightGradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(fa
 bool kernelFits(const at::Tensor&, const at::Tensor&) { return false; }
 #endif
 
+#if HAS_KERNEL
+bool isForOneDnn(const at::Tensor& x, const at::Tensor& weight) {
+  return at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn() && x.device().is_cpu() &&
+         x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.dim() == 5 && x.size(0) == 1 &&
+         x.numel() > 0;
+}
+#else
+bool isForOneDnn(const at::Tensor&, const at::Tensor&) { return false; }
+#endif
+
 bool autocastOn() {
 #if TORCH_VERSION_MAJOR >= 2
   return at::autocast::is_autocast_enabled(at::kCPU);
@@ -139,12 +150,17 @@ using torch::autograd::variable_list;
 
 const std::vector<int64_t> kOne{1, 1, 1}, kZero{0, 0, 0};
 
+at::Tensor convolved(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
+  if (isForOneDnn(x, weight)) return at::mkldnn_convolution(x.contiguous(), weight, bias, kOne, kOne, kOne, 1);
+  return at::conv3d(x, weight, bias, kOne, kOne);
+}
+
 struct Conv3dSame : torch::autograd::Function<Conv3dSame> {
   static at::Tensor forward(AutogradContext* context, const at::Tensor& given, const at::Tensor& weight,
                             const at::Tensor& bias) {
     const at::Tensor x = given.contiguous();
     context->save_for_backward({x, weight});
-    return at::conv3d(x, weight, bias, kOne, kOne);
+    return convolved(x, weight, bias);
   }
 
   static variable_list backward(AutogradContext* context, variable_list gradients) {
@@ -161,8 +177,9 @@ struct Conv3dSame : torch::autograd::Function<Conv3dSame> {
 };
 
 at::Tensor conv3dSame(const at::Tensor& x, const at::Tensor& weight, const at::Tensor& bias) {
-  if (at::GradMode::is_enabled() && !autocastOn() && kernelFits(x, weight)) return Conv3dSame::apply(x, weight, bias);
-  return at::conv3d(x, weight, bias, kOne, kOne);
+  if (autocastOn()) return at::conv3d(x, weight, bias, kOne, kOne);
+  if (!at::GradMode::is_enabled()) return convolved(x, weight, bias);
+  return kernelFits(x, weight) ? Conv3dSame::apply(x, weight, bias) : at::conv3d(x, weight, bias, kOne, kOne);
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { noGrad } from "./autograd.js";
 import { conv3d, conv3dSame } from "./ops.js";
 import { seedGenerators } from "./random.js";
 import { scope } from "./scope.js";
@@ -22,6 +23,29 @@ const sizes = [
 ] as const;
 
 describe("conv3dSame agrees with libtorch's convolution", () => {
+  it.each([...sizes, [16, 16, 4, 6, 6], [64, 64, 2, 2, 2]] as const)(
+    "for one image without gradients, %i -> %i channels of %ix%ix%i",
+    (inputs, outputs, d, h, w) => {
+      scope(() => {
+        seedGenerators(2);
+        const [x, weight, bias] = [
+          randn([1, inputs, h, d, w]),
+          randn([outputs, inputs, 3, 3, 3]),
+          randn([outputs]),
+        ];
+        const turned = x.transpose(2, 3);
+        const ours = noGrad(() => conv3dSame(turned, weight, bias));
+        expect(ours.shape).toEqual([1, outputs, d, h, w]);
+        expect(
+          relativeDifference(
+            ours,
+            noGrad(() => conv3d(turned, weight, bias, 1, 1)),
+          ),
+        ).toBeLessThan(1e-5);
+      });
+    },
+  );
+
   it.each(sizes)("in its gradients, %i -> %i channels of %ix%ix%i", (inputs, outputs, d, h, w) => {
     scope(() => {
       seedGenerators(1);
