@@ -36,7 +36,7 @@ export interface Scanner {
 /** The demo's two: labels exist for good scans, everyday ones are noisier. */
 export const SCANNERS = {
   research: { noise: [0.01, 0.03] },
-  everyday: { noise: [0.18, 0.28] },
+  everyday: { noise: [0.24, 0.36] },
 } as const satisfies Record<string, Scanner>;
 
 /** In a volume of this size heart units are voxels; others are scaled to it. */

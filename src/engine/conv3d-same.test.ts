@@ -46,23 +46,27 @@ describe("conv3dSame agrees with libtorch's convolution", () => {
     },
   );
 
-  it.each(sizes)("in its gradients, %i -> %i channels of %ix%ix%i", (inputs, outputs, d, h, w) => {
-    scope(() => {
-      seedGenerators(1);
-      const x = randn([2, inputs, d, h, w]);
-      const weight = randn([outputs, inputs, 3, 3, 3]);
-      const bias = randn([outputs]);
-      const upstream = randn([2, outputs, d, h, w]);
-      const gradients = (convolve: (x: Tensor, w: Tensor, b: Tensor) => Tensor) => {
-        const leaves = [x, weight, bias].map((tensor) => tensor.clone().requireGrad());
-        convolve(leaves[0]!, leaves[1]!, leaves[2]!).mul(upstream).sum().backward();
-        return leaves.map((leaf) => leaf.grad!);
-      };
-      const ours = gradients(conv3dSame);
-      const theirs = gradients((a, b, c) => conv3d(a, b, c, 1, 1));
-      for (const [i, gradient] of ours.entries()) {
-        expect(relativeDifference(gradient, theirs[i]!)).toBeLessThan(1e-5);
-      }
-    });
-  });
+  const batches = sizes.flatMap((size) => [1, 2].map((batch) => [batch, ...size] as const));
+  it.each(batches)(
+    "in its gradients, %i of %i -> %i channels of %ix%ix%i",
+    (batch, inputs, outputs, d, h, w) => {
+      scope(() => {
+        seedGenerators(1);
+        const x = randn([batch, inputs, d, h, w]);
+        const weight = randn([outputs, inputs, 3, 3, 3]);
+        const bias = randn([outputs]);
+        const upstream = randn([batch, outputs, d, h, w]);
+        const gradients = (convolve: (x: Tensor, w: Tensor, b: Tensor) => Tensor) => {
+          const leaves = [x, weight, bias].map((tensor) => tensor.clone().requireGrad());
+          convolve(leaves[0]!, leaves[1]!, leaves[2]!).mul(upstream).sum().backward();
+          return leaves.map((leaf) => leaf.grad!);
+        };
+        const ours = gradients(conv3dSame);
+        const theirs = gradients((a, b, c) => conv3d(a, b, c, 1, 1));
+        for (const [i, gradient] of ours.entries()) {
+          expect(relativeDifference(gradient, theirs[i]!)).toBeLessThan(1e-5);
+        }
+      });
+    },
+  );
 });
