@@ -114,7 +114,8 @@ describe("SegmentationNetwork", () => {
           const both = numbers(network.embed(images));
           const each = [0, 1].flatMap((i) => numbers(network.embed(images.slice(0, i, i + 1))));
           const worst = both.reduce((most, v, i) => Math.max(most, Math.abs(v - each[i]!)), 0);
-          expect(worst).toBeLessThan(1e-4);
+          // instance normalization of the few deepest voxels makes rounding of 1e-4; another image's influence is of order 1
+          expect(worst).toBeLessThan(1e-3);
         }),
       );
     },
