@@ -1,7 +1,7 @@
 // penumbra::conv3d_same: a 3x3x3 convolution with padding 1, whose weight gradient has a kernel of its own where oneDNN
 // has none for the processor: without AVX-512 it falls back to matrix products over unfolded patches, which takes a
-// fifth of a training step. One image in float32 goes to oneDNN at every size: libtorch itself unfolds small ones, as
-// the deep levels of a sliding window's patch are. Everything else, and every other case, is libtorch's.
+// fifth of a training step. One float32 image goes to oneDNN at every size where no gradient, or only ours, is asked for:
+// libtorch itself unfolds small ones, as the deep levels of a sliding window's patch are. Every other case is libtorch's.
 #include <ATen/ATen.h>
 #include <ATen/Parallel.h>
 #include <ATen/autocast_mode.h>
@@ -117,23 +117,23 @@ at::Tensor weightGradient(const at::Tensor& x, const at::Tensor& g) {
   return sums.sum(0);
 }
 
+bool isFloatVolume(const at::Tensor& x, const at::Tensor& weight) {
+  return x.device().is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.dim() == 5 &&
+         x.numel() > 0;
+}
+
 bool kernelFits(const at::Tensor& x, const at::Tensor& weight) {
   static const bool wanted = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !__builtin_cpu_supports("avx512f");
-  return wanted && x.device().is_cpu() && x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat &&
-         x.dim() == 5 && x.size(4) % 8 == 0 && x.numel() > 0 && weight.size(0) % kOut == 0 && weight.size(0) <= 64;
+  return wanted && isFloatVolume(x, weight) && x.size(4) % 8 == 0 && weight.size(0) % kOut == 0 && weight.size(0) <= 64;
+}
+
+bool isForOneDnn(const at::Tensor& x, const at::Tensor& weight) {
+  const at::Context& context = at::globalContext();
+  return context.hasMKLDNN() && context.userEnabledMkldnn() && isFloatVolume(x, weight) && x.size(0) == 1;
 }
 #else
 at::Tensor weightGradient(const at::Tensor&, const at::Tensor&) { TORCH_CHECK(false, "no kernel for this processor"); }
 bool kernelFits(const at::Tensor&, const at::Tensor&) { return false; }
-#endif
-
-#if HAS_KERNEL
-bool isForOneDnn(const at::Tensor& x, const at::Tensor& weight) {
-  return at::globalContext().hasMKLDNN() && at::globalContext().userEnabledMkldnn() && x.device().is_cpu() &&
-         x.scalar_type() == at::kFloat && weight.scalar_type() == at::kFloat && x.dim() == 5 && x.size(0) == 1 &&
-         x.numel() > 0;
-}
-#else
 bool isForOneDnn(const at::Tensor&, const at::Tensor&) { return false; }
 #endif
 

@@ -1,11 +1,9 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { getRequestListener } from "@hono/node-server";
 import { PenumbraError } from "../errors.js";
 import { guard, newToken } from "./access.js";
 import { Catalogue } from "./catalogue.js";
 import { Jobs } from "./jobs.js";
-import { routesOf } from "./routes.js";
 
 export interface ViewerOptions {
   /** A run, a data directory, or one above them. */
@@ -30,6 +28,11 @@ const LOOPBACK = "127.0.0.1";
  * @throws PenumbraError "bad-input" for a directory with nothing to show; "environment" for a port that is taken.
  */
 export async function startViewer({ dir, port, pages }: ViewerOptions): Promise<Viewer> {
+  // here, so that who imports the library for something else does not load a web server
+  const [{ getRequestListener }, { routesOf }] = await Promise.all([
+    import("@hono/node-server"),
+    import("./routes.js"),
+  ]);
   const catalogue = new Catalogue(dir);
   const jobs = new Jobs();
   const token = newToken();
