@@ -71,6 +71,22 @@ describe("train, evaluate, predict", () => {
     expect(readFileSync(join(out, "report.html"), "utf8")).toContain("These cases were trained on");
   });
 
+  it("scores the cases whose labels it never saw, once the data has them", async () => {
+    const labeledSince = await madeUpSet(join(dir, "labeled-since"), { labeled: 3, unlabeled: 1 });
+    const args = ["evaluate", "--run", runDir, "--split", "unlabeled", "--no-uncertainty", "--json"];
+    const none = await penumbra(...args, "--data", data);
+    expect(none).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("no label for any of the run's 2 unlabeled cases"),
+    });
+    const { code, stdout } = await penumbra(...args, "--data", labeledSince);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ split: "unlabeled", cases: [{ id: "tr2" }] });
+    const report = readFileSync(join(runDir, "evaluation-unlabeled/report.html"), "utf8");
+    expect(report).toContain("1 unlabeled cases without a label are left out");
+    expect(report).toContain("Training used no label of these cases");
+  });
+
   it("predicts on the scan's own grid what evaluation scored", async () => {
     const out = join(dir, "predicted");
     const args = ["--run", runDir, "--out", out, "--probabilities", "--uncertainty"];

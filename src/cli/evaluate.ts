@@ -4,7 +4,7 @@ import { deviceOption, linksOption, precisionOption, status, threadsOption } fro
 interface EvaluateArguments {
   readonly run: string;
   readonly data: string;
-  readonly split: "test" | "labeled";
+  readonly split: "test" | "labeled" | "unlabeled";
   readonly out?: string;
   readonly json?: true;
   readonly uncertainty: boolean;
@@ -19,7 +19,14 @@ export function evaluateCommand(): Command {
     .description("Score a run against labels: Dice, Jaccard and surface distances of every case.")
     .requiredOption("--run <run>", "run directory")
     .requiredOption("--data <dir>", "data directory")
-    .addOption(new Option("--split <split>", "cases to score").choices(["test", "labeled"]).default("test"))
+    .addOption(
+      new Option(
+        "--split <split>",
+        "cases to score: the data's test cases, or those of the run's training with or without their labels, where the data has them",
+      )
+        .choices(["test", "labeled", "unlabeled"])
+        .default("test"),
+    )
     .option(
       "--out <dir>",
       "new directory for label maps, scores and a report (left out: inside the run, instead of what an earlier one left there)",

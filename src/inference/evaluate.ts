@@ -29,8 +29,11 @@ import { closeModel, type EngineOptions, type Model, openModel, segment } from "
 import { onSource, sourceCase } from "./own-grid.js";
 import { WorkProgress } from "./work-progress.js";
 
-/** "test": the data's test cases; "labeled": those whose labels the run was trained with. */
-export type Split = "test" | "labeled";
+/**
+ * "test": the data's test cases; "labeled": those whose labels the run was trained with; "unlabeled": training cases whose
+ * labels the run never saw, where the data has them.
+ */
+export type Split = "test" | "labeled" | "unlabeled";
 
 export interface EvaluateOptions extends EngineOptions {
   /** Run directory of a finished training. */
@@ -57,7 +60,10 @@ interface Session {
   readonly model: Model;
   readonly run: RunRecord;
   readonly precision: Precision;
+  readonly split: Split;
   readonly cases: readonly CaseFiles[];
+  /** Cases of the split without a label, which are not among `cases`. */
+  readonly leftOut: number;
   readonly out: string;
   readonly progress: WorkProgress;
 }
@@ -85,11 +91,12 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
   const status = options.onStatus ?? (() => {});
   const { model, run, precision, threads } = openModel(options.run, options);
   const { allowLinks } = options;
-  const labeledIds = split === "labeled" ? run.labeled : undefined;
+  const labeledIds = split === "test" ? undefined : run[split];
   const dataset = await openDataset(resolve(options.data), { labeledIds, allowLinks });
   checkClasses(dataset, model);
   checkChannels(dataset, model);
-  const cases = casesWithLabels(dataset, split);
+  const listed = labeledIds?.length ?? dataset.test.length;
+  const cases = casesWithLabels(dataset, split, listed);
   const out = prepareOutput(options, split);
   sayCrowded(threads, model.config.device, status);
   status(`segmenting ${cases.length} ${split} cases of ${dataset.dir} (${precision})`);
@@ -99,7 +106,9 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
     model,
     run,
     precision,
+    split,
     cases,
+    leftOut: listed - cases.length,
     out,
     progress: new WorkProgress(cases.length + forShown, status),
   };
@@ -121,7 +130,7 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
       secondsPerCase,
       command: options.command ?? null,
     }),
-    notes: notesOf(session, dataset, split, uncertainty),
+    notes: notesOf(session, dataset, uncertainty),
     sections: [
       {
         title: `${split} cases`,
@@ -137,13 +146,18 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
   return evaluation;
 }
 
-function casesWithLabels(dataset: Dataset, split: Split): CaseFiles[] {
-  const cases = dataset[split].filter(({ labelPath }) => labelPath !== null);
+/** Cases of a split that have labels, of so many that the data (test cases) or the run (its training cases) lists. */
+function casesWithLabels(dataset: Dataset, split: Split, listed: number): CaseFiles[] {
+  const all = split === "test" ? dataset.test : dataset.labeled;
+  const cases = all.filter(({ labelPath }) => labelPath !== null);
   if (cases.length > 0) return cases;
-  const count = dataset[split].length;
-  const why = count === 0 ? `no ${split} case` : `no label for any of its ${count} ${split} cases`;
-  const other = split === "test" ? "; add labels, or score the training cases with --split labeled" : "";
-  throw badInput(`${dataset.dir} has ${why}${other}`);
+  const whose = split === "test" ? "its" : "the run's";
+  const why = listed === 0 ? `no ${split} case` : `no label for any of ${whose} ${listed} ${split} cases`;
+  const other =
+    split === "test"
+      ? "score training cases with --split labeled or --split unlabeled"
+      : "score another --split";
+  throw badInput(`${dataset.dir} has ${why}; add labels, or ${other}`);
 }
 
 /** An `out` that is named must be new or empty; the run's own evaluation is replaced. */
@@ -209,14 +223,17 @@ async function shownCases(
 
 /** What limits the scores, and what the maps show. */
 function notesOf(
-  { model, run, cases }: Session,
+  { model, run, split, cases, leftOut }: Session,
   dataset: Dataset,
-  split: Split,
   uncertainty: boolean,
 ): string[] {
   const notes: string[] = [];
-  const left = dataset[split].length - cases.length;
-  if (left > 0) notes.push(`${left} ${split} cases without a label are left out.`);
+  if (leftOut > 0) notes.push(`${leftOut} ${split} cases without a label are left out.`);
+  if (split === "unlabeled") {
+    notes.push(
+      "Training used no label of these cases; a method that learns from unlabeled images has seen the images.",
+    );
+  }
   if (split === "labeled") notes.push("These cases were trained on: the scores say nothing about new scans.");
   const seen = new Set([...run.labeled, ...run.unlabeled]);
   const both = split === "test" && dataset.dir === run.data ? cases.filter(({ id }) => seen.has(id)) : [];

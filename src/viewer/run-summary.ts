@@ -15,7 +15,7 @@ import { lastLine } from "./tail.js";
 /** A log that has not grown for so long belongs to no running training. */
 const SILENT_MS = 60_000;
 
-export const EVALUATION = /^evaluation-(test|labeled)$/;
+export const EVALUATION = /^evaluation-(test|labeled|unlabeled)$/;
 
 /** The scores that `evaluate` left in a run, by split. */
 export function evaluationsOf(dir: string): Map<string, Evaluation> {
