@@ -110,6 +110,20 @@ it("trains and scores nothing twice", async () => {
   expect(readFileSync(join(out, "comparison.md"), "utf8")).toBe(table);
 });
 
+it("takes seeds that were trained into another directory, once their runs are copied together", async () => {
+  const change = { out: join(dir, "second-machine"), methods: ["supervised"], seeds: 1, firstSeed: 1 };
+  const alone = await again(change);
+  expect(alone.comparison.cells.map(({ seed }) => seed)).toEqual([1]);
+  cpSync(join(out, "runs/supervised/seed-0"), join(change.out, "runs/supervised/seed-0"), {
+    recursive: true,
+  });
+  const together = await again({ ...change, firstSeed: 0, seeds: 2 });
+  expect(together.trained).toEqual([]);
+  const scores = ({ comparison }: typeof alone) =>
+    comparison.cells.map(({ evaluation }) => evaluation?.cases);
+  expect(scores(together)).toEqual(scores(await again({ methods: ["supervised"] })));
+});
+
 it("scores again what was stopped while it was scored", async () => {
   const scored = join(out, "runs/ua-mt/seed-1/evaluation-test/scores.json");
   const whole = readFileSync(scored, "utf8");
@@ -163,6 +177,8 @@ it.each<[string, Partial<CompareOptions>, RegExp]>([
   ["other labels", { labeled: 2 }, /labeled cases: 1 there, 2 here/],
   ["an unknown method", { methods: ["ua-mt", "uamt"] }, /unknown method "uamt"; did you mean "ua-mt"\?/],
   ["a method named twice", { methods: ["ua-mt", "ua-mt"] }, /"ua-mt" is named twice/],
+  ["no seed", { seeds: 0 }, /seeds is 0; expected how many/],
+  ["a seed that is none", { firstSeed: 0.5 }, /the first seed is 0.5/],
   ["no method", { methods: [] }, /no method to compare/],
   ["a directory of something else", { out: join(dir, "data") }, /is not empty and holds no comparison/],
   ["a directory of other runs", { out: join(dir, "work") }, /is not empty and holds no comparison/],

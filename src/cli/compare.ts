@@ -32,6 +32,7 @@ interface CompareArguments
   readonly data: string;
   readonly methods: readonly string[];
   readonly seeds: number;
+  readonly firstSeed: number;
   readonly config?: string;
   readonly memoryLimit?: number;
   readonly out: string;
@@ -52,7 +53,13 @@ export function compareCommand(): Command {
     .requiredOption("--methods <a,b,c>", "methods to compare (see penumbra methods)", names)
     .requiredOption("--out <dir>", "directory of the comparison; an earlier one's goes on where it stopped")
     .option("--labeled <n>", "use the labels of the first n training cases only", wholeNumber(1))
-    .option("--seeds <n>", "seeds of each method: 0 to n - 1", wholeNumber(1), 3)
+    .option("--seeds <n>", "seeds of each method, from the first on", wholeNumber(1), 3)
+    .option(
+      "--first-seed <n>",
+      "the first of them: another machine can train others, whose runs are then copied together",
+      wholeNumber(0),
+      0,
+    )
     .option("--init <run>", "start every method from the weights of a finished run")
     .option("--preset <name>", "starting point of the configuration (see penumbra train --list-keys)")
     .option("--config <file>", "JSON file with configuration keys")

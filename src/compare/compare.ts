@@ -38,8 +38,10 @@ export interface CompareOptions
   readonly data: string;
   /** In the order of the table; later ones are compared with earlier ones. */
   readonly methods: readonly string[];
-  /** How many seeds: 0, 1, ... Left out: 3. */
+  /** How many seeds of each method. Left out: 3. */
   readonly seeds?: number;
+  /** The first of them; the others follow it. Left out: 0. */
+  readonly firstSeed?: number;
   /** A new directory, or that of an earlier comparison, which goes on. */
   readonly out: string;
 }
@@ -53,10 +55,10 @@ export interface CompareOptions
  *   were trained with other settings; "interrupted" after saving: the same call goes on.
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
+  const { methods, seeds, firstSeed, out: dir, ...training } = options;
   const status = options.onStatus ?? (() => {});
-  const methods = checkMethods(options.methods);
-  const out = checkOut(options.out);
-  const cells = await planCells(options, methods, out);
+  const out = checkOut(dir);
+  const cells = await planCells(training, checkMethods(methods), seedsOf(seeds, firstSeed), out);
   cells.forEach(checkSame);
   makeDirectory(out);
   const results: CellResult[] = [];
@@ -123,17 +125,25 @@ function isBegun(out: string): boolean {
   );
 }
 
+function seedsOf(seeds = 3, firstSeed = 0): number[] {
+  if (!Number.isInteger(seeds) || seeds < 1)
+    throw badInput(`seeds is ${seeds}; expected how many seeds, a whole number of 1 or more`);
+  if (!Number.isInteger(firstSeed) || firstSeed < 0)
+    throw badInput(`the first seed is ${firstSeed}; expected a whole number of 0 or more`);
+  return Array.from({ length: seeds }, (_, i) => firstSeed + i);
+}
+
 async function planCells(
-  options: CompareOptions,
+  options: Omit<CompareOptions, "methods" | "seeds" | "firstSeed" | "out">,
   methods: readonly MethodName[],
+  seeds: readonly number[],
   out: string,
 ): Promise<Cell[]> {
-  const { methods: _, seeds = 3, out: __, set = [], ...shared } = options;
   const data = resolve(options.data);
   const cells: Cell[] = [];
   for (const method of methods) {
-    for (let seed = 0; seed < seeds; seed++) {
-      const training = { ...shared, data, method, set: [...set, `seed=${seed}`] };
+    for (const seed of seeds) {
+      const training = { ...options, data, method, set: [...(options.set ?? []), `seed=${seed}`] };
       const { config, dataset } = await planTraining(training);
       const expected = { config, ...casesOf(dataset) };
       const runOf = (name: string) => join(out, "runs", name, `seed-${seed}`);
