@@ -66,25 +66,28 @@ describe("Bcp", () => {
     expect([one(0), one(1)]).toEqual([["inward"], ["outward"]]);
   });
 
-  it("gives voxels with pseudo labels the smaller weight, and takes them from the teacher's classes", () => {
-    const value = (unlabeledWeight: number, teacherSays: 0 | 1) =>
-      withMethod({ unlabeledWeight }, (method) => {
-        seedGenerators(1);
-        const logits = new Float32Array(2 * 2 * VOXELS);
-        for (let i = 0; i < 2; i++)
-          logits.fill(1, (2 * i + teacherSays) * VOXELS, (2 * i + teacherSays + 1) * VOXELS);
-        method.teacher.meanLogits = () => fromArray(logits, [2, 2, SIDE, SIDE, SIDE]);
-        method.network.meanLogits = (z) => fromArray(logits, [z.shape[0]!, 2, SIDE, SIDE, SIDE]);
-        return method.losses(tinyBatch(), 0).inward!.value.item();
-      });
-    // a student that says what the teacher says has the odds e of being right: Dice near 0 where the class is there
-    const [none, half, full] = [0, 0.5, 1].map((weight) => value(weight, 1));
-    expect(half! - none!).toBeCloseTo((full! - none!) / 2, 5);
-    const crossEntropy = Math.log(1 + Math.exp(-1));
-    const p = 1 / (1 + Math.exp(-1));
-    const dice = 1 - (2 * p) / (p * p + 1);
-    expect(full! - none!).toBeCloseTo((crossEntropy + dice) / 2, 4);
-  });
+  it.each(["inward", "outward"] as const)(
+    "gives voxels with pseudo labels the smaller weight, and takes them from the teacher's classes: %s",
+    (term) => {
+      const value = (unlabeledWeight: number, teacherSays: 0 | 1) =>
+        withMethod({ unlabeledWeight }, (method) => {
+          seedGenerators(1);
+          const logits = new Float32Array(2 * 2 * VOXELS);
+          for (let i = 0; i < 2; i++)
+            logits.fill(1, (2 * i + teacherSays) * VOXELS, (2 * i + teacherSays + 1) * VOXELS);
+          method.teacher.meanLogits = () => fromArray(logits, [2, 2, SIDE, SIDE, SIDE]);
+          method.network.meanLogits = (z) => fromArray(logits, [z.shape[0]!, 2, SIDE, SIDE, SIDE]);
+          return method.losses(tinyBatch(), 0)[term]!.value.item();
+        });
+      // a student that says what the teacher says has the odds e of being right: Dice near 0 where the class is there
+      const [none, half, full] = [0, 0.5, 1].map((weight) => value(weight, 1));
+      expect(half! - none!).toBeCloseTo((full! - none!) / 2, 5);
+      const crossEntropy = Math.log(1 + Math.exp(-1));
+      const p = 1 / (1 + Math.exp(-1));
+      const dice = 1 - (2 * p) / (p * p + 1);
+      expect(full! - none!).toBeCloseTo((crossEntropy + dice) / 2, 4);
+    },
+  );
 
   it("keeps the largest component of the pseudo labels when asked", () => {
     const pseudo = (largestComponent: boolean) =>

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { noGrad } from "../engine/autograd.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, full, type Tensor } from "../engine/tensor.js";
+import { cat, fromArray, full, randn, type Tensor } from "../engine/tensor.js";
 import { Sgd } from "../nn/optimizer.js";
 import { DenseCl, type DenseClOptions, encoderOf } from "./densecl.js";
 import { NegativeQueue } from "./negative-queue.js";
@@ -15,6 +16,65 @@ const make = (options: Partial<DenseClOptions> = {}) =>
   new DenseCl(...tinyPair(), { ...denseClOptions, ...options });
 const batch = () => tinyBatch(2, 0, 4);
 beforeEach(() => seedGenerators(3), 60_000);
+
+/** Views that differ by mirroring alone. */
+const unchanged = { crop: 1, intensity: 0, noise: 0 };
+type Rows = number[][];
+const chunks = (values: readonly number[], size: number): Rows =>
+  Array.from({ length: values.length / size }, (_, i) => values.slice(i * size, (i + 1) * size));
+const dot = (a: readonly number[], b: readonly number[]) => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
+const unit = (a: readonly number[]) => a.map((v) => v / Math.hypot(...a));
+const meanRow = (rows: Rows) =>
+  rows[0]!.map((_, i) => rows.reduce((sum, row) => sum + row[i]!, 0) / rows.length);
+const expectClose = (found: readonly number[], expected: readonly number[]) => {
+  expect(found).toHaveLength(expected.length);
+  for (const [i, v] of expected.entries()) expect(found[i]).toBeCloseTo(v, 4);
+};
+
+/** features [B,C,D,H,W] -> for each image a row of C for each place */
+const rowsOfPlaces = (features: Tensor): Rows[] => {
+  const [b, c] = features.shape as [number, number];
+  const channels = chunks(
+    numbers(features),
+    features.shape.slice(2).reduce((a, n) => a * n, 1),
+  );
+  return Array.from({ length: b }, (_, i) => {
+    const own = channels.slice(i * c, (i + 1) * c);
+    return own[0]!.map((_, place) => own.map((channel) => channel[place]!));
+  });
+};
+
+/** An image's rows through both heads of a state: a linear map, ReLU, a linear map, unit length. */
+function projectedByHand(
+  features: Rows,
+  state: ReadonlyMap<string, { readonly values: number[] }>,
+  heads: "heads" | "key.heads",
+) {
+  const linear = (name: string, x: readonly number[]) => {
+    const { values: bias } = state.get(`${heads}.${name}.bias`)!;
+    return chunks(state.get(`${heads}.${name}.weight`)!.values, x.length).map(
+      (row, i) => dot(row, x) + bias[i]!,
+    );
+  };
+  const project = (head: string, x: readonly number[]) =>
+    linear(
+      `${head}.2`,
+      linear(`${head}.0`, x).map((v) => Math.max(0, v)),
+    );
+  const dense = features.map((row) => project("dense", row));
+  return {
+    features,
+    dense: dense.map(unit),
+    global: unit(project("global", meanRow(features))),
+    pooled: unit(meanRow(dense)),
+  };
+}
+
+/** -log of the key's share among key and negatives */
+function contrastByHand(query: readonly number[], key: readonly number[], negatives: Rows): number {
+  const exp = (other: readonly number[]) => Math.exp(dot(query, other) / denseClOptions.temperature);
+  return -Math.log(exp(key) / (exp(key) + negatives.reduce((sum, row) => sum + exp(row), 0)));
+}
 
 describe("DenseCl", () => {
   it("learns to tell a patch's views from fixed negatives", () => {
@@ -32,6 +92,60 @@ describe("DenseCl", () => {
       );
       const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
       expect(mean(losses.slice(-5))).toBeLessThan(0.98 * mean(losses.slice(0, 5)));
+      optimizer.dispose();
+      method.dispose();
+    });
+  });
+
+  it("contrasts the whole with its other view and every place with its match, by the encoder's features", () => {
+    scope(() => {
+      const method = make({ momentum: 0.75, queue: 6, ...unchanged });
+      const images = randn([2, 1, 32, 32, 32]); // 2x2x2 places at the bottom
+      const batch32 = { ...batch(), images };
+      const optimizer = new Sgd(method.parameters(), { momentum: 0, weightDecay: 0 });
+      const first = method.losses(batch32);
+      first.global!.value.add(first.dense!.value).backward();
+      optimizer.step(1);
+      method.afterStep(); // now keys are another network's and other heads'
+
+      const state = new Map(
+        [...method.state()].map(([name, tensor]) => [name, { shape: tensor.shape, values: numbers(tensor) }]),
+      );
+      seedGenerators(9);
+      const { global, dense } = noGrad(() => method.losses(batch32));
+      seedGenerators(9);
+      const [query, key] = [method.network, method.keyNetwork].map((network, i) =>
+        noGrad(() => {
+          const views = [0, 1].map((one) => randomView(images.slice(0, one, one + 1), unchanged));
+          const [a, b] = rowsOfPlaces(network.encode(cat(views, 0))[4]!);
+          return [a!, b!].map((rows) => projectedByHand(rows, state, i === 0 ? "heads" : "key.heads"));
+        }),
+      );
+      const queue = (name: string) => chunks(state.get(`queue.${name}.rows`)!.values, 8);
+      const wholes = query!.map((q, i) => contrastByHand(q.global, key![i]!.global, queue("global")));
+      const places = query!.flatMap((q, i) =>
+        q.features.map((feature, place) => {
+          const cosines = key![i]!.features.map((other) => dot(unit(feature), unit(other)));
+          const match = cosines.indexOf(Math.max(...cosines));
+          return contrastByHand(q.dense[place]!, key![i]!.dense[match]!, queue("dense"));
+        }),
+      );
+      const mean = (values: number[]) => values.reduce((sum, v) => sum + v, 0) / values.length;
+      expect(global!.value.item()).toBeCloseTo(mean(wholes), 4);
+      expect(dense!.value.item()).toBeCloseTo(mean(places), 4);
+
+      method.afterStep();
+      const queued = (name: "global" | "dense") => chunks(rowsOf(method, name), 8).slice(2, 4);
+      for (const i of [0, 1]) {
+        expectClose(queued("global")[i]!, key![i]!.global);
+        expectClose(queued("dense")[i]!, key![i]!.pooled);
+      }
+      const name = "dense.2.weight";
+      const [own, before] = [`heads.${name}`, `key.heads.${name}`].map((one) => state.get(one)!.values);
+      expectClose(
+        numbers(method.state().get(`key.heads.${name}`)!),
+        before!.map((v, i) => 0.75 * v + 0.25 * own![i]!),
+      );
       optimizer.dispose();
       method.dispose();
     });

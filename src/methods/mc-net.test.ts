@@ -33,11 +33,12 @@ describe("mutualConsistency", () => {
   it("moves a decoder towards the others' targets, which get no gradient", () => {
     scope(() => {
       const [a, b] = [voxel(0.9).requireGrad(), voxel(0.5).requireGrad()];
-      mutualConsistency([a, b], 0.1).backward();
-      expect(b.grad!.toFloat32Array()[0]).toBeLessThan(0); // up to a's sharpened 1
-      // a's own pull is towards b's sharpened 0.5 only: d/da of (0.9 - 0.5)² on both classes, halved by the mean
-      const slope = 2 * 0.4 * 0.9 * 0.1;
-      expect(a.grad!.toFloat32Array()[0]).toBeCloseTo(slope / 2, 5);
+      mutualConsistency([a, b], 0.5).backward();
+      // each pull is towards the other's sharpened probability, were it a constant: the mean over both directions of
+      // d/dlogit (p - target)² = 2·(p - target)·p·(1 - p)
+      const pull = (p: number, other: number) => (2 * (p - sharp(other, 0.5)) * p * (1 - p)) / 2;
+      expect(a.grad!.toFloat32Array()[0]).toBeCloseTo(pull(0.9, 0.5), 5);
+      expect(b.grad!.toFloat32Array()[0]).toBeCloseTo(pull(0.5, 0.9), 5);
     });
   });
 });

@@ -24,7 +24,7 @@ export interface Projected {
   readonly global: Tensor;
   /** One of each place, [B,S,E] with S = D·H·W */
   readonly dense: Tensor;
-  /** The mean of the dense ones, again of unit length: [B,E] */
+  /** The mean over places of the dense projection, brought to unit length only then: [B,E] */
   readonly pooled: Tensor;
 }
 

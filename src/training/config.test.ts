@@ -77,6 +77,10 @@ describe("refusals", () => {
       'config key "bcp.pretraining": expected less than supervised.iterations (9), got 9',
     );
     expect(() => resolveConfig({ set: set.slice(1) })).not.toThrow();
+    const short = ["method=bcp", "bcp.pretraining=100", "supervised.iterations=500", "schedule.scale=0.001"];
+    expect(complaint(() => resolveConfig({ set: short }))).toBe(
+      'config key "bcp.pretraining": expected less than supervised.iterations (1), got 1 at schedule.scale 0.001',
+    );
   });
 
   it("names the file, and every wrong key once", () => {

@@ -5,6 +5,7 @@ import { CONFIG_KEYS, type Config, configSchema, type PartialConfig } from "./co
 import { methodEntry } from "./method-catalog.js";
 import { nearestName } from "./nearest-name.js";
 import { BASE_CONFIG, beforeNewKeys, PRESETS } from "./presets.js";
+import { scaledSchedule } from "./schedule.js";
 
 export type { ConfigKey } from "./config-keys.js";
 export type { Config, PartialConfig } from "./config-schema.js";
@@ -167,9 +168,11 @@ function checkTogether(config: Config): Config {
       `config key "model.filters": expected a multiple of 16 with model.normalization "group", got ${model.filters}`,
     );
   }
-  if (method === "bcp" && config.bcp.pretraining >= config.supervised.iterations) {
+  const { bcp, supervised } = scaledSchedule(config);
+  if (method === "bcp" && bcp.pretraining >= supervised.iterations) {
+    const scaled = config.schedule.scale === 1 ? "" : ` at schedule.scale ${config.schedule.scale}`;
     throw badInput(
-      `config key "bcp.pretraining": expected less than supervised.iterations (${config.supervised.iterations}), got ${config.bcp.pretraining}`,
+      `config key "bcp.pretraining": expected less than supervised.iterations (${supervised.iterations}), got ${bcp.pretraining}${scaled}`,
     );
   }
   if (methodEntry(method).unlabeled && data.unlabeledPerBatch === 0) {
