@@ -14,6 +14,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type CompareOptions, compare } from "../src/compare/compare.js";
 import type { Comparison } from "../src/compare/comparison.js";
+import { FileLock } from "../src/files/file-lock.js";
 import { evaluate } from "../src/inference/evaluate.js";
 import { readRunLog } from "../src/training/run-log.js";
 import type { ValidationPoint } from "../src/viewer/api.js";
@@ -120,8 +121,57 @@ it("takes seeds that were trained into another directory, once their runs are co
   const together = await again({ ...change, firstSeed: 0, seeds: 2 });
   expect(together.trained).toEqual([]);
   const scores = ({ comparison }: typeof alone) =>
-    comparison.cells.map(({ evaluation }) => evaluation?.cases);
-  expect(scores(together)).toEqual(scores(await again({ methods: ["supervised"] })));
+    comparison.cells.flatMap(({ method, seed, evaluation }) =>
+      method === "supervised" ? [[seed, evaluation?.cases]] : [],
+    );
+  expect(scores(together)).toEqual(scores(await again()));
+});
+
+it("keeps what earlier calls finished in the tables, whatever it is asked for", async () => {
+  const before = await again();
+  const { comparison, trained } = await again({ methods: ["supervised"], seeds: 1 });
+  expect(trained).toEqual([]);
+  expect(comparison.methods.map(({ method, seeds }) => [method, seeds])).toEqual([
+    ["ua-mt", 2],
+    ["supervised", 2],
+  ]);
+  const byName = (cells: Comparison["cells"]) => cells.map(({ run }) => run).sort();
+  expect(byName(readJson().cells)).toEqual(byName(before.comparison.cells));
+});
+
+it("works on a directory alone", async () => {
+  const lock = FileLock.take(join(out, "compare.lock"));
+  writeFileSync(lock.path, JSON.stringify({ pid: 1, host: "another-machine" }));
+  await expect(again()).rejects.toMatchObject({
+    code: "environment",
+    message: expect.stringContaining(`${lock.path}: in use by process 1 on another-machine`),
+  });
+  rmSync(lock.path);
+  await again();
+  expect(existsSync(lock.path)).toBe(false);
+});
+
+it("stops between the scores of cases, and scores them another time", async () => {
+  const stop = new AbortController();
+  const change = { out: join(dir, "stopped-scoring"), methods: ["supervised"], seeds: 1 };
+  const onStatus = (line: string) => {
+    if (line.startsWith("segmenting")) stop.abort();
+  };
+  await expect(again({ ...change, signal: stop.signal, onStatus })).rejects.toMatchObject({
+    code: "interrupted",
+  });
+  expect(existsSync(join(change.out, "comparison.json"))).toBe(false);
+  const { comparison, trained } = await again(change);
+  expect(trained).toEqual([]);
+  expect(comparison.cells[0]!.evaluation!.cases).toHaveLength(2);
+});
+
+it("refuses runs that were trained in another precision", async () => {
+  const record = join(out, "runs/supervised/seed-0/run.json");
+  const text = readFileSync(record, "utf8");
+  writeFileSync(record, text.replace('"precision": "fp32"', '"precision": "bf16"'));
+  await expect(again()).rejects.toThrow(/supervised\/seed-0 .*precision: bf16 there, fp32 here/);
+  writeFileSync(record, text);
 });
 
 it("scores again what was stopped while it was scored", async () => {
@@ -173,6 +223,17 @@ it.each<[string, Partial<CompareOptions>, RegExp]>([
     "other settings of a later method",
     { methods: ["mean-teacher", "ua-mt"], set: [...TINY, "meanTeacher.weight=0.5"] },
     /meanTeacher\.weight: 0\.1 there, 0\.5 here/,
+  ],
+  [
+    "other settings of a method that it is not asked for",
+    { methods: ["mean-teacher"], set: [...TINY, "uaMt.passes=3"] },
+    /supervised\/seed-0 .*uaMt\.passes: 8 there, 3 here/,
+  ],
+  ["a seed in --set", { set: [...TINY, "seed=7"] }, /--set seed: .*use --seeds and --first-seed/],
+  [
+    "weights that are not there",
+    { out: join(dir, "nowhere"), init: join(dir, "data") },
+    /it has no model\.safetensors/,
   ],
   ["other labels", { labeled: 2 }, /labeled cases: 1 there, 2 here/],
   ["an unknown method", { methods: ["ua-mt", "uamt"] }, /unknown method "uamt"; did you mean "ua-mt"\?/],

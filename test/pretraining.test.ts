@@ -25,6 +25,9 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 it("needs no label and leaves the encoder alone", () => {
   expect(outcome).toMatchObject({ code: 0 });
+  expect(outcome.stderr).toContain(
+    `next: penumbra train --init ${pretrained} --data ${data} --method METHOD`,
+  );
   const names = [...weightsOf(pretrained).keys()];
   expect(names).toContain("network.block_five.conv.0.weight");
   expect(names.every((name) => /^network\.block_(one|two|three|four|five)(_dw)?\./.test(name))).toBe(true);

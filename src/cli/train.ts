@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { METHOD_NAMES } from "../training/method-catalog.js";
+import { METHOD_NAMES, methodEntry } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
 import {
   cacheOption,
@@ -91,7 +91,12 @@ async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArgu
     progress.end();
   });
   status(`trained: ${run}`);
-  status(`next: penumbra evaluate --run ${run} --data ${options.data ?? "DIR"}`);
+  const data = options.data ?? "DIR";
+  status(
+    methodEntry(readRun(run).config.method).segments
+      ? `next: penumbra evaluate --run ${run} --data ${data}`
+      : `next: penumbra train --init ${run} --data ${data} --method METHOD --out RUN, with the same model.* keys`,
+  );
 }
 
 async function printKeys(): Promise<void> {

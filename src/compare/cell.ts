@@ -29,7 +29,8 @@ export interface Cell {
   readonly expected: Expected;
 }
 
-export interface Expected extends Required<Pick<RunRecord, "labeled" | "unlabeled" | "corrected">> {
+export interface Expected
+  extends Required<Pick<RunRecord, "labeled" | "unlabeled" | "corrected" | "precision">> {
   readonly config: Config;
   /** Test cases that have a label: those that are scored. */
   readonly scored: readonly string[];
@@ -63,7 +64,7 @@ async function trainCell(cell: Cell): Promise<string | null> {
   if (existsSync(noted)) return (JSON.parse(readFileSync(noted, "utf8")) as { message: string }).message;
   if (isFinished(run)) return null;
   try {
-    if (existsSync(join(run, "run.json"))) {
+    if (isBegun(run)) {
       const { threads, cache, allowLinks, signal, onStatus, onIteration } = training;
       await train({
         resume: run,
@@ -98,6 +99,8 @@ function differenceFrom(run: string, { training, expected }: Cell): string | nul
     const [there, here] = [found.run[kind] ?? [], expected[kind]];
     if (there.join() !== here.join()) return `${name}: ${differenceInWords(there, here)}`;
   }
+  if (found.run.precision !== expected.precision)
+    return `precision: ${found.run.precision} there, ${expected.precision} here`;
   return firstDifference(found.config, { ...expected.config, method: found.config.method });
 }
 
@@ -114,10 +117,13 @@ function differenceInWords(there: readonly string[], here: readonly string[]): s
 }
 
 const isFinished = (run: string): boolean => existsSync(join(run, "model.safetensors"));
+export const isBegun = (run: string): boolean => existsSync(join(run, "run.json"));
+/** Whether there is nothing left to train. */
+export const isDone = ({ run }: Cell): boolean => isFinished(run) || existsSync(join(run, DIVERGED));
 
 /** @throws PenumbraError "bad-input" when the cell is there, even unfinished, and was begun with other settings or data. */
 export function checkSame(cell: Cell): void {
-  if (!existsSync(join(cell.run, "run.json"))) return;
+  if (!isBegun(cell.run)) return;
   const difference = differenceFrom(cell.run, cell);
   if (difference === null) return;
   throw badInput(
@@ -127,7 +133,7 @@ export function checkSame(cell: Cell): void {
 
 /** The scores that are there, if they are of these test cases; else new ones. */
 async function score({ run, training, expected }: Cell): Promise<Evaluation> {
-  const { data, device, precision, threads, allowLinks, onStatus } = training;
+  const { data, device, precision, threads, allowLinks, signal, onStatus } = training;
   const path = join(run, "evaluation-test", "scores.json");
   const found = existsSync(path) ? readScores(path) : null;
   const ids = new Set(found?.cases.map(({ id }) => id));
@@ -140,6 +146,7 @@ async function score({ run, training, expected }: Cell): Promise<Evaluation> {
     ...(allowLinks && { allowLinks }),
     ...(device && { device }),
     ...(precision && { precision }),
+    ...(signal && { signal }),
     ...(onStatus && { onStatus }),
   });
 }

@@ -1,20 +1,19 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Dataset } from "../data/dataset.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
+import { FileLock } from "../files/file-lock.js";
 import { writeJson, writeText } from "../files/whole-file.js";
 import type { Config } from "../training/config.js";
 import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
 import { nearestName } from "../training/nearest-name.js";
-import { caseLists } from "../training/run-directory.js";
-import { planTraining } from "../training/run-plan.js";
 import type { TrainOptions } from "../training/train.js";
-import { type Cell, checkSame, type Expected, runCell } from "./cell.js";
+import { type Cell, isDone, runCell } from "./cell.js";
 import type { CellResult, Comparison } from "./comparison.js";
 import { comparisonPicture, renderComparison } from "./comparison-report.js";
 import { comparisonCsv, comparisonMarkdown } from "./comparison-table.js";
-import { type Curve, curvesCsv, curvesOf } from "./curves.js";
+import { curvesCsv, curvesOf } from "./curves.js";
+import { planCells, RUNS_FOLDER, seedsOf } from "./plan.js";
 import { allDifferences, summarizeMethod } from "./summary.js";
 
 export interface CompareOptions
@@ -46,41 +45,62 @@ export interface CompareOptions
   readonly out: string;
 }
 
+/** In the comparison's directory: which process works on it. */
+const LOCK_NAME = "compare.lock";
+
 /**
  * Trains every method with every seed under the same settings and compares their last checkpoints on the test cases.
  * Cells (method and seed) that are done are not run again, stopped ones go on, and one that begins as another that is done
- * (AUA's later parts) goes on from there, which is the same training. Writes comparison.json, comparison.csv,
+ * (AUA's later parts) goes on from there, which is the same training. What earlier calls finished in the same directory,
+ * or another machine did whose runs were copied there, stays in the tables. Writes comparison.json, comparison.csv,
  * comparison.md, curves.csv, dice.svg and report.html beside the run directories, and returns what is in them.
- * @throws PenumbraError "bad-input" before any training: an unknown method, a directory with other content, cells that
- *   were trained with other settings; "interrupted" after saving: the same call goes on.
+ * @throws PenumbraError "bad-input" before any training: an unknown method, a directory with other content, cells in it that
+ *   were trained with other settings, initial weights that don't fit; "environment" for a directory that another process
+ *   works on; "interrupted" after saving: the same call goes on.
  */
 export async function compare(options: CompareOptions): Promise<Comparison> {
-  const { methods, seeds, firstSeed, out: dir, ...training } = options;
+  const { methods, seeds, firstSeed, out: dir, ...shared } = options;
   const status = options.onStatus ?? (() => {});
   const out = checkOut(dir);
-  const cells = await planCells(training, checkMethods(methods), seedsOf(seeds, firstSeed), out);
-  cells.forEach(checkSame);
+  const cells = await planCells(shared, checkMethods(methods), seedsOf(seeds, firstSeed), out);
   makeDirectory(out);
-  const results: CellResult[] = [];
-  const curves: Curve[] = [];
-  for (const [i, cell] of cells.entries()) {
-    status(`${cell.method}, seed ${cell.seed} (${i + 1}/${cells.length}): ${cell.run}`);
-    const result = await runCell(cell);
-    results.push(result);
-    curves.push(...curvesOf(result));
-    writeComparison(out, comparisonOf(cells, results), curves, cells[0]!.expected.config);
+  const lock = FileLock.take(join(out, LOCK_NAME), ({ pid, host }) =>
+    status(`${out}: taken over from process ${pid} on ${host}, which is gone`),
+  );
+  try {
+    return await runCells(cells, out, options);
+  } finally {
+    lock.release();
+  }
+}
+
+/** Those that are done come first, and nothing is written before all of them are read: no row of an earlier call is lost. */
+async function runCells(
+  cells: readonly Cell[],
+  out: string,
+  { signal, onStatus: status = () => {} }: CompareOptions,
+): Promise<Comparison> {
+  const done = cells.filter(isDone);
+  const results = new Map<Cell, CellResult>();
+  let comparison = comparisonOf(cells, []);
+  for (const cell of [...done, ...cells.filter((one) => !done.includes(one))]) {
+    if (signal?.aborted) throw new PenumbraError("interrupted", `${out}: stopped; the same call goes on`);
+    status(`${cell.method}, seed ${cell.seed} (${results.size + 1}/${cells.length}): ${cell.run}`);
+    results.set(cell, await runCell(cell));
+    if (results.size < done.length) continue;
+    comparison = comparisonOf(
+      cells,
+      cells.flatMap((one) => results.get(one) ?? []),
+    );
+    writeComparison(out, comparison, cells[0]!.expected.config);
   }
   status(`report: ${join(out, "report.html")}`);
-  return comparisonOf(cells, results);
+  return comparison;
 }
 
 /** After every cell, so that hours of training can be looked at while they go on. */
-function writeComparison(
-  out: string,
-  comparison: Comparison,
-  curves: readonly Curve[],
-  config: Config,
-): void {
+function writeComparison(out: string, comparison: Comparison, config: Config): void {
+  const curves = comparison.cells.flatMap(curvesOf);
   writeJson(join(out, "comparison.json"), comparison);
   writeText(join(out, "comparison.csv"), comparisonCsv(comparison));
   writeText(join(out, "comparison.md"), comparisonMarkdown(comparison));
@@ -116,52 +136,15 @@ function checkOut(dir: string): string {
   return out;
 }
 
-/** What a comparison leaves that was stopped in its first cell: its folder of runs and nothing else. */
+/** What a comparison leaves that was stopped in its first cell or before: a lock, its folder of runs and nothing else. */
 function isBegun(out: string): boolean {
   const methods: readonly string[] = METHOD_NAMES;
+  const names = readdirSync(out).filter((name) => !name.startsWith(LOCK_NAME));
   return (
-    readdirSync(out).join() === "runs" &&
-    readdirSync(join(out, "runs")).every((name) => methods.includes(name))
+    names.length === 0 ||
+    (names.join() === RUNS_FOLDER &&
+      readdirSync(join(out, RUNS_FOLDER)).every((name) => methods.includes(name)))
   );
-}
-
-function seedsOf(seeds = 3, firstSeed = 0): number[] {
-  if (!Number.isInteger(seeds) || seeds < 1)
-    throw badInput(`seeds is ${seeds}; expected how many seeds, a whole number of 1 or more`);
-  if (!Number.isInteger(firstSeed) || firstSeed < 0)
-    throw badInput(`the first seed is ${firstSeed}; expected a whole number of 0 or more`);
-  return Array.from({ length: seeds }, (_, i) => firstSeed + i);
-}
-
-async function planCells(
-  options: Omit<CompareOptions, "methods" | "seeds" | "firstSeed" | "out">,
-  methods: readonly MethodName[],
-  seeds: readonly number[],
-  out: string,
-): Promise<Cell[]> {
-  const data = resolve(options.data);
-  const cells: Cell[] = [];
-  for (const method of methods) {
-    for (const seed of seeds) {
-      const training = { ...options, data, method, set: [...(options.set ?? []), `seed=${seed}`] };
-      const { config, dataset } = await planTraining(training);
-      const expected = { config, ...casesOf(dataset) };
-      const runOf = (name: string) => join(out, "runs", name, `seed-${seed}`);
-      const { beginsAs } = methodEntry(method);
-      const beginWith = beginsAs ? [runOf(beginsAs)] : [];
-      cells.push({ method, seed, run: runOf(method), beginWith, training, expected });
-    }
-  }
-  return cells;
-}
-
-function casesOf(dataset: Dataset): Omit<Expected, "config"> {
-  const scored = dataset.test.filter(({ labelPath }) => labelPath !== null);
-  if (scored.length === 0)
-    throw badInput(
-      `${dataset.dir} has no label for any of its ${dataset.test.length} test cases, so nothing could be compared; add labels (labelsTs), or take labeled training cases as the test cases`,
-    );
-  return { ...caseLists(dataset), scored: scored.map(({ id }) => id) };
 }
 
 function comparisonOf(cells: readonly Cell[], results: readonly CellResult[]): Comparison {

@@ -16,7 +16,7 @@ export function renderComparison(comparison: Comparison, config: Config, curves:
   const { headings, rows } = mainTable(comparison);
   const body = html`<h2>Scores</h2>${table(headings, rows, 3)}
 <h2>Every case</h2>${pictures(comparison)}
-<h2>Differences</h2><p class="soft">Means of the differences on the same cases and where 95 % of ${RESAMPLES.toLocaleString("en-US")} resamplings of the cases put them. Seeds are averaged first, so the interval does not hold their spread.</p>
+<h2>Differences</h2><p class="soft">Means of the differences on the same cases and where 95 % of ${RESAMPLES.toLocaleString("en-US")} resamplings of the cases put them. The seeds that both finished are averaged first, so the interval does not hold their spread.</p>
 ${differenceTable(comparison)}
 <h2>Loss terms</h2><p class="soft">Before their weights, means over seeds, by iterations over all stages.</p>
 <div class="charts">${renderCurves(curves)}</div>

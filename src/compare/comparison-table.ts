@@ -79,10 +79,10 @@ export function comparisonMarkdown(comparison: Comparison): string {
     against === names[0] || names.indexOf(against) === names.indexOf(method) - 1;
   const differences = comparison.differences
     .filter(({ metric, method, against }) => metric === "dice" && isShown(method, against))
-    .map((d) => [d.method, d.against, d.class, shownDifference(d), String(d.cases)]);
+    .map((d) => [d.method, d.against, d.class, shownDifference(d), String(d.cases), String(d.seeds)]);
   const parts = [markdownTable(headings, rows)];
   if (differences.length > 0) {
-    const columns = ["method", "against", "class", "Dice points [95 % interval]", "cases"];
+    const columns = ["method", "against", "class", "Dice points [95 % interval]", "cases", "seeds"];
     parts.push(markdownTable(columns, differences));
   }
   const diverged = comparison.cells.filter((cell) => cell.diverged !== null);

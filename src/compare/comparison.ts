@@ -48,12 +48,14 @@ export interface MethodSummary {
   readonly minutes: Spread;
 }
 
-/** `method` minus `against` on the same cases: mean of the per-case differences, resampled over cases. */
+/** `method` minus `against` on the same cases and seeds: mean of the per-case differences, resampled over cases. */
 export interface Difference extends Interval {
   readonly method: MethodName;
   readonly against: MethodName;
   readonly metric: Metric;
   readonly class: string;
+  /** Seeds that both finished, over which each case's value is a mean. */
+  readonly seeds: number;
   /** Cases both have a value for, and those left out because one has none. */
   readonly cases: number;
   readonly leftOut: number;

@@ -37,6 +37,16 @@ const base = [
     ["b", "left", 0, null], // an empty prediction
   ]),
 ];
+const whole = [
+  cell("aua", 0, [
+    ["a", "left", 0.8, 1],
+    ["b", "left", 0.7, 2],
+  ]),
+  cell("aua", 1, [
+    ["a", "left", 1, 3],
+    ["b", "left", 0.9, 5],
+  ]),
+];
 const better = [
   cell("aua", 0, [
     ["a", "left", 0.9, 1],
@@ -88,20 +98,27 @@ describe("summarizeMethod", () => {
 });
 
 describe("differences", () => {
-  it("are paired by case, seeds averaged first", () => {
+  it("are paired by case and seed, seeds averaged first", () => {
     expect([...caseValues(base, "left", "dice")].map(([id, { value }]) => [id, value])).toEqual([
       ["a", expect.closeTo(0.65, 10)],
       ["b", 0.4],
     ]);
-    // a: 0.9 - 0.65 = 0.25, b: 0.8 - 0.4 = 0.4; of two values the interval is from one to the other
-    const found = differenceOf(better, base, "left", "dice")!;
-    expect(found).toMatchObject({ method: "aua", against: "supervised", cases: 2, leftOut: 0 });
+    // a: (0.8 + 1)/2 - (0.6 + 0.7)/2 = 0.25, b: (0.7 + 0.9)/2 - (0.8 + 0)/2 = 0.4; of two values the interval is from
+    // one to the other
+    const found = differenceOf(whole, base, "left", "dice")!;
+    expect(found).toMatchObject({ method: "aua", against: "supervised", seeds: 2, cases: 2, leftOut: 0 });
     expect([found.mean, found.low, found.high].map((v) => v.toFixed(4))).toEqual([
       "0.3250",
       "0.2500",
       "0.4000",
     ]);
     expect(shownDifference(found)).toBe("+32.50 [+25.00, +40.00]");
+    // with the only seed that both finished, a: 0.9 - 0.6, b: 0.8 - 0.8
+    expect(differenceOf(better, base, "left", "dice")).toMatchObject({
+      seeds: 1,
+      mean: expect.closeTo(0.15, 10),
+    });
+    expect(differenceOf(better, base.slice(1), "left", "dice")).toBeNull();
   });
 
   it("leave out and count a case without a distance in one of them", () => {
@@ -111,9 +128,9 @@ describe("differences", () => {
         ["b", "left", 0, null],
       ]),
     ];
-    expect(differenceOf(empty, base, "left", "hd95")).toMatchObject({ mean: -2, cases: 1, leftOut: 1 });
+    expect(differenceOf(empty, base, "left", "hd95")).toMatchObject({ mean: -1, cases: 1, leftOut: 1 });
     // a seed of the baseline found nothing in b: what its other seed has is no pair to b's mean here
-    expect(differenceOf(better, base, "left", "hd95")).toMatchObject({ mean: -4, cases: 1, leftOut: 1 });
+    expect(differenceOf(whole, base, "left", "hd95")).toMatchObject({ mean: -3, cases: 1, leftOut: 1 });
     expect(differenceOf([cell("ssn", 0, null)], base, "left", "dice")).toBeNull();
   });
 
@@ -168,7 +185,7 @@ describe("tables", () => {
     ]);
     const text = comparisonMarkdown(comparison);
     expect(text).toContain("aua, seed 1 diverged: the loss was not finite");
-    expect(text).toMatch(/\| aua +\| supervised \| left +\| \+32\.50 \[\+25\.00, \+40\.00\] +\| 2 /);
+    expect(text).toMatch(/\| aua +\| supervised \| left +\| \+15\.00 \[\+0\.00, \+30\.00\] +\| 2 +\| 1 /);
   });
 
   it("as CSV have a row for each case, and one for a cell without scores", () => {

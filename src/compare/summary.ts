@@ -92,8 +92,8 @@ export function caseValues(
 }
 
 /**
- * Paired differences of two methods' cells; a case that lacks a distance in a class or seed of either is left out. Null
- * where no case is left.
+ * Paired differences of two methods' cells, over the seeds that both finished; a case that lacks a distance in a class or
+ * one of these seeds in either is left out. Null where no seed or no case is left.
  */
 export function differenceOf(
   cells: readonly CellResult[],
@@ -101,7 +101,14 @@ export function differenceOf(
   name: string,
   metric: Metric,
 ): Difference | null {
-  const [ours, theirs] = [caseValues(cells, name, metric), caseValues(against, name, metric)];
+  const seeds = seedsOfBoth(cells, against);
+  const valuesOfBoth = (own: readonly CellResult[]) =>
+    caseValues(
+      own.filter(({ seed }) => seeds.includes(seed)),
+      name,
+      metric,
+    );
+  const [ours, theirs] = [valuesOfBoth(cells), valuesOfBoth(against)];
   const shared = [...ours.keys()].filter((id) => theirs.has(id));
   const paired = shared.flatMap((id) => {
     const [a, b] = [ours.get(id)!, theirs.get(id)!];
@@ -114,9 +121,17 @@ export function differenceOf(
     metric,
     class: name,
     ...bootstrapMean(paired),
+    seeds: seeds.length,
     cases: paired.length,
     leftOut: shared.length - paired.length,
   };
+}
+
+function seedsOfBoth(cells: readonly CellResult[], against: readonly CellResult[]): number[] {
+  const finishedSeeds = (own: readonly CellResult[]) =>
+    own.flatMap(({ seed, evaluation }) => (evaluation ? [seed] : []));
+  const theirs = new Set(finishedSeeds(against));
+  return finishedSeeds(cells).filter((seed) => theirs.has(seed));
 }
 
 /** Every later method against every earlier one, in every class and metric. */

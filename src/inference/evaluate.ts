@@ -4,7 +4,7 @@ import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
 import { type PreparedCase, prepareCase } from "../data/prepare.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
 import { writeJson, writeText } from "../files/whole-file.js";
 import {
@@ -49,6 +49,8 @@ export interface EvaluateOptions extends EngineOptions {
   readonly uncertainty?: boolean;
   /** The command line, for the report. */
   readonly command?: string;
+  /** Stops before the next case. */
+  readonly signal?: AbortSignal;
   readonly onStatus?: (line: string) => void;
 }
 
@@ -66,6 +68,7 @@ interface Session {
   readonly leftOut: number;
   readonly out: string;
   readonly progress: WorkProgress;
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Scores, and of what they are: scores.json. */
@@ -84,7 +87,7 @@ const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
  * Scores a run on the cases of a split that have labels: each is segmented as `predict` does and compared on its own
  * grid. Writes scores.csv, scores.json, labels/<case>.nii.gz and report.html.
  * @throws PenumbraError "bad-input": no finished run, no case with a label, another number of classes or channels, a damaged or
- *   misfit case, an `out` that is not empty; "environment" for a device this machine lacks.
+ *   misfit case, an `out` that is not empty; "environment" for a device this machine lacks; "interrupted" by `signal`.
  */
 export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
   const split = options.split ?? "test";
@@ -111,12 +114,12 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
     leftOut: listed - cases.length,
     out,
     progress: new WorkProgress(cases.length + forShown, status),
+    signal: options.signal,
   };
   const start = performance.now();
   const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
   writeText(join(out, "scores.csv"), toCsv(evaluation));
-  writeJson(join(out, "scores.json"), evaluation);
 
   const log = readRunLog(options.run);
   const report = renderReport({
@@ -141,6 +144,7 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
     ],
   });
   writeText(join(out, "report.html"), report);
+  writeJson(join(out, "scores.json"), evaluation); // last: where it is, the rest is there
   closeModel(model);
   status(`report: ${join(out, "report.html")}`);
   return evaluation;
@@ -166,16 +170,23 @@ function prepareOutput(options: EvaluateOptions, split: Split): string {
   const out = options.out ?? own;
   if (out === "") throw badInput('the output directory is "": name a new directory with --out');
   if (out !== own && hasContent(out)) throw badInput(`${out} is not empty: name a new directory with --out`);
-  const earlier = out === own ? ["labels", "scores.csv", "scores.json", "report.html"] : [];
+  const earlier = out === own ? ["scores.json", "report.html", "scores.csv", "labels"] : [];
   for (const name of earlier) rmSync(join(out, name), { recursive: true, force: true });
   makeDirectory(join(out, "labels"));
   return out;
 }
 
-async function scoreAll({ model, precision, cases, out, progress }: Session): Promise<Evaluation> {
+function stopIfAsked({ signal, out }: Session): void {
+  if (signal?.aborted)
+    throw new PenumbraError("interrupted", `stopped while ${out} was made; evaluate the run again`);
+}
+
+async function scoreAll(session: Session): Promise<Evaluation> {
+  const { model, precision, cases, out, progress } = session;
   const rows: CaseScore[] = [];
   const units = new Set<Evaluation["unit"]>();
   for (const [i, files] of cases.entries()) {
+    stopIfAsked(session);
     const prepared = await prepare(files, model);
     const { id, storedGrid, placement } = prepared;
     const onWindow = progress.next(`${id} (${i + 1}/${cases.length})`, 1);
@@ -200,12 +211,14 @@ async function scoreAll({ model, precision, cases, out, progress }: Session): Pr
 
 /** The best, median and worst case as the report shows them, read again: nothing but scores was kept. */
 async function shownCases(
-  { model, precision, cases, out, progress }: Session,
+  session: Session,
   evaluation: Evaluation,
   uncertainty: boolean,
 ): Promise<ReportSection["shown"]> {
+  const { model, precision, cases, out, progress } = session;
   const shown: ReportSection["shown"][number][] = [];
   for (const { why, id } of pickShown(evaluation)) {
+    stopIfAsked(session);
     const files = cases.find((one) => one.id === id)!;
     const { axisOrder } = model.config.data;
     const prepared = await prepare(files, model);

@@ -1,7 +1,11 @@
 import { CONFIG_KEYS, type Config } from "./config-schema.js";
 
-/** Keys that change how a run is computed or reported, not what it is, or that the machine's memory decides. */
+/**
+ * Keys that change how a run is computed or reported, not what it is, or that the machine's memory decides; the precision
+ * too, of which the run's record says what it came to.
+ */
 const NO_MATTER = new Set([
+  "precision",
   ...["threads", "data.workers", "data.prefetch", "checkpoint.keep", "log.every"],
   ...["memory.limitGb", "memory.recomputeLevels", "memory.parts"],
 ]);

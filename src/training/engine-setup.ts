@@ -14,6 +14,9 @@ export interface EngineSetup {
   readonly processor: string;
 }
 
+/** What "auto" comes to on this machine. */
+export const precisionOf = ({ precision, device }: Config): Precision => resolvePrecision(precision, device);
+
 /**
  * Sets the engine up for a run. One that goes on keeps the precision and the threads that it began with: "auto" and
  * "all cores" are decided once. `asked`: threads that this very call wants.
@@ -24,7 +27,7 @@ export function setUpEngine(config: Config, began: RunRecord | null, asked?: num
   flushDenormals();
   return {
     device,
-    precision: began?.precision ?? resolvePrecision(config.precision, device),
+    precision: began?.precision ?? precisionOf(config),
     threads,
     libtorch: libtorchFacts().version,
     processor: cpus()[0]?.model ?? "unknown",

@@ -1,10 +1,10 @@
 import { resolve } from "node:path";
 import { type Dataset, openDataset } from "../data/dataset.js";
-import { resolvePrecision } from "../engine/device.js";
 import { badInput } from "../errors.js";
 import type { AutoSetting } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, type PartialConfig, resolveConfig } from "./config.js";
 import { readConfigFile } from "./config-file.js";
+import { precisionOf } from "./engine-setup.js";
 import { planMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import { BASE_CONFIG } from "./presets.js";
@@ -94,7 +94,7 @@ async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunO
   const first = resolveConfig({ ...sources, ...(!sources.preset && { auto: placeholders(sources) }) });
   checkTogether(first, dataset);
   if (sources.preset || askedFor(sources, "data.patchSize") !== undefined)
-    planMemory(first, resolvePrecision(first.precision, first.device));
+    planMemory(first, precisionOf(first));
   const fingerprint = await surveyTraining(dataset, first, preparation);
   const auto = sources.preset ? null : deriveSettings(fingerprint, first, sources);
   const settled = auto ? resolveConfig({ ...sources, auto: auto.config }) : first;

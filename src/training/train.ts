@@ -157,8 +157,8 @@ async function readCases(
   return cases;
 }
 
-/** Those that the configuration names, checked against its network. */
-function initialWeights(config: Config): StateDict {
+/** Those that the configuration names, none if it names none. @throws PenumbraError "bad-input" when they don't fit its network */
+export function initialWeights(config: Config): StateDict {
   if (config.init === null) return new Map();
   const weights = readInitialWeights(config.init, config.device);
   startFrom(newNetwork(config), weights).dispose();

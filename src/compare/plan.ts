@@ -1,0 +1,96 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join, resolve } from "node:path";
+import type { Dataset } from "../data/dataset.js";
+import { badInput } from "../errors.js";
+import { askedFor } from "../training/config.js";
+import { precisionOf } from "../training/engine-setup.js";
+import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
+import { caseLists } from "../training/run-directory.js";
+import { planTraining } from "../training/run-plan.js";
+import { initialWeights } from "../training/train.js";
+import { type Cell, checkSame, type Expected, isBegun, isDone } from "./cell.js";
+import type { CompareOptions } from "./compare.js";
+
+/** Folder of a comparison with a run directory for every cell: runs/<method>/seed-<n>. */
+export const RUNS_FOLDER = "runs";
+
+type Shared = Omit<CompareOptions, "methods" | "seeds" | "firstSeed" | "out">;
+type Place = Pick<Cell, "method" | "seed">;
+
+/** @throws PenumbraError "bad-input" for numbers that count or name no seeds */
+export function seedsOf(seeds = 3, firstSeed = 0): number[] {
+  if (!Number.isInteger(seeds) || seeds < 1)
+    throw badInput(`seeds is ${seeds}; expected how many seeds, a whole number of 1 or more`);
+  if (!Number.isInteger(firstSeed) || firstSeed < 0)
+    throw badInput(`the first seed is ${firstSeed}; expected a whole number of 0 or more`);
+  return Array.from({ length: seeds }, (_, i) => firstSeed + i);
+}
+
+/**
+ * The cells asked for and what else of the directory is done, in the order of the table: methods that are not asked for
+ * first, each method's seeds in their order.
+ * @throws PenumbraError "bad-input" when any run that is there, done or not, is of other settings or data.
+ */
+export async function planCells(
+  shared: Shared,
+  methods: readonly MethodName[],
+  seeds: readonly number[],
+  out: string,
+): Promise<Cell[]> {
+  checkSet(shared.set);
+  const asked = methods.flatMap((method) => seeds.map((seed): Place => ({ method, seed })));
+  const isAsked = (place: Place) =>
+    asked.some(({ method, seed }) => method === place.method && seed === place.seed);
+  const others = runsIn(out).filter((place) => !isAsked(place));
+  const cells: Cell[] = [];
+  for (const place of [...others, ...asked]) cells.push(await planCell(shared, place, out));
+  cells.forEach(checkSame);
+  const unbegun = cells.find(({ run }) => !isBegun(run));
+  if (unbegun) for (const tensor of initialWeights(unbegun.expected.config).values()) tensor.dispose();
+  const order = [...others.map(({ method }) => method).filter((name) => !methods.includes(name)), ...methods];
+  return cells
+    .filter((cell) => isAsked(cell) || isDone(cell))
+    .sort((a, b) => order.indexOf(a.method) - order.indexOf(b.method) || a.seed - b.seed);
+}
+
+function checkSet(set: readonly string[] = []): void {
+  const given: [key: string, instead: string][] = [
+    ["seed", "--seeds and --first-seed"],
+    ["method", "--methods"],
+  ];
+  for (const [key, instead] of given)
+    if (askedFor({ set }, key) !== undefined)
+      throw badInput(`--set ${key}: a comparison gives every run its ${key}; use ${instead}`);
+}
+
+/** Every run that is there, in the order of the catalogue. */
+function runsIn(out: string): Place[] {
+  return METHOD_NAMES.flatMap((method) => {
+    const folder = join(out, RUNS_FOLDER, method);
+    const names = existsSync(folder) ? readdirSync(folder) : [];
+    return names.flatMap((name) => {
+      const [, seed] = /^seed-(\d+)$/.exec(name) ?? [];
+      return seed !== undefined && isBegun(join(folder, name)) ? { method, seed: Number(seed) } : [];
+    });
+  });
+}
+
+async function planCell(shared: Shared, { method, seed }: Place, out: string): Promise<Cell> {
+  const data = resolve(shared.data);
+  const training = { ...shared, data, method, set: [...(shared.set ?? []), `seed=${seed}`] };
+  const { config, dataset } = await planTraining(training);
+  const expected = { config, precision: precisionOf(config), ...casesOf(dataset) };
+  const runOf = (name: string) => join(out, RUNS_FOLDER, name, `seed-${seed}`);
+  const { beginsAs } = methodEntry(method);
+  const beginWith = beginsAs ? [runOf(beginsAs)] : [];
+  return { method, seed, run: runOf(method), beginWith, training, expected };
+}
+
+function casesOf(dataset: Dataset): Pick<Expected, "labeled" | "unlabeled" | "corrected" | "scored"> {
+  const scored = dataset.test.filter(({ labelPath }) => labelPath !== null);
+  if (scored.length === 0)
+    throw badInput(
+      `${dataset.dir} has no label for any of its ${dataset.test.length} test cases, so nothing could be compared; add labels (labelsTs), or take labeled training cases as the test cases`,
+    );
+  return { ...caseLists(dataset), scored: scored.map(({ id }) => id) };
+}
