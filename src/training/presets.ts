@@ -163,10 +163,10 @@ const laHalf: PartialConfig = {
   checkpoint: { every: 100 },
 };
 
+/** Of the 12 + 48 cases; with 3 + 57 the paper weighs the boundary contrast 0.01 to 0.03. */
 const pancreas: PartialConfig = {
   model: { classes: 2 },
   data: { patchSize: [96, 96, 96], windowHu: [-125, 275], rotate90: false, flip: false },
-  stage1: { contrast: { weight: 0.03 } },
   inference: { stride: [16, 16, 16] },
   citation: [AUA, PANCREAS_CT],
 };
@@ -174,7 +174,7 @@ const pancreas: PartialConfig = {
 const colon: PartialConfig = {
   ...pancreas,
   data: { ...pancreas.data, rotate90: true, flip: true },
-  stage1: { contrast: { weight: 0.01 } },
+  stage1: { contrast: { weight: 0.01 } }, // the paper's for 5 % of the labels; 0.09 is for 20 %
   citation: [AUA, DECATHLON],
 };
 
