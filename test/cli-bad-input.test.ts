@@ -54,7 +54,7 @@ describe("train refuses, naming file and fix, and makes nothing:", () => {
     refusesToTrain(at("none"), [], at("none"), "no such folder", "dataset.json"));
 
   it("a file in its place", () =>
-    refusesToTrain(join(good, "dataset.json"), [], join(good, "dataset.json"), "no such folder"));
+    refusesToTrain(join(good, "dataset.json"), [], join(good, "dataset.json"), "is a file"));
 
   it("data without any label", async () => {
     const data = await madeUpSet(at("unlabeled"), { labeled: 0, unlabeled: 3 });
@@ -100,7 +100,7 @@ describe("train refuses, naming file and fix, and makes nothing:", () => {
     const data = copyOfGood("odd-class");
     await putLabel(data, "labelsTr/tr0.nii.gz", ball(0).label.fill(7, 100, 101));
     const label = join(data, "labelsTr/tr0.nii.gz");
-    await refusesToTrain(data, tinyArguments(), label, "class 7 at voxel 100", "expected 0 to 1");
+    await refusesToTrain(data, tinyArguments(), label, "class 7 at voxel (12, 4, 0)", "expected 0 to 1");
   });
 
   it("an image that was cut short", async () => {
@@ -237,6 +237,36 @@ describe("evaluate refuses, and writes nothing:", () => {
     const model = join(damaged, "model.safetensors");
     writeFileSync(model, readFileSync(model).subarray(0, 3000));
     await refused({ run: damaged }, model);
+  });
+
+  it("a configuration that is not that of the weights, or lacks keys", async () => {
+    const changed = at("changed");
+    cpSync(run, changed, { recursive: true });
+    const file = join(changed, "config.json");
+    const config = JSON.parse(readFileSync(file, "utf8"));
+    writeFileSync(file, JSON.stringify({ ...config, model: { ...config.model, filters: 4 } }));
+    const model = join(changed, "model.safetensors");
+    await refused({ run: changed }, model, `does not fit ${file}`, "is [2,1,3,3,3] but", "restore");
+    const resumed = await penumbra("train", "--resume", changed);
+    expectRefused(resumed, join(changed, "checkpoints"), `does not fit ${file}`);
+    const { model: _, seed: __, ...rest } = config;
+    writeFileSync(file, JSON.stringify(rest));
+    await refused({ run: changed }, `${file} lacks the config keys "seed", "model"`, "restore the file");
+  });
+
+  it("a label that is wrong, and keeps the evaluation that is there", async () => {
+    const evaluated = at("evaluated");
+    cpSync(run, evaluated, { recursive: true });
+    expect((await penumbra("evaluate", "--run", evaluated, "--data", good, "--no-uncertainty")).code).toBe(0);
+    const own = join(evaluated, "evaluation-test");
+    const before = readFileSync(join(own, "scores.json"), "utf8");
+    const data = copyOfGood("odd-test-label");
+    const label = join(data, "labelsTs/te1.nii.gz");
+    await putLabel(data, "labelsTs/te1.nii.gz", ball(11).label.fill(7, 100, 101));
+    const args = ["evaluate", "--run", evaluated, "--data", data];
+    expectRefused(await penumbra(...args), label, "class 7 at voxel (12, 4, 0)");
+    expect(readdirSync(own).sort()).toEqual(["labels", "report.html", "scores.csv", "scores.json"]);
+    expect(readFileSync(join(own, "scores.json"), "utf8")).toBe(before);
   });
 
   it("data with another number of classes", async () => {

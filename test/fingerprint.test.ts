@@ -1,4 +1,4 @@
-import { cpSync, writeFileSync } from "node:fs";
+import { cpSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -66,6 +66,13 @@ describe("a fingerprint", () => {
 });
 
 describe("what is odd", () => {
+  it("a listed label that is not there", async () => {
+    const odd = await oddOf((set) => rmSync(join(set, "labelsTr/tr1.nii.gz")));
+    expect(odd).toEqual([
+      { severity: "warn", cases: [], message: expect.stringContaining("1 listed label is not there") },
+    ]);
+  });
+
   it("a test image that is a training image under another name", async () => {
     const odd = await oddOf((set) =>
       cpSync(join(set, "imagesTr/tr2.nii.gz"), join(set, "imagesTs/te0.nii.gz")),

@@ -317,6 +317,14 @@ describe("decathlon and colon", () => {
     expect(of("imagesTr/tr0.nii.gz").equals(first)).toBe(false);
   });
 
+  it("begins nothing for raw data that are not there", async () => {
+    const out = join(dir, "mistyped");
+    const raw = join(dir, "no-such-archive.tar");
+    const refused = prepareRecipe({ recipe: "colon", raw, out, workers: 0 });
+    await expect(refused).rejects.toThrow(/no-such-archive\.tar: no such file or folder; .*--in/);
+    expect(existsSync(out)).toBe(false);
+  });
+
   it("keeps sets apart, and what is said of one that is whole", async () => {
     const out = join(dir, "colon");
     const note = readFileSync(join(out, "preparation.json"), "utf8");

@@ -1,4 +1,7 @@
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { Command, Option } from "commander";
+import { PenumbraError } from "../errors.js";
 import { METHOD_NAMES, methodEntry } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
 import {
@@ -86,18 +89,27 @@ async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArgu
     signal,
     onStatus: (line) => progress.note(line),
     onIteration: (report) => progress.update(report),
-  }).finally(() => {
-    release();
-    progress.end();
-  });
+  })
+    .catch((error) => {
+      throw error instanceof PenumbraError && error.code === "interrupted" && dir && isRun(dir)
+        ? new PenumbraError(error.code, `${error.message}; go on with: penumbra train --resume ${dir}`)
+        : error;
+    })
+    .finally(() => {
+      release();
+      progress.end();
+    });
   status(`trained: ${run}`);
-  const data = options.data ?? "DIR";
+  const { config: trained, run: record } = readRun(run);
+  const { data } = record;
   status(
-    methodEntry(readRun(run).config.method).segments
+    methodEntry(trained.method).segments
       ? `next: penumbra evaluate --run ${run} --data ${data}`
       : `next: penumbra train --init ${run} --data ${data} --method METHOD --out RUN, with the same model.* keys`,
   );
 }
+
+const isRun = (dir: string): boolean => existsSync(join(dir, "run.json"));
 
 async function printKeys(): Promise<void> {
   const [{ describeConfigKeys }, { PRESETS }] = await Promise.all([

@@ -30,6 +30,14 @@ export interface DatasetJson {
   readonly test: readonly ListedCase[] | null;
 }
 
+/** nnU-Net 2's voxels that take no part in the loss, which training here would learn as a structure. */
+function refuseIgnored(labels: Record<string, unknown>, file: string): void {
+  if (typeof labels.ignore !== "number") return;
+  throw badInput(
+    `${file}: labels has nnU-Net's "ignore"; voxels left out of the loss are not supported: take that label out, and the cases that hold ${labels.ignore} out or their voxels to a class`,
+  );
+}
+
 /** {"0": "background", "1": "liver"} or {"background": 0, "liver": 1} -> names by class number. */
 function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
   const pairs = Object.entries(labels).map(([key, value]): [number, string] =>
@@ -74,6 +82,7 @@ export function parseDatasetJson(text: string, file: string): DatasetJson {
       `${file}: ${issue?.path.join(".") || "the whole"}: ${issue?.message}; expected the Decathlon's or nnU-Net's layout`,
     );
   }
+  refuseIgnored(data.labels, file);
   return {
     classNames: classNamesOf(data.labels, file),
     channelNames: channelNamesOf(data.channel_names ?? data.modality ?? {}, file),

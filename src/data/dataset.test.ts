@@ -59,6 +59,23 @@ describe("Decathlon layout", () => {
     await expect(openDataset(dir, { labeled: 0 })).rejects.toThrow(/labeled is 0/);
   });
 
+  it("remarks on listed labels that are not there and on images that are not listed", async () => {
+    await putDecathlon();
+    await put("imagesTr/d.nii.gz");
+    await put("imagesTr/e.nii.gz");
+    await put("imagesTr/notes.txt");
+    const { remarks } = await openDataset(dir);
+    expect(remarks).toEqual([
+      expect.stringMatching(/dataset\.json: 1 listed label is not there \(\.\/labelsTr\/b\.nii\.gz\)/),
+      expect.stringMatching(
+        /imagesTr: 2 images are not listed .* under "training", as \{"image": "\.\/imagesTr\/[de]\.nii\.gz"\}/,
+      ),
+    ]);
+    await put("labelsTr/b.nii.gz");
+    for (const name of ["d", "e"]) await rm(join(dir, `imagesTr/${name}.nii.gz`));
+    expect((await openDataset(dir)).remarks).toEqual([]);
+  });
+
   it("takes entries without a label, and test entries with one", async () => {
     await put("x/a.nii");
     await put("x/b.nii");
@@ -225,4 +242,7 @@ it("says when there is no folder, no layout, or a damaged dataset.json", async (
   await expect(openDataset(dir)).rejects.toThrow(/neither dataset\.json .* nor train\.list/);
   await put("dataset.json", "{");
   await expect(openDataset(dir)).rejects.toThrow(/dataset\.json: not valid JSON/);
+  await expect(openDataset(join(dir, "dataset.json"))).rejects.toThrow(/dataset\.json: is a file/);
+  await putJson({ labels: { background: 0, liver: 1, ignore: 2 }, training: [] });
+  await expect(openDataset(dir)).rejects.toThrow(/nnU-Net's "ignore".* are not supported: .* hold 2/);
 });

@@ -1,4 +1,4 @@
-import { stat } from "node:fs/promises";
+import { readdir, stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { badInput } from "../errors.js";
 import { type Correction, readCorrections } from "./corrections.js";
@@ -29,6 +29,8 @@ export interface Cases {
   readonly channelNames: readonly string[];
   readonly training: readonly CaseFiles[];
   readonly test: readonly CaseFiles[];
+  /** Where lists and files don't agree and something is left out for it: a line each, with what to do. */
+  readonly remarks?: readonly string[];
 }
 
 /** A data folder, its training cases parted by what labels may be used. Paths are absolute. */
@@ -41,6 +43,8 @@ export interface Dataset {
   readonly labeled: readonly CaseFiles[];
   readonly unlabeled: readonly CaseFiles[];
   readonly test: readonly CaseFiles[];
+  /** As `Cases` has them. */
+  readonly remarks?: readonly string[];
 }
 
 const READERS: ReadonlyArray<{ readonly marker: string; readonly read: (dir: string) => Promise<Cases> }> = [
@@ -48,10 +52,18 @@ const READERS: ReadonlyArray<{ readonly marker: string; readonly read: (dir: str
   { marker: "train.list", read: readLaH5 },
 ];
 
-async function readCases(dir: string): Promise<Cases> {
+async function checkFolder(dir: string): Promise<void> {
+  const expected = "expected a data folder with dataset.json or train.list";
   const folder = await stat(dir).catch(() => null);
-  if (!folder?.isDirectory())
-    throw badInput(`${dir}: no such folder; expected a data folder with dataset.json or train.list`);
+  if (!folder) throw badInput(`${dir}: no such folder; ${expected}`);
+  if (!folder.isDirectory()) throw badInput(`${dir}: is a file; ${expected}`);
+  await readdir(dir).catch((cause) => {
+    throw badInput(`${dir}: this user may not look into it (${cause.code}); change its permissions`, cause);
+  });
+}
+
+async function readCases(dir: string): Promise<Cases> {
+  await checkFolder(dir);
   for (const { marker, read } of READERS) {
     if (await stat(join(dir, marker)).catch(() => null)) return read(dir);
   }
@@ -68,7 +80,7 @@ function labelsToUse(asked: number | undefined, cases: Cases, dir: string): numb
     throw badInput(`${dir}: labeled is ${asked}; expected a whole number of 1 or more`);
   if (have === 0)
     throw badInput(
-      `${dir}: ${asked} labeled cases asked for but none of the ${cases.training.length} training cases has a label`,
+      `${dir}: ${asked} labeled cases asked for but none of the ${cases.training.length} training cases has a label; label at least one (labelsTr, and "label" in dataset.json)`,
     );
   if (asked > have) {
     throw badInput(
@@ -112,8 +124,8 @@ export async function openDataset(dir: string, options: OpenOptions = {}): Promi
   const unlabeled = training
     .filter((files) => !labeled.includes(files))
     .map((files) => ({ ...files, labelPath: null }));
-  const { layout, classNames, modality, channelNames, test } = cases;
-  return { dir: root, layout, classNames, modality, channelNames, labeled, unlabeled, test };
+  const { layout, classNames, modality, channelNames, test, remarks = [] } = cases;
+  return { dir: root, layout, classNames, modality, channelNames, labeled, unlabeled, test, remarks };
 }
 
 /** The first labels of the data itself, as many as are to be used, and every corrected case. */

@@ -105,6 +105,41 @@ async function filesOf(dir: string, listed: ListedCase, part: Part, json: Datase
   return { ...image, labelPath: null };
 }
 
+/** What is listed and not there, and what is there and not listed. */
+async function remarksOn(
+  dir: string,
+  json: DatasetJson,
+  found: Readonly<Record<Part, readonly CaseFiles[]>>,
+): Promise<string[]> {
+  const file = join(dir, "dataset.json");
+  const parts = ["training", "test"] as const;
+  const missing = parts.flatMap((part) =>
+    (json[part] ?? []).flatMap(({ label }, i) => (label && !found[part][i]!.labelPath ? [label] : [])),
+  );
+  const used = new Set(
+    parts.flatMap((part) =>
+      found[part].flatMap(({ imagePath, otherChannels = [] }) => [imagePath, ...otherChannels]),
+    ),
+  );
+  const unlisted = await Promise.all(
+    parts.map(async (part) => {
+      const folder = join(dir, FOLDERS[part].images);
+      const names = await readdir(folder).catch(() => [] as string[]);
+      const images = names.filter((name) => name.endsWith(json.fileEnding) && !name.startsWith("."));
+      const left = json[part] ? images.filter((name) => !used.has(join(folder, name))) : [];
+      const first = left[0] && `{"image": "./${FOLDERS[part].images}/${left[0]}"}`;
+      return first
+        ? `${folder}: ${left.length === 1 ? "1 image is" : `${left.length} images are`} not listed in dataset.json and so not used; list them under "${part}", as ${first}`
+        : [];
+    }),
+  );
+  const lost =
+    missing.length > 0
+      ? `${file}: ${missing.length === 1 ? "1 listed label is" : `${missing.length} listed labels are`} not there (${missing[0]}), so these cases count as unlabeled; put them back or repair the list`
+      : [];
+  return [lost, ...unlisted].flat();
+}
+
 function checkDistinct(cases: readonly CaseFiles[]): void {
   const seen = new Map<string, string>();
   for (const { id, imagePath } of cases) {
@@ -140,5 +175,6 @@ export async function readDecathlon(dir: string): Promise<Cases> {
     channelNames: isNamed ? channelNames : ["image"],
     training,
     test,
+    remarks: await remarksOn(dir, json, { training, test }),
   };
 }

@@ -31,6 +31,8 @@ export interface Fingerprint {
   /** Channels of each image. */
   readonly channels: number;
   readonly cases: readonly SurveyedCase[];
+  /** Where the set's lists and files don't agree, a line each. */
+  readonly remarks?: readonly string[];
   /** Over the training cases; null where none can be read. */
   readonly shape: AxisRange | null;
   /** Null where no case stores voxel sizes. */
@@ -79,6 +81,7 @@ export async function fingerprintOf(dataset: Dataset, options: PrepareSetOptions
     modality: dataset.modality,
     channels,
     cases,
+    remarks: dataset.remarks ?? [],
     ...rangesOf(cases),
   };
 }

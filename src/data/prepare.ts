@@ -200,7 +200,7 @@ function checkedSpacing(grid: Grid, { spacingMm = null }: PrepareOptions, file: 
 
 /** Image and label in one order of axes, checked; intensities clipped, each channel's for itself. */
 function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
-  if (raw.label) checkClasses(raw.label.data, options.classes, files); // counts voxels as they are stored
+  if (raw.label) checkClasses(raw.label, options.classes, files); // counts voxels as they are stored
   const { grid, channels, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   for (const [i, data] of channels.entries()) checkFinite(data, channelName(files, i, channels.length));
   if (label) checkSameGrid(grid, label.grid, areBothPlaced(raw), files);
@@ -211,6 +211,12 @@ function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
     return { image, positive };
   });
   return { arrays: { channels: clipped, label: label?.data ?? null }, grid, storedGrid: raw.grid };
+}
+
+/** Reads a case and refuses what its files show to be wrong, as `prepareCase` does; a constant channel is left to that. */
+export async function checkCase(files: CaseFiles, options: PrepareOptions): Promise<void> {
+  const { grid } = checked(await readCase(files, options.channels), files, options);
+  checkedSpacing(grid, options, files.imagePath);
 }
 
 /**

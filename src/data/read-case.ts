@@ -4,7 +4,7 @@ import { voxelsApart } from "../volume/axis-map.js";
 import { readLabelMap } from "../volume/read.js";
 import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
-import { type Grid, isPlaced, type LabelMap } from "../volume/volume.js";
+import { type Grid, isPlaced, type LabelMap, type Triple } from "../volume/volume.js";
 import type { CaseFiles } from "./dataset.js";
 import { imagePathsOf } from "./image-paths.js";
 
@@ -76,14 +76,22 @@ export function checkSameGrid(image: Grid, label: Grid, placed: boolean, files: 
   }
 }
 
-/** What is said of a class number that the data set does not have. */
-export const classRefusal = (files: CaseFiles, value: number, voxel: number, classes: number): string =>
-  `${files.labelPath}: holds class ${value} at voxel ${voxel}; expected 0 to ${classes - 1} (classes: ${classes})`;
+/** What is said of a class number that the data set does not have, in the `voxel`-th voxel of a map [D, H, W] as stored. */
+export function classRefusal(
+  { labelPath }: CaseFiles,
+  value: number,
+  voxel: number,
+  [, height, width]: Triple,
+  classes: number,
+): string {
+  const place = [voxel % width, Math.floor(voxel / width) % height, Math.floor(voxel / (width * height))];
+  return `${labelPath}: holds class ${value} at voxel (${place.join(", ")}) (x, y, z from 0, as stored); expected 0 to ${classes - 1} (classes: ${classes}): relabel it, or name the class in the data's list of labels`;
+}
 
 /** Bad input: a class number that the data set does not have. */
-export function checkClasses(label: Uint8Array, classes: number, files: CaseFiles): void {
-  const at = label.findIndex((value) => value >= classes);
-  if (at >= 0) throw badInput(classRefusal(files, label[at]!, at, classes));
+export function checkClasses({ grid, data }: LabelMap, classes: number, files: CaseFiles): void {
+  const at = data.findIndex((value) => value >= classes);
+  if (at >= 0) throw badInput(classRefusal(files, data[at]!, at, grid.shape, classes));
 }
 
 /** Bad input: NaN or infinite voxels; `file` names the image. */

@@ -34,8 +34,9 @@ const named = (ids: readonly string[]): string => {
 function damaged({ cases, classNames }: Fingerprint): Suspicion[] {
   return cases.flatMap((one) => {
     const unknown = one.classes?.find(({ value }) => value >= classNames.length);
+    const { shape } = one.image?.stored ?? { shape: [1, 1, 1] as const }; // classes are known where the image is
     const lines = unknown
-      ? [...one.problems, classRefusal(one.files, unknown.value, unknown.first, classNames.length)]
+      ? [...one.problems, classRefusal(one.files, unknown.value, unknown.first, shape, classNames.length)]
       : one.problems;
     return lines.map(
       (message): Suspicion => ({
@@ -196,6 +197,7 @@ export function suspicionsOf(fingerprint: Fingerprint, options: CheckOptions): S
     ...constant(fingerprint),
     ...duplicates(fingerprint),
     ...Array.from({ length: fingerprint.channels }, (_, i) => oddIntensities(fingerprint, options, i)).flat(),
+    ...(fingerprint.remarks ?? []).map((message): Suspicion => ({ severity: "warn", cases: [], message })),
     ...shiftedLabels(fingerprint),
     ...labelsOnNothing(fingerprint),
     ...emptyLabels(fingerprint),

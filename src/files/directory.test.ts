@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
 import { complaint } from "../errors.testing.js";
-import { makeDirectories, makeDirectory } from "./directory.js";
+import { checkCanBeMade, makeDirectories, makeDirectory } from "./directory.js";
 
 const dir = mkdtempSync(join(tmpdir(), "penumbra-directory-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -32,4 +32,10 @@ it("makeDirectory says what is in the way", () => {
   expect(complaint(() => makeDirectory(join(dir, "file/a")))).toMatch(
     /can't be made a directory: .*name another with --out/,
   );
+});
+
+it("checkCanBeMade makes nothing, and refuses what makeDirectory would", () => {
+  checkCanBeMade(join(dir, "new/one"));
+  expect(existsSync(join(dir, "new"))).toBe(false);
+  expect(complaint(() => checkCanBeMade(join(dir, "file/a")))).toMatch(/is a file; name another with --out/);
 });

@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, readdirSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { badInput, PenumbraError } from "../errors.js";
 import { writeFailure } from "./write-failure.js";
@@ -33,6 +33,20 @@ export function makeDirectory(dir: string): void {
   } catch (cause) {
     if (!(cause instanceof PenumbraError)) throw cause;
     throw new PenumbraError(cause.code, `${cause.message}; name another with --out`, { cause });
+  }
+}
+
+/** Looks whether a directory that a person named with --out can be made, or written into. @throws as `makeDirectory` */
+export function checkCanBeMade(dir: string): void {
+  let there = dir;
+  while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
+  if (!isDirectory(there))
+    throw badInput(`${dir}: can't be made a directory: ${there} is a file; name another with --out`);
+  try {
+    accessSync(there, constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    const { code, message } = writeFailure(dir, cause);
+    throw new PenumbraError(code, `${message}; name another with --out`, { cause });
   }
 }
 

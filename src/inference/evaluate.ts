@@ -1,11 +1,9 @@
-import { rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
-import { type PreparedCase, prepareCase } from "../data/prepare.js";
+import { checkCase, type PreparedCase, prepareCase } from "../data/prepare.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
-import { hasContent, makeDirectory } from "../files/directory.js";
 import { writeJson, writeText } from "../files/whole-file.js";
 import {
   type CaseScore,
@@ -19,13 +17,14 @@ import { type ReportSection, renderReport } from "../report/report.js";
 import { pickShown } from "../report/shown.js";
 import { prepareOptions } from "../training/config.js";
 import type { RunRecord } from "../training/run-directory.js";
-import { readRunLog } from "../training/run-log.js";
+import { type LogEntry, readRunLog } from "../training/run-log.js";
 import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
 import { checkChannels, checkClasses } from "./data-fit.js";
+import { EvaluationOutput } from "./evaluation-output.js";
 import { curvesOf, factsOf } from "./evaluation-report.js";
-import { closeModel, type EngineOptions, type Model, openModel, segment } from "./model.js";
+import { closeModel, type EngineOptions, type Model, type OpenedModel, openModel, segment } from "./model.js";
 import { onSource, sourceCase } from "./own-grid.js";
 import { WorkProgress } from "./work-progress.js";
 
@@ -61,12 +60,13 @@ const MOST_SHOWN = 3;
 interface Session {
   readonly model: Model;
   readonly run: RunRecord;
+  readonly log: readonly LogEntry[];
   readonly precision: Precision;
   readonly split: Split;
   readonly cases: readonly CaseFiles[];
   /** Cases of the split without a label, which are not among `cases`. */
   readonly leftOut: number;
-  readonly out: string;
+  readonly output: EvaluationOutput;
   readonly progress: WorkProgress;
   readonly signal?: AbortSignal | undefined;
 }
@@ -76,8 +76,6 @@ export interface SplitScores extends Evaluation {
   readonly data: string;
   readonly split: Split;
 }
-
-const labelPathOf = (out: string, id: string): string => join(out, "labels", `${id}.nii.gz`);
 
 /** Clipped, normalized and checked as in training. */
 const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
@@ -90,38 +88,59 @@ const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
  *   misfit case, an `out` that is not empty; "environment" for a device this machine lacks; "interrupted" by `signal`.
  */
 export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
-  const split = options.split ?? "test";
-  const status = options.onStatus ?? (() => {});
-  const { model, run, precision, threads } = openModel(options.run, options);
-  const { allowLinks } = options;
+  const opened = openModel(options.run, options);
+  try {
+    return await evaluateModel(opened, options);
+  } finally {
+    closeModel(opened.model);
+  }
+}
+
+async function evaluateModel(
+  { model, run, precision, threads }: OpenedModel,
+  options: EvaluateOptions,
+): Promise<SplitScores> {
+  const { split = "test", uncertainty = true, onStatus: status = () => {}, allowLinks, signal } = options;
+  const log = readRunLog(options.run);
   const labeledIds = split === "test" ? undefined : run[split];
   const dataset = await openDataset(resolve(options.data), { labeledIds, allowLinks });
   checkClasses(dataset, model);
   checkChannels(dataset, model);
   const listed = labeledIds?.length ?? dataset.test.length;
   const cases = casesWithLabels(dataset, split, listed);
-  const out = prepareOutput(options, split);
-  sayCrowded(threads, model.config.device, status);
-  status(`segmenting ${cases.length} ${split} cases of ${dataset.dir} (${precision})`);
-  const uncertainty = options.uncertainty ?? true;
+  const own = join(options.run, `evaluation-${split}`);
+  const output = EvaluationOutput.at(options.out ?? own, { replaces: (options.out ?? own) === own });
+  const leftOut = listed - cases.length;
   const forShown = uncertainty ? WORK_WITH_UNCERTAINTY * Math.min(MOST_SHOWN, cases.length) : 0;
-  const session = {
-    model,
-    run,
-    precision,
-    split,
-    cases,
-    leftOut: listed - cases.length,
-    out,
-    progress: new WorkProgress(cases.length + forShown, status),
-    signal: options.signal,
-  };
+  const progress = new WorkProgress(cases.length + forShown, status);
+  const session = { model, run, log, precision, split, cases, leftOut, output, progress, signal };
+  for (const files of cases) await checkCase(files, prepareOptions(model.config));
+  sayCrowded(threads, model.config.device, status);
+  try {
+    output.begin();
+    status(`segmenting ${cases.length} ${split} cases of ${dataset.dir} (${precision})`);
+    const evaluation = await writeEvaluation(session, dataset, uncertainty, options.command ?? null);
+    output.finish();
+    status(`report: ${join(output.dir, "report.html")}`);
+    return evaluation;
+  } catch (error) {
+    output.discard();
+    throw error;
+  }
+}
+
+async function writeEvaluation(
+  session: Session,
+  dataset: Dataset,
+  uncertainty: boolean,
+  command: string | null,
+): Promise<SplitScores> {
+  const { model, run, log, precision, split, cases, output } = session;
   const start = performance.now();
   const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
-  writeText(join(out, "scores.csv"), toCsv(evaluation));
-
-  const log = readRunLog(options.run);
+  writeText(output.path("scores.csv"), toCsv(evaluation));
+  writeJson(output.path("scores.json"), evaluation);
   const report = renderReport({
     title: `${model.config.method}: ${dataset.classNames.slice(1).join(", ")}`,
     facts: factsOf({
@@ -131,7 +150,7 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
       precision,
       evaluated: `${cases.length} ${split} cases of ${dataset.dir}`,
       secondsPerCase,
-      command: options.command ?? null,
+      command,
     }),
     notes: notesOf(session, dataset, uncertainty),
     sections: [
@@ -143,10 +162,7 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
       },
     ],
   });
-  writeText(join(out, "report.html"), report);
-  writeJson(join(out, "scores.json"), evaluation); // last: where it is, the rest is there
-  closeModel(model);
-  status(`report: ${join(out, "report.html")}`);
+  writeText(output.path("report.html"), report);
   return evaluation;
 }
 
@@ -164,25 +180,13 @@ function casesWithLabels(dataset: Dataset, split: Split, listed: number): CaseFi
   throw badInput(`${dataset.dir} has ${why}; add labels, or ${other}`);
 }
 
-/** An `out` that is named must be new or empty; the run's own evaluation is replaced. */
-function prepareOutput(options: EvaluateOptions, split: Split): string {
-  const own = join(options.run, `evaluation-${split}`);
-  const out = options.out ?? own;
-  if (out === "") throw badInput('the output directory is "": name a new directory with --out');
-  if (out !== own && hasContent(out)) throw badInput(`${out} is not empty: name a new directory with --out`);
-  const earlier = out === own ? ["scores.json", "report.html", "scores.csv", "labels"] : [];
-  for (const name of earlier) rmSync(join(out, name), { recursive: true, force: true });
-  makeDirectory(join(out, "labels"));
-  return out;
-}
-
-function stopIfAsked({ signal, out }: Session): void {
+function stopIfAsked({ signal, output }: Session): void {
   if (signal?.aborted)
-    throw new PenumbraError("interrupted", `stopped while ${out} was made; evaluate the run again`);
+    throw new PenumbraError("interrupted", `stopped while ${output.dir} was made; evaluate the run again`);
 }
 
 async function scoreAll(session: Session): Promise<Evaluation> {
-  const { model, precision, cases, out, progress } = session;
+  const { model, precision, cases, output, progress } = session;
   const rows: CaseScore[] = [];
   const units = new Set<Evaluation["unit"]>();
   for (const [i, files] of cases.entries()) {
@@ -194,7 +198,7 @@ async function scoreAll(session: Session): Promise<Evaluation> {
     const found = segment(model, prepared, options);
     const { labels } = onSource(found, placement, false);
     const stored = toStoredOrder(labels, storedGrid, model.config.data.axisOrder);
-    await writeLabelMap(labelPathOf(out, id), { grid: storedGrid, data: stored });
+    await writeLabelMap(output.labelPath(id), { grid: storedGrid, data: stored });
     const { grid, reference: data } = await sourceCase(files, prepared, model.config.data.axisOrder);
     const reference = { grid, data };
     units.add(distanceUnit(reference));
@@ -215,7 +219,7 @@ async function shownCases(
   evaluation: Evaluation,
   uncertainty: boolean,
 ): Promise<ReportSection["shown"]> {
-  const { model, precision, cases, out, progress } = session;
+  const { model, precision, cases, output, progress } = session;
   const shown: ReportSection["shown"][number][] = [];
   for (const { why, id } of pickShown(evaluation)) {
     stopIfAsked(session);
@@ -226,7 +230,7 @@ async function shownCases(
     const options = { precision, uncertainty, onWindow };
     const found = uncertainty ? segment(model, prepared, options) : null;
     const certainty = found && onSource(found, prepared.placement, false).uncertainty;
-    const written = await readLabelMap(labelPathOf(out, id));
+    const written = await readLabelMap(output.labelPath(id));
     const { data: prediction } = toAxisOrder(written, axisOrder, prepared.storedGrid);
     const { grid, image, reference } = await sourceCase(files, prepared, axisOrder);
     shown.push({ why, case: { id, image, reference, prediction, uncertainty: certainty, grid } });

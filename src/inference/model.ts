@@ -14,10 +14,11 @@ import { badInput } from "../errors.js";
 import { part } from "../methods/method.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import { drawNoise, sampleLogits } from "../models/stochastic-head.js";
+import type { StateDict } from "../nn/module.js";
 import { readState } from "../training/checkpoint.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
-import { type RunRecord, readRun } from "../training/run-directory.js";
+import { misfitOf, type RunRecord, readRun } from "../training/run-directory.js";
 import { newNetwork } from "../training/stages.js";
 import type { Grid } from "../volume/volume.js";
 import { slidingWindow, type WindowFunction } from "./sliding-window.js";
@@ -43,7 +44,7 @@ export interface Segmentation {
 
 /**
  * Loads what `train` left in a run directory.
- * @throws PenumbraError "bad-input" when there is no finished model in it.
+ * @throws PenumbraError "bad-input" when there is no finished model in it, or one that does not fit its configuration.
  */
 export const loadModel = (runDir: string, device: string): Model => modelOf(runDir, readRun(runDir), device);
 
@@ -64,10 +65,17 @@ function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, de
   const here = { ...config, device };
   return scope(() => {
     const state = readState(path, device);
-    const network = newNetwork(here).loadState(part(state, "network")).evaluate();
+    const load = (saved: StateDict) => {
+      try {
+        return newNetwork(here).loadState(saved).evaluate();
+      } catch (error) {
+        throw misfitOf(path, runDir, error);
+      }
+    };
+    const network = load(part(state, "network"));
     const saved = part(state, "labeler");
     const lacksLabeler = saved.size === 0 && run.imported !== undefined; // weights of stage 2 come alone
-    const labeler = () => (lacksLabeler ? null : newNetwork(here).loadState(saved).evaluate());
+    const labeler = () => (lacksLabeler ? null : load(saved));
     const trained = { network: () => network, labeler };
     const stochastic = where ? trained[where]() : null;
     return { config: here, classNames: run.classNames, network, stochastic };
@@ -82,14 +90,19 @@ export interface EngineOptions {
   readonly threads?: number;
 }
 
+/** A model with what it computes with. */
+export interface OpenedModel {
+  readonly model: Model;
+  readonly run: RunRecord;
+  readonly precision: Precision;
+  readonly threads: number;
+}
+
 /**
  * Loads a run's model onto a device that is there, and sets threads as in training.
  * @throws PenumbraError as `loadModel`, "environment" for a device this machine lacks.
  */
-export function openModel(
-  runDir: string,
-  options: EngineOptions,
-): { model: Model; run: RunRecord; precision: Precision; threads: number } {
+export function openModel(runDir: string, options: EngineOptions): OpenedModel {
   const found = readRun(runDir);
   const { config, run } = found;
   const device = checkDevice(options.device ?? config.device);

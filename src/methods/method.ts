@@ -1,7 +1,6 @@
-import { noGrad } from "../engine/autograd.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
-import type { StateDict } from "../nn/module.js";
+import { copyState, type StateDict } from "../nn/module.js";
 
 /** Patches of one iteration, on the device. The first `labeled` of the B patches have labels. */
 export interface PatchBatch {
@@ -60,13 +59,5 @@ export function part(state: StateDict, prefix: string): StateDict {
 export const under = (prefix: string, state: StateDict): [string, Tensor][] =>
   [...state].map(([name, tensor]) => [`${prefix}.${name}`, tensor]);
 
-/** Copies every tensor of a method's checkpointed state into its own. @throws Error naming a missing tensor. */
-export function restoreMethod(method: Method, state: StateDict): void {
-  noGrad(() => {
-    for (const [name, tensor] of method.state()) {
-      const saved = state.get(name);
-      if (!saved) throw new Error(`restoreMethod: the checkpoint lacks "${name}"`);
-      tensor.copy_(saved);
-    }
-  });
-}
+/** Copies every tensor of a method's checkpointed state into its own. @throws StateMisfit as `copyState` */
+export const restoreMethod = (method: Method, state: StateDict): void => copyState(method.state(), state);

@@ -5,6 +5,22 @@ import type { Tensor } from "../engine/tensor.js";
 /** Named tensors, as in a PyTorch state dict. */
 export type StateDict = Map<string, Tensor>;
 
+/** A state that is another network's. */
+export class StateMisfit extends Error {}
+
+/** Copies a state into tensors of these names. @throws StateMisfit naming the first that is missing or has another shape. */
+export function copyState(own: StateDict, state: StateDict): void {
+  noGrad(() => {
+    for (const [name, tensor] of own) {
+      const given = state.get(name);
+      if (!given) throw new StateMisfit(`the state lacks "${name}"`);
+      if (given.shape.join() !== tensor.shape.join())
+        throw new StateMisfit(`"${name}" is [${given.shape}] but this network's is [${tensor.shape}]`);
+      tensor.copy_(given);
+    }
+  });
+}
+
 /** A part of a network: parameters (trained), buffers (running statistics) and children, each under a name. */
 export abstract class Module {
   /** Training or evaluation behaviour of normalization and dropout; set it with `train()` and `evaluate()`. */
@@ -53,23 +69,14 @@ export abstract class Module {
 
   /**
    * Copies a state into this module's tensors.
-   * @throws Error naming the first tensor that is missing, has another shape, or that this module lacks.
+   * @throws StateMisfit naming the first tensor that is missing, has another shape, or that this module lacks.
    */
   loadState(state: StateDict): this {
     const own = this.stateDict();
     for (const name of state.keys()) {
-      if (!own.has(name)) throw new Error(`loadState: the state has "${name}", which this network lacks`);
+      if (!own.has(name)) throw new StateMisfit(`the state has "${name}", which this network lacks`);
     }
-    noGrad(() => {
-      for (const [name, tensor] of own) {
-        const given = state.get(name);
-        if (!given) throw new Error(`loadState: the state lacks "${name}"`);
-        if (given.shape.join() !== tensor.shape.join()) {
-          throw new Error(`loadState: "${name}" is [${given.shape}] but this network's is [${tensor.shape}]`);
-        }
-        tensor.copy_(given);
-      }
-    });
+    copyState(own, state);
     return this;
   }
 

@@ -1,7 +1,7 @@
 import { noGrad } from "../engine/autograd.js";
 import { keep, scope } from "../engine/scope.js";
 import { callVoid, type Tensor } from "../engine/tensor.js";
-import type { StateDict } from "./module.js";
+import { copyState, type StateDict } from "./module.js";
 
 export interface SgdOptions {
   readonly momentum: number;
@@ -67,13 +67,7 @@ export class Sgd {
   }
 
   loadState(state: StateDict): void {
-    noGrad(() => {
-      for (const [name, velocity] of this.stateDict()) {
-        const given = state.get(name);
-        if (!given) throw new Error(`Sgd.loadState: the state lacks "${name}"`);
-        velocity.copy_(given);
-      }
-    });
+    copyState(this.stateDict(), state);
   }
 
   dispose(): void {

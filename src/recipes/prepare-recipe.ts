@@ -1,4 +1,4 @@
-import { readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WriteJob } from "../data/case-job.js";
 import { doCaseJobs, interrupted } from "../data/case-pool.js";
@@ -164,6 +164,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
   const out = resolve(options.out);
   const testIds = options.testList ? readIds(options.testList) : null;
   const raw = resolve(options.raw);
+  if (!existsSync(raw)) throw badInput(`${raw}: no such file or folder; name the raw data by --in`);
   claim(out, options.recipe, raw);
   const memory = join(out, ".prepared");
   const scratch = join(memory, "unpacked");

@@ -1,11 +1,14 @@
 import { badInput, PenumbraError } from "../errors.js";
 import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
+import { nested } from "./config-layers.js";
 
-/** A JSON file of config keys, not yet checked. @throws PenumbraError "bad-input" when it can't be read as JSON */
+/**
+ * A JSON file of config keys, in sections or with dotted names, in sections then; not yet checked. {"stage1.iterations": 100} is
+ * {"stage1": {"iterations": 100}}. @throws PenumbraError "bad-input" when it can't be read as JSON */
 export function readConfigFile(path: string): unknown {
   try {
-    return parseJson(readTextFile(path, "a JSON file of config keys"));
+    return nested(parseJson(readTextFile(path, "a JSON file of config keys")));
   } catch (cause) {
     if (cause instanceof PenumbraError) throw cause;
     throw badInput(`${path} can't be read as JSON: ${cause instanceof Error ? cause.message : cause}`, cause);

@@ -1,6 +1,10 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { complaint } from "../errors.testing.js";
 import { describeConfigKeys, parseConfig, resolveConfig } from "./config.js";
+import { readConfigFile } from "./config-file.js";
 import { CONFIG_KEYS } from "./config-schema.js";
 import { editDistance, nearestName } from "./nearest-name.js";
 import { BASE_CONFIG, PRESETS } from "./presets.js";
@@ -21,6 +25,18 @@ describe("layers", () => {
     expect(config.stage1.contrast).toMatchObject({ weight: 0.5, temperature: 0.07 });
     expect(config.stage1.consistency.rampUp).toBe(PRESETS[preset].config.stage1?.consistency?.rampUp);
     expect(config.data.patchSize).toEqual([16, 32, 32]);
+  });
+
+  it("takes a file's keys in sections or with dotted names", () => {
+    const path = join(mkdtempSync(join(tmpdir(), "penumbra-config-")), "config.json");
+    writeFileSync(path, '{"stage1.iterations": 50, "stage1": {"contrast.weight": 0.5}, "model.filters": 4}');
+    const { stage1, model } = resolveConfig({ file: readConfigFile(path) });
+    expect([stage1.iterations, stage1.contrast.weight, model.filters]).toEqual([50, 0.5, 4]);
+    writeFileSync(path, '{"model.filter": 4}');
+    expect(complaint(() => resolveConfig({ file: readConfigFile(path) }))).toMatch(
+      /unknown config key "model\.filter" .* did you mean "model\.filters"/,
+    );
+    rmSync(dirname(path), { recursive: true });
   });
 
   it("takes --set values that are no JSON as text, and null as null", () => {
@@ -124,7 +140,12 @@ describe("stored configurations", () => {
 
   it("must be complete", () => {
     const { seed: _, ...rest } = resolveConfig();
-    expect(complaint(() => parseConfig(rest))).toContain('config key "seed" (missing)');
+    expect(complaint(() => parseConfig(rest))).toBe(
+      'stored config lacks the config key "seed"; restore the file, or train again',
+    );
+    expect(complaint(() => parseConfig({}, "runs/a/config.json"))).toMatch(
+      /^runs\/a\/config\.json lacks the config keys ("\w+", ){2}"\w+" and \d+ more; restore/,
+    );
     expect(complaint(() => parseConfig({ ...rest, sed: 1 }, "runs/a/config.json"))).toBe(
       'unknown config key "sed" (runs/a/config.json); did you mean "seed"?',
     );

@@ -1,6 +1,7 @@
 import type { PrepareOptions } from "../data/prepare.js";
 import { badInput, type PenumbraError } from "../errors.js";
 import { parseJson } from "../files/json.js";
+import { atPath, isObject, MOST_PARTS, merge, valueAt } from "./config-layers.js";
 import { CONFIG_KEYS, type Config, configSchema, type PartialConfig } from "./config-schema.js";
 import { methodEntry } from "./method-catalog.js";
 import { nearestName } from "./nearest-name.js";
@@ -32,16 +33,11 @@ export interface ConfigSources {
   readonly precision?: string;
 }
 
-type Json = Record<string, unknown>;
-
 /** One layer of overrides and the name that errors call it by. */
 interface Layer {
   readonly name: string;
   readonly values: unknown;
 }
-
-const isObject = (value: unknown): value is Json =>
-  typeof value === "object" && value !== null && !Array.isArray(value);
 
 const SECTIONS = new Set(
   CONFIG_KEYS.flatMap(({ key }) => {
@@ -49,7 +45,7 @@ const SECTIONS = new Set(
     return parts.slice(1).map((_, i) => parts.slice(0, i + 1).join("."));
   }),
 );
-const MOST_PARTS = Math.max(...CONFIG_KEYS.map(({ key }) => key.split(".").length)) + 1;
+const NAMES_SHOWN = 3;
 const LEAVES: ReadonlyMap<string, string> = new Map(CONFIG_KEYS.map(({ key, expected }) => [key, expected]));
 
 function presetLayer(name: string): Layer {
@@ -77,8 +73,7 @@ function setLayer(assignment: string): Layer {
     throw badInput(
       `--set ${parts.slice(0, MOST_PARTS).join(".")}.…: no config key has ${parts.length} parts`,
     );
-  const values = parts.reduceRight<unknown>((inner, part) => ({ [part]: inner }), value);
-  return { name: "--set", values };
+  return { name: "--set", values: atPath(parts, value) };
 }
 
 /** The error for a key that the schema doesn't have, spelled as far as there is no choice of keys below it. */
@@ -102,30 +97,25 @@ function checkKeys(values: unknown, path: string, layer: string): void {
   }
 }
 
-/** `base` with `over` laid on it; objects are merged, all else is replaced. */
-function merge(base: unknown, over: unknown): unknown {
-  if (!isObject(base) || !isObject(over)) return over;
-  const merged: Json = { ...base };
-  for (const [key, value] of Object.entries(over)) {
-    if (value !== undefined) merged[key] = merge(base[key], value);
-  }
-  return merged;
-}
-
-const valueAt = (values: unknown, key: string): unknown =>
-  key.split(".").reduce<unknown>((inner, part) => (isObject(inner) ? inner[part] : undefined), values);
-
 function validate(values: unknown, layers: readonly Layer[]): Config {
   const parsed = configSchema.safeParse(values);
   if (parsed.success) return parsed.data;
-  const keys = new Set(
-    parsed.error.issues.map(({ path }) => path.filter((part) => typeof part === "string").join(".")),
-  );
-  const complaints = [...keys].map((key) => {
-    const source = layers.findLast((layer) => valueAt(layer.values, key) !== undefined)?.name ?? "missing";
+  const paths = parsed.error.issues.map(({ path }) => path.filter((part) => typeof part === "string"));
+  const keys = [...new Set(paths.map((path) => path.join(".")))];
+  const missing = keys.filter((key) => valueAt(values, key) === undefined);
+  if (missing.length > 0) throw badInput(lackOf(missing, layers.at(-1)!.name));
+  const complaints = keys.map((key) => {
+    const source = layers.findLast((layer) => valueAt(layer.values, key) !== undefined)!.name;
     return `config key "${key}" (${source}): expected ${LEAVES.get(key)}, got ${JSON.stringify(valueAt(values, key))}`;
   });
   throw badInput(complaints.join("; "));
+}
+
+/** Only a stored configuration can lack keys. */
+function lackOf(missing: readonly string[], source: string): string {
+  const named = missing.slice(0, NAMES_SHOWN).map((key) => `"${key}"`);
+  const more = missing.length > NAMES_SHOWN ? ` and ${missing.length - NAMES_SHOWN} more` : "";
+  return `${source} lacks the config key${missing.length > 1 ? "s" : ""} ${named.join(", ")}${more}; restore the file, or train again`;
 }
 
 /** Patches of a 2-D network are slices. */

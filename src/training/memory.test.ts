@@ -46,7 +46,7 @@ describe("planMemory", () => {
   it("refuses, with the arithmetic, what no measure makes fit", () => {
     expect(() => plan(1)).toThrow(PenumbraError);
     expect(() => plan(1)).toThrow(
-      /data.patchSize \[80, 112, 112\] needs about .* GB .*networks .* GB \+ features .* GB \+ samples .* GB\), 0.9 GB may be used; .*--memory-limit/,
+      /data.patchSize \[80, 112, 112\] needs about .* GB .*networks .* MB \+ features .* GB \+ samples .* MB\), 900 MB may be used; .*--memory-limit/,
     );
   });
   it("names a patch that fits, a slice to a 2-D network, and says where none does", () => {

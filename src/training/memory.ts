@@ -117,7 +117,8 @@ export function planInWords(config: Config, precision: Precision, shape: StepSha
   return `memory: a step would take about ${before}; ${measures.join(", and ")}: about ${after}`;
 }
 
-const gb = (bytes: number) => `${(bytes / 1e9).toFixed(1)} GB`;
+const gb = (bytes: number) =>
+  bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 
 /** None or all: the finest level alone saves little. Three decoders need the encoder's ends to be the only ones. */
 const levelsOf = (config: Config): number[] => (config.method === "densecl" ? [0] : [0, 5]);

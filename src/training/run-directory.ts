@@ -12,6 +12,7 @@ import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
 import { isLeftover, removeLeftovers, writeJson } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
+import { StateMisfit } from "../nn/module.js";
 import { packageVersion } from "../version.js";
 import { type Config, parseConfig } from "./config.js";
 
@@ -100,11 +101,19 @@ function isUnmade(dir: string): boolean {
   );
 }
 
+/** Whether there is a training to go on with. */
+function isTraining(dir: string): boolean {
+  try {
+    return readRun(dir).run.imported === undefined;
+  } catch {
+    return false;
+  }
+}
+
 /** @throws PenumbraError "bad-input" when the directory of a new run is there and not empty. */
 export function checkNewRun(dir: string): void {
   if (!hasContent(dir) || isUnmade(dir)) return;
-  const isRun = existsSync(join(dir, "run.json"));
-  const orResume = isRun ? `, or go on with: penumbra train --resume ${dir}` : "";
+  const orResume = isTraining(dir) ? `, or go on with: penumbra train --resume ${dir}` : "";
   throw badInput(`${dir} is not empty: name a new directory with --out${orResume}`);
 }
 
@@ -201,11 +210,21 @@ export function readRun(dir: string): { config: Config; run: RunRecord } {
   }
   if (run.precision !== "fp32" && run.precision !== "bf16") {
     throw badInput(
-      `${join(dir, "run.json")}: precision is ${JSON.stringify(run.precision)}; expected "fp32" or "bf16"`,
+      `${join(dir, "run.json")}: precision is ${JSON.stringify(run.precision)}; expected "fp32" or "bf16": restore it or train again`,
     );
   }
   const path = join(dir, "config.json");
   return { run, config: parseConfig(readJson(path, dir), path) };
+}
+
+/** What to throw where saved tensors of a run were loaded: "bad-input" when they are another network's than its configuration's. */
+export function misfitOf(path: string, dir: string, cause: unknown): unknown {
+  if (!(cause instanceof StateMisfit)) return cause;
+  const config = join(dir, "config.json");
+  return badInput(
+    `${path} does not fit ${config}: ${cause.message}; restore the one that was changed`,
+    cause,
+  );
 }
 
 function readJson(path: string, dir: string): unknown {

@@ -1,6 +1,8 @@
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Dataset, openDataset } from "../data/dataset.js";
 import { badInput } from "../errors.js";
+import { checkCanBeMade } from "../files/directory.js";
 import type { AutoSetting } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, type PartialConfig, resolveConfig } from "./config.js";
 import { readConfigFile } from "./config-file.js";
@@ -58,6 +60,7 @@ export async function planNewRun(options: NewRunOptions): Promise<RunPlan> {
   const data = dataOf(options);
   if (!options.out) throw badInput("--out is missing: name a directory for the run");
   checkNewRun(resolve(options.out));
+  checkCanBeMade(resolve(options.out));
   return { dir: resolve(options.out), ...(await planTraining({ ...options, data })) };
 }
 
@@ -146,13 +149,20 @@ function checkTogether(config: Config, dataset: Dataset): void {
   }
   if (labels && unlabeled && dataset.unlabeled.length === 0) {
     throw badInput(
-      `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
+      [
+        `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
+        ...(dataset.remarks ?? []),
+      ].join("; "),
     );
   }
 }
 
 /** The data of a run that goes on. @throws PenumbraError "bad-input" when its cases are other ones now */
 export async function datasetOf(dir: string, run: RunRecord, allowLinks?: boolean): Promise<Dataset> {
+  if (!existsSync(run.data))
+    throw badInput(
+      `${run.data}: the data that ${dir} is trained on (run.json) are not there; put them back, or if they moved, make a link to them under that name`,
+    );
   const dataset = await openDataset(run.data, { labeledIds: run.labeled, allowLinks });
   for (const kind of ["labeled", "unlabeled"] as const) {
     const [then, now] = [run[kind].join(), dataset[kind].map(({ id }) => id).join()];

@@ -18,7 +18,7 @@ import type { IterationReport } from "./iteration.js";
 import { planInWords, planMemory, planResumed } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import type { MakeObserver, Observer } from "./observer.js";
-import { checkpointsOf, copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
+import { checkpointsOf, copyProgress, createRun, lockRun, misfitOf, readRun } from "./run-directory.js";
 import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-plan.js";
 import { RunRecorder } from "./run-recorder.js";
 import { newNetwork, stagesOf } from "./stages.js";
@@ -137,7 +137,10 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
         ? `going on in ${resume.position.stage} after ${resume.position.iteration} iterations`
         : `no checkpoint yet: training from the start (${engine.precision})`,
     );
-    return await runToEnd({ ...plan, engine, initial, cases, lock, resume }, options);
+    const session = { ...plan, engine, initial, cases, lock, resume };
+    return await runToEnd(session, options);
+  } catch (error) {
+    throw misfitOf(checkpointsOf(dir), dir, error);
   } finally {
     lock.release();
   }
