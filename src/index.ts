@@ -31,7 +31,7 @@ export { seedGenerators } from "./engine/random.js";
 export { keep, scope } from "./engine/scope.js";
 export { call, cat, fromArray, ones, rand, randn, stack, Tensor, zeros } from "./engine/tensor.js";
 export { type ErrorCode, EXIT_CODES, PenumbraError } from "./errors.js";
-export { type EvaluateOptions, evaluate, type Split } from "./inference/evaluate.js";
+export { type EvaluateOptions, evaluate } from "./inference/evaluate.js";
 export { watchFixedCases } from "./inference/fixed-cases.js";
 export {
   type EngineOptions,
@@ -52,6 +52,7 @@ export {
   type WindowFunction,
   windowStarts,
 } from "./inference/sliding-window.js";
+export type { Split } from "./inference/split-cases.js";
 export { boundaryContrast, boundaryMask, supervisedContrast } from "./losses/boundary-contrast.js";
 export { binaryDiceLoss, diceLoss } from "./losses/dice.js";
 export { type Distance, energyDistance } from "./losses/energy-distance.js";

@@ -213,10 +213,14 @@ function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
   return { arrays: { channels: clipped, label: label?.data ?? null }, grid, storedGrid: raw.grid };
 }
 
-/** Reads a case and refuses what its files show to be wrong, as `prepareCase` does; a constant channel is left to that. */
-export async function checkCase(files: CaseFiles, options: PrepareOptions): Promise<void> {
+/**
+ * Reads a case and refuses what its files show to be wrong, as `prepareCase` does; a constant channel is left to that.
+ * Returns its grid in the order of the axes.
+ */
+export async function checkCase(files: CaseFiles, options: PrepareOptions): Promise<Grid> {
   const { grid } = checked(await readCase(files, options.channels), files, options);
   checkedSpacing(grid, options, files.imagePath);
+  return grid;
 }
 
 /**

@@ -21,11 +21,13 @@ export interface CheckOptions {
 const INTENSITY_FACTOR = 100;
 /** Voxels by which a label's header may differ from its image's: rounding. */
 const OFFSET_VOXELS = 0.1;
-const SPACING_FACTOR = 1.5;
+/** Voxel sizes that differ so much look like another scanner's to a network. */
+export const SPACING_FACTOR = 1.5;
 const NAMES_SHOWN = 5;
 
 const idOf = ({ files }: SurveyedCase) => files.id;
-const named = (ids: readonly string[]): string => {
+/** The first few names of a list. */
+export const named = (ids: readonly string[]): string => {
   const more = ids.length - NAMES_SHOWN;
   return ids.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
 };

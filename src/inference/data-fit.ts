@@ -1,5 +1,8 @@
 import type { Dataset } from "../data/dataset.js";
+import { named, SPACING_FACTOR } from "../data/suspicions.js";
 import { badInput } from "../errors.js";
+import type { RunRecord } from "../training/run-directory.js";
+import type { Grid, Triple } from "../volume/volume.js";
 import type { Model } from "./model.js";
 
 /** Bad input: data with another number of classes than the model's. */
@@ -19,4 +22,31 @@ export function checkChannels({ dir, channelNames }: Dataset, { config }: Model)
   throw badInput(
     `${dir}: images have ${channelNames.length} channels (${channelNames.join(", ")}) but the run was trained on ${inputChannels}; use data with the same channels`,
   );
+}
+
+/**
+ * A line on scans whose voxels are of another size than those a run was trained on, where it does not resample; null where
+ * there are none, or nothing is known of it. Sizes are compared in order of size, as axes may lie in another order.
+ */
+export function spacingDoubt(
+  scans: ReadonlyMap<string, Pick<Grid, "spacingMm">>,
+  { config }: Model,
+  { spacingMm: trained }: Pick<RunRecord, "spacingMm">,
+): string | null {
+  if (!trained || config.data.spacingMm) return null;
+  const factors = [...scans].flatMap(([id, { spacingMm }]) => {
+    const factor = spacingMm ? foldOf(spacingMm, trained) : 1;
+    return factor >= SPACING_FACTOR ? [{ id, factor }] : [];
+  });
+  if (factors.length === 0) return null;
+  const most = Math.max(...factors.map(({ factor }) => factor));
+  return (
+    `check: voxel sizes of ${named(factors.map(({ id }) => id))} differ up to ${most.toFixed(1)}-fold from those trained on ` +
+    `(${trained.map((mm) => Number(mm.toPrecision(3))).join(" x ")} mm), and this run does not resample: expect worse results, or train with data.spacingMm`
+  );
+}
+
+function foldOf(a: Triple, b: Triple): number {
+  const [ours, theirs] = [a, b].map((triple) => [...triple].sort((x, y) => x - y)) as [number[], number[]];
+  return Math.max(...ours.map((mm, i) => Math.max(mm / theirs[i]!, theirs[i]! / mm)));
 }

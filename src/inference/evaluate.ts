@@ -1,8 +1,7 @@
-import { join, resolve } from "node:path";
-import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
-import { checkCase, type PreparedCase, prepareCase } from "../data/prepare.js";
+import { join } from "node:path";
+import type { CaseFiles } from "../data/dataset.js";
+import { type PreparedCase, prepareCase } from "../data/prepare.js";
 import { sayCrowded } from "../engine/busy-cores.js";
-import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
 import { writeJson, writeText } from "../files/whole-file.js";
 import {
@@ -16,23 +15,16 @@ import {
 import { type ReportSection, renderReport } from "../report/report.js";
 import { pickShown } from "../report/shown.js";
 import { prepareOptions } from "../training/config.js";
-import type { RunRecord } from "../training/run-directory.js";
 import { type LogEntry, readRunLog } from "../training/run-log.js";
 import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
-import { checkChannels, checkClasses } from "./data-fit.js";
 import { EvaluationOutput } from "./evaluation-output.js";
-import { curvesOf, factsOf } from "./evaluation-report.js";
+import { curvesOf, type Evaluated, factsOf, notesOf } from "./evaluation-report.js";
 import { closeModel, type EngineOptions, type Model, type OpenedModel, openModel, segment } from "./model.js";
 import { onSource, sourceCase } from "./own-grid.js";
+import { checkCases, openSplit, type Split } from "./split-cases.js";
 import { WorkProgress } from "./work-progress.js";
-
-/**
- * "test": the data's test cases; "labeled": those whose labels the run was trained with; "unlabeled": training cases whose
- * labels the run never saw, where the data has them.
- */
-export type Split = "test" | "labeled" | "unlabeled";
 
 export interface EvaluateOptions extends EngineOptions {
   /** Run directory of a finished training. */
@@ -57,15 +49,8 @@ export interface EvaluateOptions extends EngineOptions {
 const WORK_WITH_UNCERTAINTY = 3;
 const MOST_SHOWN = 3;
 
-interface Session {
-  readonly model: Model;
-  readonly run: RunRecord;
+interface Session extends Evaluated, OpenedModel {
   readonly log: readonly LogEntry[];
-  readonly precision: Precision;
-  readonly split: Split;
-  readonly cases: readonly CaseFiles[];
-  /** Cases of the split without a label, which are not among `cases`. */
-  readonly leftOut: number;
   readonly output: EvaluationOutput;
   readonly progress: WorkProgress;
   readonly signal?: AbortSignal | undefined;
@@ -96,30 +81,24 @@ export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
   }
 }
 
-async function evaluateModel(
-  { model, run, precision, threads }: OpenedModel,
-  options: EvaluateOptions,
-): Promise<SplitScores> {
-  const { split = "test", uncertainty = true, onStatus: status = () => {}, allowLinks, signal } = options;
+async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Promise<SplitScores> {
+  const { split = "test", uncertainty = true, onStatus: status = () => {}, signal } = options;
+  const { model, precision, threads } = opened;
   const log = readRunLog(options.run);
-  const labeledIds = split === "test" ? undefined : run[split];
-  const dataset = await openDataset(resolve(options.data), { labeledIds, allowLinks });
-  checkClasses(dataset, model);
-  checkChannels(dataset, model);
-  const listed = labeledIds?.length ?? dataset.test.length;
-  const cases = casesWithLabels(dataset, split, listed);
+  const found = await openSplit(opened, { ...options, split });
+  const { dataset, cases } = found;
   const own = join(options.run, `evaluation-${split}`);
   const output = EvaluationOutput.at(options.out ?? own, { replaces: (options.out ?? own) === own });
-  const leftOut = listed - cases.length;
+  const doubt = await checkCases(cases, opened);
+  if (doubt) status(doubt);
+  sayCrowded(threads, model.config.device, status);
   const forShown = uncertainty ? WORK_WITH_UNCERTAINTY * Math.min(MOST_SHOWN, cases.length) : 0;
   const progress = new WorkProgress(cases.length + forShown, status);
-  const session = { model, run, log, precision, split, cases, leftOut, output, progress, signal };
-  for (const files of cases) await checkCase(files, prepareOptions(model.config));
-  sayCrowded(threads, model.config.device, status);
+  const session = { ...opened, ...found, split, doubt, log, uncertainty, output, progress, signal };
   try {
     output.begin();
     status(`segmenting ${cases.length} ${split} cases of ${dataset.dir} (${precision})`);
-    const evaluation = await writeEvaluation(session, dataset, uncertainty, options.command ?? null);
+    const evaluation = await writeEvaluation(session, options.command ?? null);
     output.finish();
     status(`report: ${join(output.dir, "report.html")}`);
     return evaluation;
@@ -129,13 +108,8 @@ async function evaluateModel(
   }
 }
 
-async function writeEvaluation(
-  session: Session,
-  dataset: Dataset,
-  uncertainty: boolean,
-  command: string | null,
-): Promise<SplitScores> {
-  const { model, run, log, precision, split, cases, output } = session;
+async function writeEvaluation(session: Session, command: string | null): Promise<SplitScores> {
+  const { model, run, log, precision, split, dataset, cases, output } = session;
   const start = performance.now();
   const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
@@ -152,32 +126,18 @@ async function writeEvaluation(
       secondsPerCase,
       command,
     }),
-    notes: notesOf(session, dataset, uncertainty),
+    notes: notesOf(session),
     sections: [
       {
         title: `${split} cases`,
         evaluation,
         curves: curvesOf(log),
-        shown: await shownCases(session, evaluation, uncertainty),
+        shown: await shownCases(session, evaluation),
       },
     ],
   });
   writeText(output.path("report.html"), report);
   return evaluation;
-}
-
-/** Cases of a split that have labels, of so many that the data (test cases) or the run (its training cases) lists. */
-function casesWithLabels(dataset: Dataset, split: Split, listed: number): CaseFiles[] {
-  const all = split === "test" ? dataset.test : dataset.labeled;
-  const cases = all.filter(({ labelPath }) => labelPath !== null);
-  if (cases.length > 0) return cases;
-  const whose = split === "test" ? "its" : "the run's";
-  const why = listed === 0 ? `no ${split} case` : `no label for any of ${whose} ${listed} ${split} cases`;
-  const other =
-    split === "test"
-      ? "score training cases with --split labeled or --split unlabeled"
-      : "score another --split";
-  throw badInput(`${dataset.dir} has ${why}; add labels, or ${other}`);
 }
 
 function stopIfAsked({ signal, output }: Session): void {
@@ -214,12 +174,8 @@ async function scoreAll(session: Session): Promise<Evaluation> {
 }
 
 /** The best, median and worst case as the report shows them, read again: nothing but scores was kept. */
-async function shownCases(
-  session: Session,
-  evaluation: Evaluation,
-  uncertainty: boolean,
-): Promise<ReportSection["shown"]> {
-  const { model, precision, cases, output, progress } = session;
+async function shownCases(session: Session, evaluation: Evaluation): Promise<ReportSection["shown"]> {
+  const { model, precision, cases, uncertainty, output, progress } = session;
   const shown: ReportSection["shown"][number][] = [];
   for (const { why, id } of pickShown(evaluation)) {
     stopIfAsked(session);
@@ -236,40 +192,4 @@ async function shownCases(
     shown.push({ why, case: { id, image, reference, prediction, uncertainty: certainty, grid } });
   }
   return shown;
-}
-
-/** What limits the scores, and what the maps show. */
-function notesOf(
-  { model, run, split, cases, leftOut }: Session,
-  dataset: Dataset,
-  uncertainty: boolean,
-): string[] {
-  const notes: string[] = [];
-  if (leftOut > 0) notes.push(`${leftOut} ${split} cases without a label are left out.`);
-  if (split === "unlabeled") {
-    notes.push(
-      "Training used no label of these cases; a method that learns from unlabeled images has seen the images.",
-    );
-  }
-  if (split === "labeled") notes.push("These cases were trained on: the scores say nothing about new scans.");
-  const seen = new Set([...run.labeled, ...run.unlabeled]);
-  const both = split === "test" && dataset.dir === run.data ? cases.filter(({ id }) => seen.has(id)) : [];
-  if (both.length > 0) notes.push(`${both.length} of these cases were trained on.`);
-  if (dataset.classNames.join() !== model.classNames.join()) {
-    notes.push(`The data names its classes ${dataset.classNames.join(", ")}; they are scored by number.`);
-  }
-  if (model.config.data.crop === "label-box") {
-    notes.push(
-      "Each image was cut to the box around its reference label before it was segmented, as the paper does: ground truth was used.",
-    );
-  }
-  if (uncertainty) {
-    const samples = model.config.inference.uncertaintySamples;
-    notes.push(
-      model.stochastic
-        ? `Uncertainty: entropy (nats) of the mean of ${samples} samples of the logits' distribution that stage 1 learned.`
-        : "Uncertainty: entropy (nats) of the predicted probabilities; this method learns no distribution of logits.",
-    );
-  }
-  return [...notes, ...model.config.citation.map((text) => `Cite: ${text}`)];
 }

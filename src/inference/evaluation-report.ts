@@ -4,6 +4,8 @@ import type { Config } from "../training/config.js";
 import type { RunRecord } from "../training/run-directory.js";
 import type { LogEntry } from "../training/run-log.js";
 import { stagesOf } from "../training/stages.js";
+import type { Model } from "./model.js";
+import type { Split, SplitCases } from "./split-cases.js";
 
 /** What a run and its evaluation were made from and with. */
 export interface ReportFacts {
@@ -94,4 +96,56 @@ export function curvesOf(log: readonly LogEntry[]): Curves {
     points: log.map(({ total, learningRate }) => [total, learningRate] as const),
   };
   return [...lossCurves, { title: "learning rate over all stages", series: [rate] }];
+}
+
+/** What was evaluated, and how far it can be trusted. */
+export interface Evaluated extends SplitCases {
+  readonly model: Model;
+  readonly run: RunRecord;
+  readonly split: Split;
+  /** On the voxel sizes of the cases. */
+  readonly doubt: string | null;
+  /** Whether uncertainty maps are shown. */
+  readonly uncertainty: boolean;
+}
+
+/** What limits the scores, and what the maps show. */
+export function notesOf({
+  model,
+  run,
+  split,
+  dataset,
+  cases,
+  leftOut,
+  doubt,
+  uncertainty,
+}: Evaluated): string[] {
+  const notes: string[] = doubt ? [doubt] : [];
+  if (leftOut > 0) notes.push(`${leftOut} ${split} cases without a label are left out.`);
+  if (split === "unlabeled") {
+    notes.push(
+      "Training used no label of these cases; a method that learns from unlabeled images has seen the images.",
+    );
+  }
+  if (split === "labeled") notes.push("These cases were trained on: the scores say nothing about new scans.");
+  const seen = new Set([...run.labeled, ...run.unlabeled]);
+  const both = split === "test" && dataset.dir === run.data ? cases.filter(({ id }) => seen.has(id)) : [];
+  if (both.length > 0) notes.push(`${both.length} of these cases were trained on.`);
+  if (dataset.classNames.join() !== model.classNames.join()) {
+    notes.push(`The data names its classes ${dataset.classNames.join(", ")}; they are scored by number.`);
+  }
+  if (model.config.data.crop === "label-box") {
+    notes.push(
+      "Each image was cut to the box around its reference label before it was segmented, as the paper does: ground truth was used.",
+    );
+  }
+  if (uncertainty) {
+    const samples = model.config.inference.uncertaintySamples;
+    notes.push(
+      model.stochastic
+        ? `Uncertainty: entropy (nats) of the mean of ${samples} samples of the logits' distribution that stage 1 learned.`
+        : "Uncertainty: entropy (nats) of the predicted probabilities; this method learns no distribution of logits.",
+    );
+  }
+  return [...notes, ...model.config.citation.map((text) => `Cite: ${text}`)];
 }

@@ -6,8 +6,9 @@ import { makeDirectory } from "../files/directory.js";
 import { prepareOptions } from "../training/config.js";
 import { toStoredOrder } from "../volume/orientation.js";
 import { openChannels } from "../volume/read-channels.js";
-import { voxelCount } from "../volume/volume.js";
+import { type Grid, voxelCount } from "../volume/volume.js";
 import { type IntensityType, writeLabelMap } from "../volume/write.js";
+import { spacingDoubt } from "./data-fit.js";
 import { type EngineOptions, type Model, openModel, segment } from "./model.js";
 import { onSource } from "./own-grid.js";
 import {
@@ -55,11 +56,13 @@ export interface PredictOptions extends EngineOptions {
 export async function predict(options: PredictOptions): Promise<string[]> {
   const status = options.onStatus ?? (() => {});
   if (options.images.length === 0) throw badInput("no image to segment: name at least one");
-  const { model, precision, threads } = openModel(options.run, options);
+  const { model, run, precision, threads } = openModel(options.run, options);
   if (options.samples !== undefined) checkSamples(model, options.samples);
   const jobs = await jobsOf(options, model);
   checkOutputs(jobs.map(({ files }) => files));
   makeDirectory(options.out);
+  const doubt = spacingDoubt(new Map(jobs.map(({ source, grid }) => [source.id, grid])), model, run);
+  if (doubt) status(doubt);
   sayCrowded(threads, model.config.device, status);
 
   const progress = new WorkProgress(
@@ -89,6 +92,7 @@ export async function predict(options: PredictOptions): Promise<string[]> {
 
 /** A scan to segment: its voxels, what is read of it and what is written. */
 interface PredictJob {
+  readonly grid: Grid;
   readonly voxels: number;
   readonly source: CaseFiles;
   readonly files: ResultFiles;
@@ -103,7 +107,7 @@ async function jobsOf(options: PredictOptions, { config, classNames }: Model): P
     const files = resultFiles(first, { ...options, channels }, classNames);
     const [imagePath, ...otherChannels] = paths as [string, ...string[]];
     const source = { id: files.name, imagePath, otherChannels, labelPath: null };
-    jobs.push({ voxels: voxelCount(grid.shape), files, source });
+    jobs.push({ grid, voxels: voxelCount(grid.shape), files, source });
   }
   return jobs;
 }

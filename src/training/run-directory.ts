@@ -14,6 +14,7 @@ import { isLeftover, removeLeftovers, writeJson } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import { StateMisfit } from "../nn/module.js";
 import { packageVersion } from "../version.js";
+import type { Triple } from "../volume/volume.js";
 import { type Config, parseConfig } from "./config.js";
 
 /** The form of run directories that this version reads and writes. */
@@ -47,6 +48,8 @@ export interface RunRecord {
   readonly labeled: readonly string[];
   readonly unlabeled: readonly string[];
   readonly test: readonly string[];
+  /** Median voxel size of the training images (mm along D, H, W), null where they store none; records of earlier versions lack it. */
+  readonly spacingMm?: Triple | null;
   /** Set when the weights were imported; `data` is "" then and there are no cases. */
   readonly imported?: ImportRecord;
   /** Labels drawn by a person that were used, below the data directory. Runs of before they existed have none. */
@@ -133,6 +136,7 @@ export function lockRun(dir: string, onTakeOver?: (line: string) => void): FileL
 interface Made {
   readonly config: Config;
   readonly dataset: Pick<Dataset, "dir" | "classNames" | "labeled" | "unlabeled" | "test">;
+  readonly spacingMm?: Triple | null;
   readonly imported?: ImportRecord;
 }
 type Engine = Required<Pick<RunRecord, "libtorch" | "precision" | "threads" | "processor">>;
@@ -141,7 +145,11 @@ type Engine = Required<Pick<RunRecord, "libtorch" | "precision" | "threads" | "p
  * Makes a run directory with config.json and run.json, and locks it; the lock is the caller's to release.
  * @throws PenumbraError "bad-input" when the directory is there and not empty; nothing in it is touched.
  */
-export function createRun(dir: string, { config, dataset, imported }: Made, engine: Engine): FileLock {
+export function createRun(
+  dir: string,
+  { config, dataset, spacingMm, imported }: Made,
+  engine: Engine,
+): FileLock {
   checkNewRun(dir);
   makeDirectory(dir);
   const lock = lockRun(dir);
@@ -158,6 +166,7 @@ export function createRun(dir: string, { config, dataset, imported }: Made, engi
     classNames: dataset.classNames,
     ...caseLists(dataset),
     test: idsOf(dataset.test),
+    ...(spacingMm !== undefined && { spacingMm }),
     ...(imported && { imported }),
   };
   try {

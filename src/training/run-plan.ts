@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Dataset, openDataset } from "../data/dataset.js";
+import { inStoredOrder } from "../data/fingerprint.js";
 import { badInput } from "../errors.js";
 import { checkCanBeMade } from "../files/directory.js";
+import type { Triple } from "../volume/volume.js";
 import type { AutoSetting } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, type PartialConfig, resolveConfig } from "./config.js";
 import { readConfigFile } from "./config-file.js";
@@ -48,6 +50,8 @@ export interface RunPlan {
   readonly dir: string;
   readonly config: Config;
   readonly dataset: Dataset;
+  /** Median voxel size of the training images, null where they store none; left out in a resumed run, which has it on record. */
+  readonly spacingMm?: Triple | null;
   /** Settings that follow from the data, with their reasons; empty with a preset and in a resumed run. */
   readonly derived: readonly AutoSetting[];
 }
@@ -107,7 +111,8 @@ async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunO
   for (const { key, value, reason } of derived)
     preparation.status(`derived: ${key}=${JSON.stringify(value)} (${reason})`);
   checkSet(fingerprint, config, { status: preparation.status, onlyWarn: options.skipChecks ?? false });
-  return { config, derived };
+  const seen = config.data.axisOrder === "stored" ? inStoredOrder(fingerprint) : fingerprint;
+  return { config, derived, spacingMm: seen.spacingMm?.median ?? null };
 }
 
 /** Stands for what will be derived, and fits what is asked for: a stride of 1 fits any patch, a slice a 2-D network. */

@@ -1,0 +1,28 @@
+import { expect, it } from "vitest";
+import { resolveConfig } from "../training/config.js";
+import type { Triple } from "../volume/volume.js";
+import { spacingDoubt } from "./data-fit.js";
+import type { Model } from "./model.js";
+
+const model = (...set: string[]) => ({ config: resolveConfig({ set }) }) as Model;
+const scans = (spacings: Record<string, Triple | null>) =>
+  new Map(Object.entries(spacings).map(([id, spacingMm]) => [id, { spacingMm }]));
+const doubt = (
+  spacings: Record<string, Triple | null>,
+  trained: Triple | null | undefined,
+  ...set: string[]
+) => spacingDoubt(scans(spacings), model(...set), trained === undefined ? {} : { spacingMm: trained });
+
+it("names scans of another voxel size than a run that does not resample was trained on", () => {
+  const spacings: Record<string, Triple | null> = { a: [1, 1, 1], b: [3, 1, 1], c: [0.6, 1, 1], d: null };
+  expect(doubt(spacings, [1, 1, 1])).toMatch(
+    /^check: voxel sizes of b, c differ up to 3\.0-fold from those trained on \(1 x 1 x 1 mm\)/,
+  );
+});
+
+it("has nothing to say of the same sizes along other axes, of a run that resamples, or where nothing is known", () => {
+  expect(doubt({ a: [1, 1, 3] }, [3, 1, 1])).toBeNull();
+  expect(doubt({ a: [3, 1, 1] }, [1, 1, 1], "data.spacingMm=[1,1,1]")).toBeNull();
+  expect(doubt({ a: [3, 1, 1] }, null)).toBeNull();
+  expect(doubt({ a: [3, 1, 1] }, undefined)).toBeNull();
+});
