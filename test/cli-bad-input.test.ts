@@ -11,6 +11,7 @@ import {
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { writeVolume } from "../src/volume/write.js";
 import { type Outcome, penumbra } from "./command-line.js";
 import { ball, GRID, madeUpSet, putImage, putLabel, tinyArguments } from "./made-up-data.js";
 
@@ -307,6 +308,17 @@ describe("predict refuses before it computes anything:", () => {
     await putImage(at("elsewhere"), "te0.nii", 3);
     const other = at("elsewhere", "te0.nii");
     await refused([image, other], image, other, "two directories");
+  });
+
+  it("one scan of several, and segments the others", async () => {
+    const { image: data } = ball(3);
+    await writeVolume(at("nan.nii.gz"), { grid: GRID, data: data.fill(Number.NaN, 5, 6) });
+    const out = at("all-but-one");
+    const outcome = await penumbra("predict", at("nan.nii.gz"), image, "--run", run, "--out", out);
+    const reason = `${at("nan.nii.gz")}: 1 of 7920 voxels are not finite`;
+    expectRefused(outcome, "1 of 2 scans could not be segmented", reason, `what could be is in ${out}`);
+    expect(outcome.stderr).toContain(`left out: ${reason}`);
+    expect(readdirSync(out)).toEqual(["te0.nii.gz"]);
   });
 
   it("a run that is none", async () => {

@@ -1,7 +1,8 @@
 import type { CaseFiles } from "../data/dataset.js";
 import { prepareCase } from "../data/prepare.js";
 import { sayCrowded } from "../engine/busy-cores.js";
-import { badInput } from "../errors.js";
+import type { Precision } from "../engine/precision.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
 import { prepareOptions } from "../training/config.js";
 import { toStoredOrder } from "../volume/orientation.js";
@@ -50,8 +51,9 @@ export interface PredictOptions extends EngineOptions {
  * entropy in nats) and `<name>_sample_<n>.nii.gz` (label maps, n from 1); .nrrd or .mha by `format`. As DICOM: `<name>.dcm` (binary segmentation) and
  * `<name>_probabilities.dcm` (fractional, all classes). Returns the paths written, in the order of the images.
  * @throws PenumbraError "bad-input" before computing: no finished run, an image that can't be read or has other channels
- *   than the run, two results of one name, a result that is there already, a format that can't hold it; "environment" for
- *   a device this machine lacks.
+ *   than the run, two results of one name, a result that is there already, a format that can't hold it; "bad-input" after
+ *   the other scans where one can't be segmented (voxels that are not finite, say); "environment" for a device this machine
+ *   lacks.
  */
 export async function predict(options: PredictOptions): Promise<string[]> {
   const status = options.onStatus ?? (() => {});
@@ -69,25 +71,56 @@ export async function predict(options: PredictOptions): Promise<string[]> {
     jobs.reduce((sum, { voxels }) => sum + voxels, 0) * (options.samples ? 2 : 1),
     status,
   );
-  for (const [i, { files, voxels, source }] of jobs.entries()) {
-    const scan = await prepareCase(source, prepareOptions(model.config));
-    const { storedGrid, placement } = scan;
-    const onWindow = progress.next(`${files.name} (${i + 1}/${jobs.length})`, voxels);
-    const uncertainty = options.uncertainty ?? false;
-    const found = segment(model, scan, { precision, uncertainty, onWindow });
-    const result = onSource(found, placement, files.probabilities.length > 0);
-    const { axisOrder: order } = model.config.data;
-    await writeResult(files, result, { grid: storedGrid, order, classNames: model.classNames });
-    if (files.samples.length === 0) continue;
-    const onSampleWindow = progress.next(`${files.name}, samples`, voxels);
-    const drawing = { precision, samples: files.samples.length, onWindow: onSampleWindow };
-    await drawSamples(model, scan, drawing, (labels, index) => {
-      const sample = { labels, probabilities: oneHot(labels, model.classNames.length), uncertainty: null };
-      const data = toStoredOrder(onSource(sample, placement, false).labels, storedGrid, order);
-      return writeLabelMap(files.samples[index]!, { grid: storedGrid, data });
-    });
+  const failed: PenumbraError[] = [];
+  for (const [i, job] of jobs.entries()) {
+    try {
+      await predictScan(job, `${job.files.name} (${i + 1}/${jobs.length})`, {
+        model,
+        precision,
+        progress,
+        options,
+      });
+    } catch (error) {
+      if (!(error instanceof PenumbraError && error.code === "bad-input") || jobs.length === 1) throw error;
+      failed.push(error);
+      status(`left out: ${error.message}`);
+    }
+  }
+  if (failed.length > 0) {
+    const which = `${failed.length} of ${jobs.length} scans could not be segmented`;
+    throw badInput(`${which}, the first: ${failed[0]!.message}; what could be is in ${options.out}`);
   }
   return jobs.flatMap(({ files }) => pathsOf(files));
+}
+
+interface Session {
+  readonly model: Model;
+  readonly precision: Precision;
+  readonly progress: WorkProgress;
+  readonly options: PredictOptions;
+}
+
+async function predictScan(
+  { files, voxels, source }: PredictJob,
+  name: string,
+  { model, precision, progress, options }: Session,
+): Promise<void> {
+  const scan = await prepareCase(source, prepareOptions(model.config));
+  const { storedGrid, placement } = scan;
+  const onWindow = progress.next(name, voxels);
+  const uncertainty = options.uncertainty ?? false;
+  const found = segment(model, scan, { precision, uncertainty, onWindow });
+  const result = onSource(found, placement, files.probabilities.length > 0);
+  const { axisOrder: order } = model.config.data;
+  await writeResult(files, result, { grid: storedGrid, order, classNames: model.classNames });
+  if (files.samples.length === 0) return;
+  const onSampleWindow = progress.next(`${files.name}, samples`, voxels);
+  const drawing = { precision, samples: files.samples.length, onWindow: onSampleWindow };
+  await drawSamples(model, scan, drawing, (labels, index) => {
+    const sample = { labels, probabilities: oneHot(labels, model.classNames.length), uncertainty: null };
+    const data = toStoredOrder(onSource(sample, placement, false).labels, storedGrid, order);
+    return writeLabelMap(files.samples[index]!, { grid: storedGrid, data });
+  });
 }
 
 /** A scan to segment: its voxels, what is read of it and what is written. */
