@@ -31,12 +31,14 @@ export { seedGenerators } from "./engine/random.js";
 export { keep, scope } from "./engine/scope.js";
 export { call, cat, fromArray, ones, rand, randn, stack, Tensor, zeros } from "./engine/tensor.js";
 export { type ErrorCode, EXIT_CODES, PenumbraError } from "./errors.js";
-export { type EvaluateOptions, evaluate } from "./inference/evaluate.js";
+export { type EvaluateOptions, evaluate, type SplitScores } from "./inference/evaluate.js";
 export { watchFixedCases } from "./inference/fixed-cases.js";
 export {
+  closeModel,
   type EngineOptions,
   loadModel,
   type Model,
+  type OpenedModel,
   openModel,
   type Segmentation,
   type SegmentOptions,

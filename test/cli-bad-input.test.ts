@@ -316,7 +316,7 @@ describe("predict refuses before it computes anything:", () => {
     const out = at("all-but-one");
     const outcome = await penumbra("predict", at("nan.nii.gz"), image, "--run", run, "--out", out);
     const reason = `${at("nan.nii.gz")}: 1 of 7920 voxels are not finite`;
-    expectRefused(outcome, "1 of 2 scans could not be segmented", reason, `what could be is in ${out}`);
+    expectRefused(outcome, "1 of 2 scans could not be segmented (nan)", reason, `the others are in ${out}`);
     expect(outcome.stderr).toContain(`left out: ${reason}`);
     expect(readdirSync(out)).toEqual(["te0.nii.gz"]);
   });

@@ -3,6 +3,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   statSync,
@@ -132,8 +133,8 @@ it("keeps what earlier calls finished in the tables, whatever it is asked for", 
   const { comparison, trained } = await again({ methods: ["supervised"], seeds: 1 });
   expect(trained).toEqual([]);
   expect(comparison.methods.map(({ method, seeds }) => [method, seeds])).toEqual([
-    ["ua-mt", 2],
     ["supervised", 2],
+    ["ua-mt", 2],
   ]);
   const byName = (cells: Comparison["cells"]) => cells.map(({ run }) => run).sort();
   expect(byName(readJson().cells)).toEqual(byName(before.comparison.cells));
@@ -161,6 +162,7 @@ it("stops between the scores of cases, and scores them another time", async () =
     code: "interrupted",
   });
   expect(existsSync(join(change.out, "comparison.json"))).toBe(false);
+  expect(readdirSync(join(change.out, "runs/supervised/seed-0/evaluation-test"))).toEqual([]);
   const { comparison, trained } = await again(change);
   expect(trained).toEqual([]);
   expect(comparison.cells[0]!.evaluation!.cases).toHaveLength(2);
@@ -170,7 +172,9 @@ it("refuses runs that were trained in another precision", async () => {
   const record = join(out, "runs/supervised/seed-0/run.json");
   const text = readFileSync(record, "utf8");
   writeFileSync(record, text.replace('"precision": "fp32"', '"precision": "bf16"'));
-  await expect(again()).rejects.toThrow(/supervised\/seed-0 .*precision: bf16 there, fp32 here/);
+  await expect(again()).rejects.toThrow(
+    /supervised\/seed-0 .*precision: bf16 there, fp32 here, which --precision bf16 changes/,
+  );
   writeFileSync(record, text);
 });
 
@@ -257,6 +261,7 @@ it.each<[string, Partial<CompareOptions>, RegExp]>([
     message: expect.stringMatching(text),
   });
   expect(trained).toEqual([]);
+  expect(existsSync(join(dir, "nowhere"))).toBe(false);
 });
 
 it("follows links out of the data directory where that is allowed, also to go on and to score", async () => {

@@ -50,21 +50,22 @@ export async function madeUpSet(
     labels = { 0: "background", 1: "left ball" },
     testLabels = true,
   }: MadeUpSet = {},
+  grid = GRID,
 ): Promise<string> {
   for (const folder of ["imagesTr", "labelsTr", "imagesTs", "labelsTs"]) {
     mkdirSync(join(dir, folder), { recursive: true });
   }
   const training = [];
   for (let i = 0; i < labeled + unlabeled; i++) {
-    const image = await putImage(dir, `imagesTr/tr${i}.nii.gz`, i);
+    const image = await putImage(dir, `imagesTr/tr${i}.nii.gz`, i, grid);
     const isLabeled = i < labeled;
     const path = `labelsTr/tr${i}.nii.gz`;
-    training.push(isLabeled ? { image, label: await putLabel(dir, path, ball(i).label) } : { image });
+    training.push(isLabeled ? { image, label: await putLabel(dir, path, ball(i).label, grid) } : { image });
   }
   const test = [];
   for (let i = 0; i < 2; i++) {
-    test.push(await putImage(dir, `imagesTs/te${i}.nii.gz`, 10 + i));
-    if (testLabels) await putLabel(dir, `labelsTs/te${i}.nii.gz`, ball(10 + i).label);
+    test.push(await putImage(dir, `imagesTs/te${i}.nii.gz`, 10 + i, grid));
+    if (testLabels) await putLabel(dir, `labelsTs/te${i}.nii.gz`, ball(10 + i).label, grid);
   }
   writeFileSync(
     join(dir, "dataset.json"),

@@ -8,12 +8,14 @@ import { train } from "../src/training/train.js";
 import { toRas } from "../src/volume/orientation.js";
 import { readGrid, readLabelMap, readVolume } from "../src/volume/read.js";
 import { type Outcome, penumbra } from "./command-line.js";
-import { madeUpSet, TINY, tinyArguments } from "./made-up-data.js";
+import { GRID, madeUpSet, TINY, tinyArguments } from "./made-up-data.js";
 
 const dir = mkdtempSync(join(tmpdir(), "penumbra-job-"));
 const data = join(dir, "data");
 const runDir = join(dir, "run");
 const image = join(data, "imagesTs/te0.nii.gz");
+/** Of voxels three times as high as those of the set. */
+const COARSE = GRID.affine!.map((value, i) => (i === 10 ? 3 * value : value));
 let trained: Outcome;
 
 beforeAll(async () => {
@@ -85,6 +87,32 @@ describe("train, evaluate, predict", () => {
     const report = readFileSync(join(runDir, "evaluation-unlabeled/report.html"), "utf8");
     expect(report).toContain("1 unlabeled cases without a label are left out");
     expect(report).toContain("Training used no label of these cases");
+  });
+
+  it("says where voxels are of another size than those trained on, and does not resample", async () => {
+    const other = await madeUpSet(
+      join(dir, "coarser"),
+      {},
+      { ...GRID, spacingMm: [6, 1, 1.5], affine: COARSE },
+    );
+    const said =
+      /check: voxel sizes of te0.* differ up to 3\.0-fold from those trained on \(2 x 1 x 1\.5 mm\)/;
+    const evaluated = join(dir, "coarser-scored");
+    const args = ["--run", runDir, "--no-uncertainty", "--data", other, "--out", evaluated];
+    expect((await penumbra("evaluate", ...args)).stderr).toMatch(said);
+    expect(readFileSync(join(evaluated, "report.html"), "utf8")).toMatch(said);
+    const scan = join(other, "imagesTs/te0.nii.gz");
+    const predicted = await penumbra(
+      "predict",
+      scan,
+      "--run",
+      runDir,
+      "--out",
+      join(dir, "coarser-predicted"),
+    );
+    expect(predicted).toMatchObject({ code: 0, stderr: expect.stringMatching(said) });
+    const same = await penumbra("predict", image, "--run", runDir, "--out", join(dir, "same-size"));
+    expect(same.stderr).not.toContain("check: voxel sizes");
   });
 
   it("predicts on the scan's own grid what evaluation scored", async () => {

@@ -56,7 +56,7 @@ export function compareCommand(): Command {
     .option("--seeds <n>", "seeds of each method, from the first on", wholeNumber(1), 3)
     .option(
       "--first-seed <n>",
-      "the first of them: another machine can train others, whose runs are then copied together",
+      "the first of them; runs of other seeds may come from another machine (docs/methods.md)",
       wholeNumber(0),
       0,
     )

@@ -1,10 +1,11 @@
 import { Command, Option } from "commander";
+import type { Split } from "../inference/split-cases.js";
 import { deviceOption, linksOption, precisionOption, status, threadsOption } from "./options.js";
 
 interface EvaluateArguments {
   readonly run: string;
   readonly data: string;
-  readonly split: "test" | "labeled" | "unlabeled";
+  readonly split: Split;
   readonly out?: string;
   readonly json?: true;
   readonly uncertainty: boolean;

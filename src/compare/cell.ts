@@ -100,7 +100,7 @@ function differenceFrom(run: string, { training, expected }: Cell): string | nul
     if (there.join() !== here.join()) return `${name}: ${differenceInWords(there, here)}`;
   }
   if (found.run.precision !== expected.precision)
-    return `precision: ${found.run.precision} there, ${expected.precision} here`;
+    return `precision: ${found.run.precision} there, ${expected.precision} here, which --precision ${found.run.precision} changes`;
   return firstDifference(found.config, { ...expected.config, method: found.config.method });
 }
 

@@ -1,9 +1,9 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { badInput, PenumbraError } from "../errors.js";
-import { hasContent, makeDirectory } from "../files/directory.js";
+import { checkCanBeMade, hasContent, makeDirectory } from "../files/directory.js";
 import { FileLock } from "../files/file-lock.js";
-import { writeJson, writeText } from "../files/whole-file.js";
+import { isLeftover, writeJson, writeText } from "../files/whole-file.js";
 import type { Config } from "../training/config.js";
 import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
 import { nearestName } from "../training/nearest-name.js";
@@ -52,7 +52,7 @@ const LOCK_NAME = "compare.lock";
  * Trains every method with every seed under the same settings and compares their last checkpoints on the test cases.
  * Cells (method and seed) that are done are not run again, stopped ones go on, and one that begins as another that is done
  * (AUA's later parts) goes on from there, which is the same training. What earlier calls finished in the same directory,
- * or another machine did whose runs were copied there, stays in the tables. Writes comparison.json, comparison.csv,
+ * or another machine did whose runs were copied there, stays in the tables, before what is new. Writes comparison.json, comparison.csv,
  * comparison.md, curves.csv, dice.svg and report.html beside the run directories, and returns what is in them.
  * @throws PenumbraError "bad-input" before any training: an unknown method, a directory with other content, cells in it that
  *   were trained with other settings, initial weights that don't fit; "environment" for a directory that another process
@@ -62,15 +62,22 @@ export async function compare(options: CompareOptions): Promise<Comparison> {
   const { methods, seeds, firstSeed, out: dir, ...shared } = options;
   const status = options.onStatus ?? (() => {});
   const out = checkOut(dir);
-  const cells = await planCells(shared, checkMethods(methods), seedsOf(seeds, firstSeed), out);
-  makeDirectory(out);
-  const lock = FileLock.take(join(out, LOCK_NAME), ({ pid, host }) =>
-    status(`${out}: taken over from process ${pid} on ${host}, which is gone`),
-  );
+  const asked = { methods: checkMethods(methods), seeds: seedsOf(seeds, firstSeed) };
+  const lockOut = () =>
+    FileLock.take(join(out, LOCK_NAME), ({ pid, host }) =>
+      status(`${out}: taken over from process ${pid} on ${host}, which is gone`),
+    );
+  let lock = existsSync(out) ? lockOut() : null; // before it is looked at, so that it stays as it is seen
   try {
+    const cells = await planCells(shared, asked, out);
+    makeDirectory(out);
+    lock ??= lockOut();
     return await runCells(cells, out, options);
+  } catch (error) {
+    if (!(error instanceof PenumbraError && error.code === "interrupted")) throw error;
+    throw new PenumbraError("interrupted", `${error.message}; the same call goes on`);
   } finally {
-    lock.release();
+    lock?.release();
   }
 }
 
@@ -84,7 +91,7 @@ async function runCells(
   const results = new Map<Cell, CellResult>();
   let comparison = comparisonOf(cells, []);
   for (const cell of [...done, ...cells.filter((one) => !done.includes(one))]) {
-    if (signal?.aborted) throw new PenumbraError("interrupted", `${out}: stopped; the same call goes on`);
+    if (signal?.aborted) throw new PenumbraError("interrupted", `${out}: stopped`);
     status(`${cell.method}, seed ${cell.seed} (${results.size + 1}/${cells.length}): ${cell.run}`);
     results.set(cell, await runCell(cell));
     if (results.size < done.length) continue;
@@ -130,20 +137,22 @@ function checkMethods(names: readonly string[]): MethodName[] {
 function checkOut(dir: string): string {
   if (dir === "") throw badInput('--out is "": name a directory for the comparison');
   const out = resolve(dir);
-  if (hasContent(out) && !existsSync(join(out, "comparison.json")) && !isBegun(out)) {
+  checkCanBeMade(out);
+  if (hasContent(out) && !existsSync(join(out, "comparison.json")) && !holdsRunsAlone(out)) {
     throw badInput(`${out} is not empty and holds no comparison: name a new directory with --out`);
   }
   return out;
 }
 
 /** What a comparison leaves that was stopped in its first cell or before: a lock, its folder of runs and nothing else. */
-function isBegun(out: string): boolean {
+function holdsRunsAlone(out: string): boolean {
   const methods: readonly string[] = METHOD_NAMES;
-  const names = readdirSync(out).filter((name) => !name.startsWith(LOCK_NAME));
+  const isOfNobody = (name: string) => name.startsWith(LOCK_NAME) || name.startsWith(".") || isLeftover(name);
+  const namesIn = (folder: string) => readdirSync(folder).filter((name) => !isOfNobody(name));
+  const names = namesIn(out);
   return (
     names.length === 0 ||
-    (names.join() === RUNS_FOLDER &&
-      readdirSync(join(out, RUNS_FOLDER)).every((name) => methods.includes(name)))
+    (names.join() === RUNS_FOLDER && namesIn(join(out, RUNS_FOLDER)).every((name) => methods.includes(name)))
   );
 }
 

@@ -114,9 +114,11 @@ function differenceTable({ differences }: Comparison): Html {
       return one ? `${shownDifference(one)}${one.leftOut > 0 ? ` (${one.cases} cases)` : ""}` : "–";
     };
     const { method, against, class: name } = found[0]!;
-    return [method, against, name, cell("dice"), cell("jaccard"), cell("hd95"), cell("asd")];
+    const seeds = String(found[0]!.seeds);
+    return [method, against, name, seeds, cell("dice"), cell("jaccard"), cell("hd95"), cell("asd")];
   });
-  return table(["method", "against", "class", "Dice points", "Jaccard points", "95HD", "ASD"], rows, 3);
+  const headings = ["method", "against", "class", "seeds", "Dice points", "Jaccard points", "95HD", "ASD"];
+  return table(headings, rows, 3);
 }
 
 function runTable(cells: readonly CellResult[]): Html {

@@ -1,7 +1,10 @@
-import { existsSync, readdirSync } from "node:fs";
+import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { Dataset } from "../data/dataset.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
+import { isDirectory } from "../files/directory.js";
+import { parseJson } from "../files/json.js";
+import { readTextFile } from "../files/text-file.js";
 import { askedFor } from "../training/config.js";
 import { precisionOf } from "../training/engine-setup.js";
 import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
@@ -10,6 +13,7 @@ import { planTraining } from "../training/run-plan.js";
 import { initialWeights } from "../training/train.js";
 import { type Cell, checkSame, type Expected, isBegun, isDone } from "./cell.js";
 import type { CompareOptions } from "./compare.js";
+import type { Comparison } from "./comparison.js";
 
 /** Folder of a comparison with a run directory for every cell: runs/<method>/seed-<n>. */
 export const RUNS_FOLDER = "runs";
@@ -26,32 +30,72 @@ export function seedsOf(seeds = 3, firstSeed = 0): number[] {
   return Array.from({ length: seeds }, (_, i) => firstSeed + i);
 }
 
+export interface Asked {
+  readonly methods: readonly MethodName[];
+  readonly seeds: readonly number[];
+}
+
 /**
- * The cells asked for and what else of the directory is done, in the order of the table: methods that are not asked for
- * first, each method's seeds in their order.
+ * The cells asked for and what else of the directory is done, in the order of the table: as asked for, or where more is there
+ * as in the earlier table with the new methods behind; each method's seeds in their order.
  * @throws PenumbraError "bad-input" when any run that is there, done or not, is of other settings or data.
  */
-export async function planCells(
-  shared: Shared,
-  methods: readonly MethodName[],
-  seeds: readonly number[],
-  out: string,
-): Promise<Cell[]> {
-  checkSet(shared.set);
+export async function planCells(given: Shared, { methods, seeds }: Asked, out: string): Promise<Cell[]> {
+  checkSet(given.set);
+  const shared = { ...given, onStatus: eachLineOnce(given.onStatus) };
   const asked = methods.flatMap((method) => seeds.map((seed): Place => ({ method, seed })));
   const isAsked = (place: Place) =>
     asked.some(({ method, seed }) => method === place.method && seed === place.seed);
   const others = runsIn(out).filter((place) => !isAsked(place));
   const cells: Cell[] = [];
-  for (const place of [...others, ...asked]) cells.push(await planCell(shared, place, out));
+  for (const place of asked) cells.push(await planCell(shared, place, out));
+  for (const place of others) cells.push(await planOther(shared, place, out));
   cells.forEach(checkSame);
   const unbegun = cells.find(({ run }) => !isBegun(run));
   if (unbegun) for (const tensor of initialWeights(unbegun.expected.config).values()) tensor.dispose();
-  const order = [...others.map(({ method }) => method).filter((name) => !methods.includes(name)), ...methods];
+  const isMore = others.some(({ method }) => !methods.includes(method));
+  const order = isMore ? [...earlierOrder(out), ...others.map(({ method }) => method), ...methods] : methods;
   return cells
     .filter((cell) => isAsked(cell) || isDone(cell))
+    .map(({ training, ...cell }) => ({ ...cell, training: { ...training, onStatus: given.onStatus } }))
     .sort((a, b) => order.indexOf(a.method) - order.indexOf(b.method) || a.seed - b.seed);
 }
+
+/** What is said of the data is said for every cell. */
+function eachLineOnce(say: Shared["onStatus"]): (line: string) => void {
+  const said = new Set<string>();
+  return (line) => {
+    if (!said.has(line)) say?.(line);
+    said.add(line);
+  };
+}
+
+/** Methods of the table that is there; none where there is none, or it is damaged. */
+function earlierOrder(out: string): string[] {
+  try {
+    const text = readTextFile(join(out, "comparison.json"), "a comparison");
+    return (parseJson(text) as Comparison).methods.map(({ method }) => method);
+  } catch {
+    return [];
+  }
+}
+
+/** A run that nobody asked for, whose method may not even go with these settings. */
+async function planOther(shared: Shared, place: Place, out: string): Promise<Cell> {
+  try {
+    return await planCell(shared, place, out);
+  } catch (cause) {
+    if (!(cause instanceof PenumbraError && cause.code === "bad-input")) throw cause;
+    const run = runOf(out, place.method, place.seed);
+    throw badInput(
+      `${run} is there and was trained with other settings (${cause.message}); compare into another --out, or repeat those settings`,
+      cause,
+    );
+  }
+}
+
+const runOf = (out: string, method: string, seed: number): string =>
+  join(out, RUNS_FOLDER, method, `seed-${seed}`);
 
 function checkSet(set: readonly string[] = []): void {
   const given: [key: string, instead: string][] = [
@@ -67,7 +111,7 @@ function checkSet(set: readonly string[] = []): void {
 function runsIn(out: string): Place[] {
   return METHOD_NAMES.flatMap((method) => {
     const folder = join(out, RUNS_FOLDER, method);
-    const names = existsSync(folder) ? readdirSync(folder) : [];
+    const names = isDirectory(folder) ? readdirSync(folder) : [];
     return names.flatMap((name) => {
       const [, seed] = /^seed-(\d+)$/.exec(name) ?? [];
       return seed !== undefined && isBegun(join(folder, name)) ? { method, seed: Number(seed) } : [];
@@ -78,12 +122,12 @@ function runsIn(out: string): Place[] {
 async function planCell(shared: Shared, { method, seed }: Place, out: string): Promise<Cell> {
   const data = resolve(shared.data);
   const training = { ...shared, data, method, set: [...(shared.set ?? []), `seed=${seed}`] };
-  const { config, dataset } = await planTraining(training);
+  const run = runOf(out, method, seed);
+  const { config, dataset } = await planTraining(training, { checksMemory: !isBegun(run) });
   const expected = { config, precision: precisionOf(config), ...casesOf(dataset) };
-  const runOf = (name: string) => join(out, RUNS_FOLDER, name, `seed-${seed}`);
   const { beginsAs } = methodEntry(method);
-  const beginWith = beginsAs ? [runOf(beginsAs)] : [];
-  return { method, seed, run: runOf(method), beginWith, training, expected };
+  const beginWith = beginsAs ? [runOf(out, beginsAs, seed)] : [];
+  return { method, seed, run, beginWith, training, expected };
 }
 
 function casesOf(dataset: Dataset): Pick<Expected, "labeled" | "unlabeled" | "corrected" | "scored"> {

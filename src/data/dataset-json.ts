@@ -34,7 +34,7 @@ export interface DatasetJson {
 function refuseIgnored(labels: Record<string, unknown>, file: string): void {
   if (typeof labels.ignore !== "number") return;
   throw badInput(
-    `${file}: labels has nnU-Net's "ignore"; voxels left out of the loss are not supported: take that label out, and the cases that hold ${labels.ignore} out or their voxels to a class`,
+    `${file}: labels has nnU-Net's "ignore"; voxels left out of the loss are not supported: remove that label, and leave out the cases that hold ${labels.ignore} or relabel those voxels`,
   );
 }
 

@@ -30,7 +30,7 @@ export interface Cases {
   readonly training: readonly CaseFiles[];
   readonly test: readonly CaseFiles[];
   /** Where lists and files don't agree and something is left out for it: a line each, with what to do. */
-  readonly remarks?: readonly string[];
+  readonly remarks: readonly string[];
 }
 
 /** A data folder, its training cases parted by what labels may be used. Paths are absolute. */
@@ -44,7 +44,7 @@ export interface Dataset {
   readonly unlabeled: readonly CaseFiles[];
   readonly test: readonly CaseFiles[];
   /** As `Cases` has them. */
-  readonly remarks?: readonly string[];
+  readonly remarks: readonly string[];
 }
 
 const READERS: ReadonlyArray<{ readonly marker: string; readonly read: (dir: string) => Promise<Cases> }> = [
@@ -58,7 +58,7 @@ async function checkFolder(dir: string): Promise<void> {
   if (!folder) throw badInput(`${dir}: no such folder; ${expected}`);
   if (!folder.isDirectory()) throw badInput(`${dir}: is a file; ${expected}`);
   await readdir(dir).catch((cause) => {
-    throw badInput(`${dir}: this user may not look into it (${cause.code}); change its permissions`, cause);
+    throw badInput(`${dir}: can't be looked into (${cause.code}); change its permissions`, cause);
   });
 }
 
@@ -80,7 +80,10 @@ function labelsToUse(asked: number | undefined, cases: Cases, dir: string): numb
     throw badInput(`${dir}: labeled is ${asked}; expected a whole number of 1 or more`);
   if (have === 0)
     throw badInput(
-      `${dir}: ${asked} labeled cases asked for but none of the ${cases.training.length} training cases has a label; label at least one (labelsTr, and "label" in dataset.json)`,
+      [
+        `${dir}: ${asked} labeled cases asked for but none of the ${cases.training.length} training cases has a label; label at least one (labelsTr, and "label" in dataset.json)`,
+        ...cases.remarks,
+      ].join("; "),
     );
   if (asked > have) {
     throw badInput(
@@ -124,7 +127,7 @@ export async function openDataset(dir: string, options: OpenOptions = {}): Promi
   const unlabeled = training
     .filter((files) => !labeled.includes(files))
     .map((files) => ({ ...files, labelPath: null }));
-  const { layout, classNames, modality, channelNames, test, remarks = [] } = cases;
+  const { layout, classNames, modality, channelNames, test, remarks } = cases;
   return { dir: root, layout, classNames, modality, channelNames, labeled, unlabeled, test, remarks };
 }
 

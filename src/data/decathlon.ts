@@ -10,6 +10,8 @@ const FOLDERS = {
   test: { images: "imagesTs", labels: "labelsTs" },
 } as const;
 type Part = keyof typeof FOLDERS;
+const PARTS = ["training", "test"] as const;
+type Found = Readonly<Record<Part, readonly CaseFiles[]>>;
 
 const ENDINGS = [
   ...[".nii.gz", ".nii", ".hdr.gz", ".hdr", ".img.gz", ".img"],
@@ -69,22 +71,29 @@ async function otherChannels(first: string, { channelNames, fileEnding }: Datase
   return paths.slice(1);
 }
 
+async function imagesIn(folder: string, { fileEnding }: DatasetJson): Promise<string[]> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  return names.filter((name) => name.endsWith(fileEnding) && !name.startsWith("."));
+}
+
+/** nnU-Net's number of a file's channel, 0 where it has no mark. */
+const channelOf = (name: string, { fileEnding }: DatasetJson): number =>
+  Number(CHANNEL.exec(name.slice(0, -fileEnding.length))?.[1] ?? 0);
+
 /** nnU-Net 2 lists nothing: every <case>_0000<ending> of the images folder is a case. */
 async function listFolder(dir: string, part: Part, json: DatasetJson): Promise<ListedCase[]> {
   const folder = FOLDERS[part].images;
-  const names = await readdir(join(dir, folder)).catch(() => [] as string[]);
-  const found = names.filter((name) => name.endsWith(json.fileEnding) && !name.startsWith(".")).sort();
-  const channelOf = (name: string) => Number(CHANNEL.exec(name.slice(0, -json.fileEnding.length))?.[1] ?? 0);
+  const found = (await imagesIn(join(dir, folder), json)).sort();
   const most = Math.max(1, json.channelNames.length);
-  const surplus = found.find((name) => channelOf(name) >= most);
+  const surplus = found.find((name) => channelOf(name, json) >= most);
   if (surplus) {
     const named = most === 1 ? "one channel" : `${most} channels (${json.channelNames.join(", ")})`;
     throw badInput(
-      `${join(dir, folder, surplus)}: is channel ${channelOf(surplus)} of its case; dataset.json names ${named}`,
+      `${join(dir, folder, surplus)}: is channel ${channelOf(surplus, json)} of its case; dataset.json names ${named}`,
     );
   }
   return found
-    .filter((name) => channelOf(name) === 0)
+    .filter((name) => channelOf(name, json) === 0)
     .map((name) => ({ image: join(folder, name), label: null }));
 }
 
@@ -105,40 +114,41 @@ async function filesOf(dir: string, listed: ListedCase, part: Part, json: Datase
   return { ...image, labelPath: null };
 }
 
-/** What is listed and not there, and what is there and not listed. */
-async function remarksOn(
-  dir: string,
-  json: DatasetJson,
-  found: Readonly<Record<Part, readonly CaseFiles[]>>,
-): Promise<string[]> {
-  const file = join(dir, "dataset.json");
-  const parts = ["training", "test"] as const;
-  const missing = parts.flatMap((part) =>
+/** Where lists and files of a folder don't agree. */
+async function remarksOn(dir: string, json: DatasetJson, found: Found): Promise<string[]> {
+  const unlisted = await Promise.all(PARTS.map((part) => unlistedImages(dir, json, part, found)));
+  return [...missingLabels(dir, json, found), ...unlisted.flat()];
+}
+
+function missingLabels(dir: string, json: DatasetJson, found: Found): string[] {
+  const missing = PARTS.flatMap((part) =>
     (json[part] ?? []).flatMap(({ label }, i) => (label && !found[part][i]!.labelPath ? [label] : [])),
   );
-  const used = new Set(
-    parts.flatMap((part) =>
-      found[part].flatMap(({ imagePath, otherChannels = [] }) => [imagePath, ...otherChannels]),
-    ),
-  );
-  const unlisted = await Promise.all(
-    parts.map(async (part) => {
-      const folder = join(dir, FOLDERS[part].images);
-      const names = await readdir(folder).catch(() => [] as string[]);
-      const images = names.filter((name) => name.endsWith(json.fileEnding) && !name.startsWith("."));
-      const left = json[part] ? images.filter((name) => !used.has(join(folder, name))) : [];
-      const first = left[0] && `{"image": "./${FOLDERS[part].images}/${left[0]}"}`;
-      return first
-        ? `${folder}: ${left.length === 1 ? "1 image is" : `${left.length} images are`} not listed in dataset.json and so not used; list them under "${part}", as ${first}`
-        : [];
-    }),
-  );
-  const lost =
-    missing.length > 0
-      ? `${file}: ${missing.length === 1 ? "1 listed label is" : `${missing.length} listed labels are`} not there (${missing[0]}), so these cases count as unlabeled; put them back or repair the list`
-      : [];
-  return [lost, ...unlisted].flat();
+  if (missing.length === 0) return [];
+  const what = missing.length === 1 ? "1 listed label is" : `${missing.length} listed labels are`;
+  return [
+    `${join(dir, "dataset.json")}: ${what} not there (${missing[0]}), so these cases count as unlabeled; put them back or repair the list`,
+  ];
 }
+
+/** First channels in a part's folder that no list names; nothing where there is no list. */
+async function unlistedImages(dir: string, json: DatasetJson, part: Part, found: Found): Promise<string[]> {
+  if (!json[part]) return [];
+  const folder = join(dir, FOLDERS[part].images);
+  const all = PARTS.flatMap((one) => found[one]);
+  const used = new Set(all.map(({ imagePath }) => asOneName(imagePath)));
+  const left = (await imagesIn(folder, json))
+    .filter((name) => channelOf(name, json) === 0 && !used.has(asOneName(join(folder, name))))
+    .sort();
+  if (left.length === 0) return [];
+  const what = left.length === 1 ? "1 image is" : `${left.length} images are`;
+  return [
+    `${folder}: ${what} not listed in dataset.json and so not used; list them under "${part}", as {"image": "./${FOLDERS[part].images}/${left[0]}"}`,
+  ];
+}
+
+/** File systems that know no case, or spell letters in their own way, find a file by another name than they list. */
+const asOneName = (path: string): string => path.normalize("NFC").toLowerCase();
 
 function checkDistinct(cases: readonly CaseFiles[]): void {
   const seen = new Map<string, string>();

@@ -32,7 +32,7 @@ export interface Fingerprint {
   readonly channels: number;
   readonly cases: readonly SurveyedCase[];
   /** Where the set's lists and files don't agree, a line each. */
-  readonly remarks?: readonly string[];
+  readonly remarks: readonly string[];
   /** Over the training cases; null where none can be read. */
   readonly shape: AxisRange | null;
   /** Null where no case stores voxel sizes. */
@@ -81,7 +81,7 @@ export async function fingerprintOf(dataset: Dataset, options: PrepareSetOptions
     modality: dataset.modality,
     channels,
     cases,
-    remarks: dataset.remarks ?? [],
+    remarks: dataset.remarks,
     ...rangesOf(cases),
   };
 }

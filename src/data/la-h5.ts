@@ -53,5 +53,6 @@ export async function readLaH5(dir: string): Promise<Cases> {
     channelNames: ["MRI"],
     training,
     test,
+    remarks: [],
   };
 }

@@ -26,8 +26,8 @@ export const SPACING_FACTOR = 1.5;
 const NAMES_SHOWN = 5;
 
 const idOf = ({ files }: SurveyedCase) => files.id;
-/** The first few names of a list. */
-export const named = (ids: readonly string[]): string => {
+/** "a, b and 3 more": the first few names of a list. */
+export const shortList = (ids: readonly string[]): string => {
   const more = ids.length - NAMES_SHOWN;
   return ids.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
 };
@@ -63,7 +63,7 @@ function constant({ cases }: Fingerprint): Suspicion[] {
 function emptyLabels({ cases }: Fingerprint): Suspicion[] {
   const empty = cases.filter(({ classes }) => classes?.every(({ value }) => value === 0)).map(idOf);
   if (empty.length === 0) return [];
-  const message = `labels hold background only (${named(empty)}); check that they are meant to`;
+  const message = `labels hold background only (${shortList(empty)}); check that they are meant to`;
   return [{ severity: "warn", cases: empty, message }];
 }
 
@@ -74,7 +74,7 @@ function shiftedLabels({ cases }: Fingerprint): Suspicion[] {
   );
   if (off.length === 0) return [];
   const most = Math.max(...off.map(({ labelOffset }) => labelOffset!));
-  const message = `labels lie up to ${most.toFixed(2)} voxels from their images by their headers (${named(off.map(idOf))}); they are taken voxel by voxel, check that they are meant to`;
+  const message = `labels lie up to ${most.toFixed(2)} voxels from their images by their headers (${shortList(off.map(idOf))}); they are taken voxel by voxel, check that they are meant to`;
   return [{ severity: "warn", cases: off.map(idOf), message }];
 }
 
@@ -87,7 +87,7 @@ function labelsOnNothing({ cases }: Fingerprint): Suspicion[] {
   });
   if (blank.length === 0) return [];
   const ids = blank.map(idOf);
-  const message = `every labeled voxel of ${named(ids)} has one intensity: the label lies in air or padding, outside what the image shows`;
+  const message = `every labeled voxel of ${shortList(ids)} has one intensity: the label lies in air or padding, outside what the image shows`;
   return [{ severity: "warn", cases: ids, message }];
 }
 
@@ -115,8 +115,8 @@ function duplicates({ cases }: Fingerprint): Suspicion[] {
       const both = test.length > 0 && test.length < group.length;
       const ids = group.map(idOf);
       const message = both
-        ? `${named(group.filter(({ role }) => role !== "test").map(idOf))} in training and ${named(test.map(idOf))} in test hold the same image; test scores would be too good: take one out of the set, or train with --skip-checks`
-        : `${named(ids)} hold the same image; take all but one out of the set`;
+        ? `${shortList(group.filter(({ role }) => role !== "test").map(idOf))} in training and ${shortList(test.map(idOf))} in test hold the same image; test scores would be too good: take one out of the set, or train with --skip-checks`
+        : `${shortList(ids)} hold the same image; take all but one out of the set`;
       return { severity: both ? "refuse" : "warn", cases: ids, message };
     });
 }
@@ -159,7 +159,7 @@ function oddIntensities(
   const odd = scaled.filter(off).map(idOf);
   const what =
     scaled.length > 2 && odd.length > 0
-      ? `${odd.length === 1 ? "1 image has" : `${odd.length} images have`} intensities ${INTENSITY_FACTOR} times or more off the set's median (${named(odd)})`
+      ? `${odd.length === 1 ? "1 image has" : `${odd.length} images have`} intensities ${INTENSITY_FACTOR} times or more off the set's median (${shortList(odd)})`
       : `the images' intensities spread ${Math.round(spread)}-fold, from ${idOf(least)} to ${idOf(most)}`;
   const advice = scaledPerCase
     ? "a normalization of each case by its own intensities makes them alike"
@@ -182,7 +182,7 @@ function oddSpacings(fingerprint: Fingerprint, { resampled }: CheckOptions): Sus
   const without = training.filter(({ image }) => image!.spacingMm === null).map(idOf);
   const found: Suspicion[] = [];
   if (without.length > 0 && spacingMm) {
-    const message = `${without.length} images store no voxel size, unlike the others (${named(without)}); repair their headers`;
+    const message = `${without.length} images store no voxel size, unlike the others (${shortList(without)}); repair their headers`;
     found.push({ severity: "warn", cases: without, message });
   }
   if (!spacingMm || resampled) return found;
@@ -199,7 +199,7 @@ export function suspicionsOf(fingerprint: Fingerprint, options: CheckOptions): S
     ...constant(fingerprint),
     ...duplicates(fingerprint),
     ...Array.from({ length: fingerprint.channels }, (_, i) => oddIntensities(fingerprint, options, i)).flat(),
-    ...(fingerprint.remarks ?? []).map((message): Suspicion => ({ severity: "warn", cases: [], message })),
+    ...fingerprint.remarks.map((message): Suspicion => ({ severity: "warn", cases: [], message })),
     ...shiftedLabels(fingerprint),
     ...labelsOnNothing(fingerprint),
     ...emptyLabels(fingerprint),

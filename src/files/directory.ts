@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { badInput, PenumbraError } from "../errors.js";
 import { writeFailure } from "./write-failure.js";
 
-const isDirectory = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
+export const isDirectory = (path: string): boolean => existsSync(path) && statSync(path).isDirectory();
 
 /** Node's own way never ends where a directory is there but takes no new ones and calls that "not found", as /proc does. */
 function make(dir: string): void {
@@ -40,7 +40,7 @@ export function makeDirectory(dir: string): void {
 export function checkCanBeMade(dir: string): void {
   let there = dir;
   while (!existsSync(there) && dirname(there) !== there) there = dirname(there);
-  if (!isDirectory(there))
+  if (existsSync(there) && !isDirectory(there))
     throw badInput(`${dir}: can't be made a directory: ${there} is a file; name another with --out`);
   try {
     accessSync(there, constants.W_OK | constants.X_OK);

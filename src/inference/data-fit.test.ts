@@ -11,7 +11,7 @@ const doubt = (
   spacings: Record<string, Triple | null>,
   trained: Triple | null | undefined,
   ...set: string[]
-) => spacingDoubt(scans(spacings), model(...set), trained === undefined ? {} : { spacingMm: trained });
+) => spacingDoubt(scans(spacings), model(...set), trained === undefined ? {} : { medianSpacingMm: trained });
 
 it("names scans of another voxel size than a run that does not resample was trained on", () => {
   const spacings: Record<string, Triple | null> = { a: [1, 1, 1], b: [3, 1, 1], c: [0.6, 1, 1], d: null };
@@ -25,4 +25,6 @@ it("has nothing to say of the same sizes along other axes, of a run that resampl
   expect(doubt({ a: [3, 1, 1] }, [1, 1, 1], "data.spacingMm=[1,1,1]")).toBeNull();
   expect(doubt({ a: [3, 1, 1] }, null)).toBeNull();
   expect(doubt({ a: [3, 1, 1] }, undefined)).toBeNull();
+  expect(doubt({ a: [1.49, 1, 1] }, [1, 1, 1])).toBeNull();
+  expect(doubt({ a: [1.51, 1, 1] }, [1, 1, 1])).not.toBeNull();
 });

@@ -1,5 +1,5 @@
 import type { Dataset } from "../data/dataset.js";
-import { named, SPACING_FACTOR } from "../data/suspicions.js";
+import { SPACING_FACTOR, shortList } from "../data/suspicions.js";
 import { badInput } from "../errors.js";
 import type { RunRecord } from "../training/run-directory.js";
 import type { Grid, Triple } from "../volume/volume.js";
@@ -31,7 +31,7 @@ export function checkChannels({ dir, channelNames }: Dataset, { config }: Model)
 export function spacingDoubt(
   scans: ReadonlyMap<string, Pick<Grid, "spacingMm">>,
   { config }: Model,
-  { spacingMm: trained }: Pick<RunRecord, "spacingMm">,
+  { medianSpacingMm: trained }: Pick<RunRecord, "medianSpacingMm">,
 ): string | null {
   if (!trained || config.data.spacingMm) return null;
   const factors = [...scans].flatMap(([id, { spacingMm }]) => {
@@ -41,7 +41,7 @@ export function spacingDoubt(
   if (factors.length === 0) return null;
   const most = Math.max(...factors.map(({ factor }) => factor));
   return (
-    `check: voxel sizes of ${named(factors.map(({ id }) => id))} differ up to ${most.toFixed(1)}-fold from those trained on ` +
+    `check: voxel sizes of ${shortList(factors.map(({ id }) => id))} differ up to ${most.toFixed(1)}-fold from those trained on ` +
     `(${trained.map((mm) => Number(mm.toPrecision(3))).join(" x ")} mm), and this run does not resample: expect worse results, or train with data.spacingMm`
   );
 }

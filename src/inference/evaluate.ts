@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { CaseFiles } from "../data/dataset.js";
 import { type PreparedCase, prepareCase } from "../data/prepare.js";
 import { sayCrowded } from "../engine/busy-cores.js";
-import { badInput, PenumbraError } from "../errors.js";
+import { PenumbraError } from "../errors.js";
 import { writeJson, writeText } from "../files/whole-file.js";
 import {
   type CaseScore,
@@ -89,7 +89,7 @@ async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Pro
   const { dataset, cases } = found;
   const own = join(options.run, `evaluation-${split}`);
   const output = EvaluationOutput.at(options.out ?? own, { replaces: (options.out ?? own) === own });
-  const doubt = await checkCases(cases, opened);
+  const doubt = await checkCases(cases, opened, options);
   if (doubt) status(doubt);
   sayCrowded(threads, model.config.device, status);
   const forShown = uncertainty ? WORK_WITH_UNCERTAINTY * Math.min(MOST_SHOWN, cases.length) : 0;
@@ -102,9 +102,8 @@ async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Pro
     output.finish();
     status(`report: ${join(output.dir, "report.html")}`);
     return evaluation;
-  } catch (error) {
-    output.discard();
-    throw error;
+  } finally {
+    output.end();
   }
 }
 
@@ -142,13 +141,16 @@ async function writeEvaluation(session: Session, command: string | null): Promis
 
 function stopIfAsked({ signal, output }: Session): void {
   if (signal?.aborted)
-    throw new PenumbraError("interrupted", `stopped while ${output.dir} was made; evaluate the run again`);
+    throw new PenumbraError(
+      "interrupted",
+      `stopped while ${output.dir} was made; what was there before is kept`,
+    );
 }
 
 async function scoreAll(session: Session): Promise<Evaluation> {
   const { model, precision, cases, output, progress } = session;
   const rows: CaseScore[] = [];
-  const units = new Set<Evaluation["unit"]>();
+  let unit: Evaluation["unit"] = "mm";
   for (const [i, files] of cases.entries()) {
     stopIfAsked(session);
     const prepared = await prepare(files, model);
@@ -161,16 +163,10 @@ async function scoreAll(session: Session): Promise<Evaluation> {
     await writeLabelMap(output.labelPath(id), { grid: storedGrid, data: stored });
     const { grid, reference: data } = await sourceCase(files, prepared, model.config.data.axisOrder);
     const reference = { grid, data };
-    units.add(distanceUnit(reference));
-    if (units.size > 1) {
-      throw badInput(
-        `${files.imagePath}: ${grid.spacingMm ? "stores" : "lacks"} voxel sizes, unlike the cases before; ` +
-          "distances in mm and in voxels have no common mean: repair the headers",
-      );
-    }
+    unit = distanceUnit(reference); // the same for all: they were looked at
     rows.push(...scoreCase(id, { grid, data: labels }, reference, model.classNames));
   }
-  return summarize(rows, [...units][0]!);
+  return summarize(rows, unit);
 }
 
 /** The best, median and worst case as the report shows them, read again: nothing but scores was kept. */

@@ -1,7 +1,7 @@
 import type { Series } from "../report/chart.js";
 import type { ReportSection } from "../report/report.js";
 import type { Config } from "../training/config.js";
-import type { RunRecord } from "../training/run-directory.js";
+import { correctedLabels, type RunRecord } from "../training/run-directory.js";
 import type { LogEntry } from "../training/run-log.js";
 import { stagesOf } from "../training/stages.js";
 import type { Model } from "./model.js";
@@ -126,7 +126,14 @@ export function notesOf({
     notes.push(
       "Training used no label of these cases; a method that learns from unlabeled images has seen the images.",
     );
+    if (model.config.init)
+      notes.push(`It began from the weights of ${model.config.init}, which may have seen more.`);
+    const corrected = correctedLabels(dataset).length;
+    if (corrected > 0)
+      notes.push(`${corrected} of these labels are corrections, which may have begun from a prediction.`);
   }
+  if (split !== "test" && dataset.dir !== run.data)
+    notes.push(`The run was trained on ${run.data}; its ${split} cases are found here by their names.`);
   if (split === "labeled") notes.push("These cases were trained on: the scores say nothing about new scans.");
   const seen = new Set([...run.labeled, ...run.unlabeled]);
   const both = split === "test" && dataset.dir === run.data ? cases.filter(({ id }) => seen.has(id)) : [];

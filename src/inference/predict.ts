@@ -1,16 +1,18 @@
 import type { CaseFiles } from "../data/dataset.js";
 import { prepareCase } from "../data/prepare.js";
+import { shortList } from "../data/suspicions.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
+import { WriteError } from "../files/write-failure.js";
 import { prepareOptions } from "../training/config.js";
 import { toStoredOrder } from "../volume/orientation.js";
 import { openChannels } from "../volume/read-channels.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
 import { type IntensityType, writeLabelMap } from "../volume/write.js";
 import { spacingDoubt } from "./data-fit.js";
-import { type EngineOptions, type Model, openModel, segment } from "./model.js";
+import { closeModel, type EngineOptions, type Model, type OpenedModel, openModel, segment } from "./model.js";
 import { onSource } from "./own-grid.js";
 import {
   checkOutputs,
@@ -56,9 +58,18 @@ export interface PredictOptions extends EngineOptions {
  *   lacks.
  */
 export async function predict(options: PredictOptions): Promise<string[]> {
-  const status = options.onStatus ?? (() => {});
   if (options.images.length === 0) throw badInput("no image to segment: name at least one");
-  const { model, run, precision, threads } = openModel(options.run, options);
+  const opened = openModel(options.run, options);
+  try {
+    return await predictAll(opened, options);
+  } finally {
+    closeModel(opened.model);
+  }
+}
+
+async function predictAll(opened: OpenedModel, options: PredictOptions): Promise<string[]> {
+  const { model, run, precision, threads } = opened;
+  const status = options.onStatus ?? (() => {});
   if (options.samples !== undefined) checkSamples(model, options.samples);
   const jobs = await jobsOf(options, model);
   checkOutputs(jobs.map(({ files }) => files));
@@ -67,31 +78,29 @@ export async function predict(options: PredictOptions): Promise<string[]> {
   if (doubt) status(doubt);
   sayCrowded(threads, model.config.device, status);
 
-  const progress = new WorkProgress(
-    jobs.reduce((sum, { voxels }) => sum + voxels, 0) * (options.samples ? 2 : 1),
-    status,
-  );
-  const failed: PenumbraError[] = [];
+  const work = jobs.reduce((sum, { voxels }) => sum + voxels, 0) * (options.samples ? 2 : 1);
+  const session = { model, precision, options, progress: new WorkProgress(work, status) };
+  const failed: { job: PredictJob; why: string }[] = [];
   for (const [i, job] of jobs.entries()) {
     try {
-      await predictScan(job, `${job.files.name} (${i + 1}/${jobs.length})`, {
-        model,
-        precision,
-        progress,
-        options,
-      });
+      await predictScan(job, `${job.files.name} (${i + 1}/${jobs.length})`, session);
     } catch (error) {
-      if (!(error instanceof PenumbraError && error.code === "bad-input") || jobs.length === 1) throw error;
-      failed.push(error);
+      if (!isOfTheScan(error) || jobs.length === 1) throw error;
+      failed.push({ job, why: error.message });
       status(`left out: ${error.message}`);
     }
   }
   if (failed.length > 0) {
-    const which = `${failed.length} of ${jobs.length} scans could not be segmented`;
-    throw badInput(`${which}, the first: ${failed[0]!.message}; what could be is in ${options.out}`);
+    const names = shortList(failed.map(({ job }) => job.files.name));
+    throw badInput(
+      `${failed.length} of ${jobs.length} scans could not be segmented (${names}), the first: ${failed[0]!.why}; the others are in ${options.out}: repair these and segment them alone`,
+    );
   }
   return jobs.flatMap(({ files }) => pathsOf(files));
 }
+
+const isOfTheScan = (error: unknown): error is PenumbraError =>
+  error instanceof PenumbraError && error.code === "bad-input" && !(error instanceof WriteError);
 
 interface Session {
   readonly model: Model;
@@ -105,9 +114,9 @@ async function predictScan(
   name: string,
   { model, precision, progress, options }: Session,
 ): Promise<void> {
+  const onWindow = progress.next(name, voxels);
   const scan = await prepareCase(source, prepareOptions(model.config));
   const { storedGrid, placement } = scan;
-  const onWindow = progress.next(name, voxels);
   const uncertainty = options.uncertainty ?? false;
   const found = segment(model, scan, { precision, uncertainty, onWindow });
   const result = onSource(found, placement, files.probabilities.length > 0);

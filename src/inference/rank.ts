@@ -7,7 +7,7 @@ import { badInput } from "../errors.js";
 import { writeJson } from "../files/whole-file.js";
 import { prepareOptions } from "../training/config.js";
 import { checkChannels } from "./data-fit.js";
-import { type EngineOptions, openModel, segment } from "./model.js";
+import { closeModel, type EngineOptions, type OpenedModel, openModel, segment } from "./model.js";
 import { WorkProgress } from "./work-progress.js";
 
 export interface RankOptions extends EngineOptions {
@@ -49,8 +49,19 @@ export function entropyPerForegroundVoxel(entropy: Float32Array, labels: Uint8Ar
  * @throws PenumbraError "bad-input": no finished run, no unlabeled case; "environment" for a missing device.
  */
 export async function rank(options: RankOptions): Promise<Ranking> {
+  const opened = openModel(options.run, options);
+  try {
+    return await rankWith(opened, options);
+  } finally {
+    closeModel(opened.model);
+  }
+}
+
+async function rankWith(
+  { model, run, precision, threads }: OpenedModel,
+  options: RankOptions,
+): Promise<Ranking> {
   const status = options.onStatus ?? (() => {});
-  const { model, run, precision, threads } = openModel(options.run, options);
   const dir = resolve(options.data ?? run.data);
   const allowLinks = options.allowLinks ?? false;
   const whole = await openDataset(dir, { allowLinks });

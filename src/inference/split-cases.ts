@@ -1,8 +1,9 @@
 import { resolve } from "node:path";
 import { type CaseFiles, type Dataset, openDataset } from "../data/dataset.js";
 import { checkCase } from "../data/prepare.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { prepareOptions } from "../training/config.js";
+import { caseProgress } from "../training/training-data.js";
 import type { Grid } from "../volume/volume.js";
 import { checkChannels, checkClasses, spacingDoubt } from "./data-fit.js";
 import type { OpenedModel } from "./model.js";
@@ -33,7 +34,7 @@ export async function openSplit(
   const dataset = await openDataset(resolve(data), { labeledIds, allowLinks });
   checkClasses(dataset, model);
   checkChannels(dataset, model);
-  const all = split === "test" ? dataset.test : dataset.labeled;
+  const all = split === "test" ? dataset.test : dataset.labeled; // which are the cases of `labeledIds`
   const cases = all.filter(({ labelPath }) => labelPath !== null);
   const listed = labeledIds?.length ?? all.length;
   if (cases.length === 0) throw badInput(nothingToScore(dataset.dir, split, listed));
@@ -41,8 +42,10 @@ export async function openSplit(
 }
 
 function nothingToScore(dir: string, split: Split, listed: number): string {
+  if (split !== "test" && listed === 0)
+    return `the run was trained with no ${split} case; score another --split`;
   const whose = split === "test" ? "its" : "the run's";
-  const why = listed === 0 ? `no ${split} case` : `no label for any of ${whose} ${listed} ${split} cases`;
+  const why = listed === 0 ? "no test case" : `no label for any of ${whose} ${listed} ${split} cases`;
   const other =
     split === "test"
       ? "score training cases with --split labeled or --split unlabeled"
@@ -52,13 +55,27 @@ function nothingToScore(dir: string, split: Split, listed: number): string {
 
 /**
  * Reads every case before any is segmented. Returns a doubt about their voxel sizes, or null.
- * @throws PenumbraError "bad-input" for the first that is damaged or whose label does not fit
+ * @throws PenumbraError "bad-input" for the first that is damaged, whose label does not fit, or that stores voxel sizes
+ *   where others don't; "interrupted" by `signal`
  */
 export async function checkCases(
   cases: readonly CaseFiles[],
   { model, run }: Pick<OpenedModel, "model" | "run">,
+  { onStatus, signal }: { onStatus?: (line: string) => void; signal?: AbortSignal },
 ): Promise<string | null> {
+  const told = caseProgress("looked at", onStatus ?? (() => {}));
   const grids = new Map<string, Grid>();
-  for (const files of cases) grids.set(files.id, await checkCase(files, prepareOptions(model.config)));
+  for (const files of cases) {
+    if (signal?.aborted) throw new PenumbraError("interrupted", "stopped before the first case was scored");
+    const grid = await checkCase(files, prepareOptions(model.config));
+    const [first = grid] = grids.values();
+    if ((grid.spacingMm === null) !== (first.spacingMm === null))
+      throw badInput(
+        `${files.imagePath}: ${grid.spacingMm ? "stores" : "lacks"} voxel sizes, unlike the cases before; ` +
+          "distances in mm and in voxels have no common mean: repair the headers",
+      );
+    grids.set(files.id, grid);
+    told(grids.size, cases.length);
+  }
   return spacingDoubt(grids, model, run);
 }

@@ -52,6 +52,7 @@ const setOf = (cases: MadeUp[], modality: string | null = "MRI"): Fingerprint =>
     modality,
     channels: 1,
     cases: cases.map(madeUp),
+    remarks: [],
     shape: null,
     spacingMm:
       spacings.length === 0

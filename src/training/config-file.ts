@@ -4,8 +4,10 @@ import { readTextFile } from "../files/text-file.js";
 import { nested } from "./config-layers.js";
 
 /**
- * A JSON file of config keys, in sections or with dotted names, in sections then; not yet checked. {"stage1.iterations": 100} is
- * {"stage1": {"iterations": 100}}. @throws PenumbraError "bad-input" when it can't be read as JSON */
+ * The config keys of a JSON file, in sections, not yet checked; {"stage1.iterations": 100} is read as
+ * {"stage1": {"iterations": 100}}.
+ * @throws PenumbraError "bad-input" when it can't be read as JSON, or gives a key twice
+ */
 export function readConfigFile(path: string): unknown {
   try {
     return nested(parseJson(readTextFile(path, "a JSON file of config keys")));

@@ -1,3 +1,4 @@
+import { badInput } from "../errors.js";
 import { CONFIG_KEYS } from "./config-schema.js";
 
 type Json = Record<string, unknown>;
@@ -26,7 +27,10 @@ export function merge(base: unknown, over: unknown): unknown {
 export const valueAt = (values: unknown, key: string): unknown =>
   key.split(".").reduce<unknown>((inner, part) => (isObject(inner) ? inner[part] : undefined), values);
 
-/** Dotted names as sections: {"a.b": 1, "a": {"c": 2}} -> {a: {b: 1, c: 2}} */
+/**
+ * Dotted names as sections: {"a.b": 1, "a": {"c": 2}} -> {a: {b: 1, c: 2}}
+ * @throws PenumbraError "bad-input" for a key that is given twice
+ */
 export function nested(values: unknown): unknown {
   if (!isObject(values)) return values;
   return Object.entries(values)
@@ -34,5 +38,15 @@ export function nested(values: unknown): unknown {
       const parts = name.split(".");
       return atPath(parts.length > MOST_PARTS ? [name] : parts, nested(inner));
     })
-    .reduce<unknown>(merge, {});
+    .reduce((together, one) => union(together, one, ""), {});
+}
+
+function union(a: unknown, b: unknown, path: string): unknown {
+  if (a === undefined || b === undefined) return a ?? b;
+  if (!isObject(a) || !isObject(b)) throw badInput(`config key "${path}" is given twice; give it once`);
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])];
+  const own = (from: Json, name: string) => (Object.hasOwn(from, name) ? from[name] : undefined);
+  return Object.fromEntries(
+    names.map((name) => [name, union(own(a, name), own(b, name), path ? `${path}.${name}` : name)]),
+  );
 }

@@ -36,6 +36,17 @@ describe("layers", () => {
     expect(complaint(() => resolveConfig({ file: readConfigFile(path) }))).toMatch(
       /unknown config key "model\.filter" .* did you mean "model\.filters"/,
     );
+    for (const twice of [
+      '{"stage1.iterations": 1, "stage1": {"iterations": 2}}',
+      '{"model": 5, "model.filters": 4}',
+    ]) {
+      writeFileSync(path, twice);
+      expect(complaint(() => readConfigFile(path))).toMatch(
+        /config key "(stage1\.iterations|model)" is given twice/,
+      );
+    }
+    writeFileSync(path, '{"__proto__": {"filters": 4}}');
+    expect(complaint(() => resolveConfig({ file: readConfigFile(path) }))).toContain("unknown config key");
     rmSync(dirname(path), { recursive: true });
   });
 
@@ -97,6 +108,8 @@ describe("refusals", () => {
     expect(complaint(() => resolveConfig({ set: short }))).toBe(
       'config key "bcp.pretraining": expected less than supervised.iterations (1), got 1 at schedule.scale 0.001',
     );
+    const before = { ...resolveConfig({ set: short.slice(0, 3) }), schedule: { scale: 0.001 } };
+    expect(parseConfig(before)).toEqual(before); // what was trained can still be looked at
   });
 
   it("names the file, and every wrong key once", () => {

@@ -105,7 +105,8 @@ function validate(values: unknown, layers: readonly Layer[]): Config {
   const missing = keys.filter((key) => valueAt(values, key) === undefined);
   if (missing.length > 0) throw badInput(lackOf(missing, layers.at(-1)!.name));
   const complaints = keys.map((key) => {
-    const source = layers.findLast((layer) => valueAt(layer.values, key) !== undefined)!.name;
+    const { name: source } =
+      layers.findLast((layer) => valueAt(layer.values, key) !== undefined) ?? layers.at(-1)!;
     return `config key "${key}" (${source}): expected ${LEAVES.get(key)}, got ${JSON.stringify(valueAt(values, key))}`;
   });
   throw badInput(complaints.join("; "));
@@ -139,6 +140,16 @@ function checkDimensions({ data, model }: Config): void {
   }
 }
 
+/** Of a new run: scaled to its pretraining alone, `bcp` would be another method. */
+function checkScaled(config: Config): Config {
+  const { bcp, supervised } = scaledSchedule(config);
+  if (config.method !== "bcp" || bcp.pretraining < supervised.iterations) return config;
+  const scaled = config.schedule.scale === 1 ? "" : ` at schedule.scale ${config.schedule.scale}`;
+  throw badInput(
+    `config key "bcp.pretraining": expected less than supervised.iterations (${supervised.iterations}), got ${bcp.pretraining}${scaled}`,
+  );
+}
+
 /** What no single key can tell. */
 function checkTogether(config: Config): Config {
   const { data, inference, model, method } = config;
@@ -156,13 +167,6 @@ function checkTogether(config: Config): Config {
   if (model.normalization === "group" && model.filters % 16 !== 0) {
     throw badInput(
       `config key "model.filters": expected a multiple of 16 with model.normalization "group", got ${model.filters}`,
-    );
-  }
-  const { bcp, supervised } = scaledSchedule(config);
-  if (method === "bcp" && bcp.pretraining >= supervised.iterations) {
-    const scaled = config.schedule.scale === 1 ? "" : ` at schedule.scale ${config.schedule.scale}`;
-    throw badInput(
-      `config key "bcp.pretraining": expected less than supervised.iterations (${supervised.iterations}), got ${bcp.pretraining}${scaled}`,
     );
   }
   if (methodEntry(method).unlabeled && data.unlabeledPerBatch === 0) {
@@ -190,7 +194,7 @@ export function resolveConfig(sources: ConfigSources = {}): Config {
   layers.push(...set.map(setLayer), { name: "command line", values: named });
   for (const layer of layers) checkKeys(layer.values, "", layer.name);
   const merged = layers.reduce<unknown>((values, layer) => merge(values, layer.values), BASE_CONFIG);
-  return checkTogether(validate(merged, layers));
+  return checkScaled(checkTogether(validate(merged, layers)));
 }
 
 /**

@@ -14,8 +14,9 @@ export interface EngineSetup {
   readonly processor: string;
 }
 
-/** What "auto" comes to on this machine. */
-export const precisionOf = ({ precision, device }: Config): Precision => resolvePrecision(precision, device);
+/** What "auto" comes to on this machine. @throws PenumbraError as `checkDevice` */
+export const precisionOf = ({ precision, device }: Config): Precision =>
+  resolvePrecision(precision, checkDevice(device));
 
 /**
  * Sets the engine up for a run. One that goes on keeps the precision and the threads that it began with: "auto" and

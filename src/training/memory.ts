@@ -93,7 +93,7 @@ export function planResumed(
   if (config.device !== "cpu" || needs(began) <= limit) return { config, doubt: null };
   const saving = { ...began, recomputeLevels: Math.max(...levelsOf(config)) };
   const changed = { ...config, memory: { ...memory, ...saving } };
-  const found = `memory: a step would take about ${gb(needs(began))}, ${gb(limit)} may be used now`;
+  const found = `memory: a step would take about ${sizeOf(needs(began))}, ${sizeOf(limit)} may be used now`;
   return needs(saving) <= limit
     ? {
         config: changed,
@@ -101,7 +101,7 @@ export function planResumed(
       }
     : {
         config: changed,
-        doubt: `${found}, and saving leaves ${gb(needs(saving))}: free memory, or it may end`,
+        doubt: `${found}, and saving leaves ${sizeOf(needs(saving))}: free memory, or it may end`,
       };
 }
 
@@ -109,7 +109,9 @@ export function planResumed(
 export function planInWords(config: Config, precision: Precision, shape: StepShape): string | null {
   const { recomputeLevels, parts } = shape;
   if (recomputeLevels === 0 && parts === 1) return null;
-  const [before, after] = [undefined, shape].map((s) => gb(estimateStepBytes(config, precision, s).total));
+  const [before, after] = [undefined, shape].map((s) =>
+    sizeOf(estimateStepBytes(config, precision, s).total),
+  );
   const measures = [
     recomputeLevels > 0 && "features are found again instead of kept (slower, the same result)",
     parts > 1 && `batches are worked off in ${parts} parts (batch normalization sees each by itself)`,
@@ -117,7 +119,7 @@ export function planInWords(config: Config, precision: Precision, shape: StepSha
   return `memory: a step would take about ${before}; ${measures.join(", and ")}: about ${after}`;
 }
 
-const gb = (bytes: number) =>
+const sizeOf = (bytes: number) =>
   bytes < 1e9 ? `${Math.ceil(bytes / 1e6)} MB` : `${(bytes / 1e9).toFixed(1)} GB`;
 
 /** None or all: the finest level alone saves little. Three decoders need the encoder's ends to be the only ones. */
@@ -159,15 +161,15 @@ function tooLarge(config: Config, precision: Precision, shape: StepShape, limit:
   const needed = estimateStepBytes(config, precision, shape);
   const { networks, features, samples, total } = needed;
   const parts = [
-    `networks ${gb(networks)}`,
-    `features ${gb(features)}`,
-    samples > 0 && `samples ${gb(samples)}`,
+    `networks ${sizeOf(networks)}`,
+    `features ${sizeOf(features)}`,
+    samples > 0 && `samples ${sizeOf(samples)}`,
   ];
   const patch = fittingPatch(config, precision, shape, limit);
   const stride = patch && mapAxes((axis) => Math.min(config.inference.stride[axis]!, patch[axis]));
   return badInput(
-    `data.patchSize [${config.data.patchSize.join(", ")}] needs about ${gb(total)} of memory for each step even when it is saved where possible ` +
-      `(${parts.filter(Boolean).join(" + ")}), ${gb(limit)} may be used; ` +
+    `data.patchSize [${config.data.patchSize.join(", ")}] needs about ${sizeOf(total)} of memory for each step even when it is saved where possible ` +
+      `(${parts.filter(Boolean).join(" + ")}), ${sizeOf(limit)} may be used; ` +
       (patch
         ? `a smaller patch fits: --set data.patchSize=[${patch}] --set inference.stride=[${stride}]`
         : "no smaller patch fits either") +

@@ -49,7 +49,7 @@ export interface RunRecord {
   readonly unlabeled: readonly string[];
   readonly test: readonly string[];
   /** Median voxel size of the training images (mm along D, H, W), null where they store none; records of earlier versions lack it. */
-  readonly spacingMm?: Triple | null;
+  readonly medianSpacingMm?: Triple | null;
   /** Set when the weights were imported; `data` is "" then and there are no cases. */
   readonly imported?: ImportRecord;
   /** Labels drawn by a person that were used, below the data directory. Runs of before they existed have none. */
@@ -105,7 +105,7 @@ function isUnmade(dir: string): boolean {
 }
 
 /** Whether there is a training to go on with. */
-function isTraining(dir: string): boolean {
+function canGoOn(dir: string): boolean {
   try {
     return readRun(dir).run.imported === undefined;
   } catch {
@@ -116,7 +116,7 @@ function isTraining(dir: string): boolean {
 /** @throws PenumbraError "bad-input" when the directory of a new run is there and not empty. */
 export function checkNewRun(dir: string): void {
   if (!hasContent(dir) || isUnmade(dir)) return;
-  const orResume = isTraining(dir) ? `, or go on with: penumbra train --resume ${dir}` : "";
+  const orResume = canGoOn(dir) ? `, or go on with: penumbra train --resume ${dir}` : "";
   throw badInput(`${dir} is not empty: name a new directory with --out${orResume}`);
 }
 
@@ -136,7 +136,7 @@ export function lockRun(dir: string, onTakeOver?: (line: string) => void): FileL
 interface Made {
   readonly config: Config;
   readonly dataset: Pick<Dataset, "dir" | "classNames" | "labeled" | "unlabeled" | "test">;
-  readonly spacingMm?: Triple | null;
+  readonly medianSpacingMm?: Triple | null;
   readonly imported?: ImportRecord;
 }
 type Engine = Required<Pick<RunRecord, "libtorch" | "precision" | "threads" | "processor">>;
@@ -147,7 +147,7 @@ type Engine = Required<Pick<RunRecord, "libtorch" | "precision" | "threads" | "p
  */
 export function createRun(
   dir: string,
-  { config, dataset, spacingMm, imported }: Made,
+  { config, dataset, medianSpacingMm, imported }: Made,
   engine: Engine,
 ): FileLock {
   checkNewRun(dir);
@@ -166,7 +166,7 @@ export function createRun(
     classNames: dataset.classNames,
     ...caseLists(dataset),
     test: idsOf(dataset.test),
-    ...(spacingMm !== undefined && { spacingMm }),
+    ...(medianSpacingMm !== undefined && { medianSpacingMm }),
     ...(imported && { imported }),
   };
   try {

@@ -51,7 +51,7 @@ export interface RunPlan {
   readonly config: Config;
   readonly dataset: Dataset;
   /** Median voxel size of the training images, null where they store none; left out in a resumed run, which has it on record. */
-  readonly spacingMm?: Triple | null;
+  readonly medianSpacingMm?: Triple | null;
   /** Settings that follow from the data, with their reasons; empty with a preset and in a resumed run. */
   readonly derived: readonly AutoSetting[];
 }
@@ -74,10 +74,14 @@ function dataOf({ data }: NewRunOptions): string {
 }
 
 /**
- * The configuration and the data that a new run would have, after a look at the data; no run is written.
+ * The configuration and the data that a new run would have, after a look at the data; no run is written. Without
+ * `checksMemory` a patch that is too large for this machine passes: for what was trained elsewhere.
  * @throws PenumbraError "bad-input" where they don't fit each other.
  */
-export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan, "dir">> {
+export async function planTraining(
+  options: NewRunOptions,
+  { checksMemory = true } = {},
+): Promise<Omit<RunPlan, "dir">> {
   const { labeled, allowLinks } = options;
   const dataset = await openDataset(resolve(dataOf(options)), { labeled, allowLinks });
   const sources: ConfigSources = {
@@ -91,16 +95,20 @@ export async function planTraining(options: NewRunOptions): Promise<Omit<RunPlan
     ...(options.device && { device: options.device }),
     ...(options.precision && { precision: options.precision }),
   };
-  return { dataset, ...(await settle(sources, dataset, options)) };
+  return { dataset, ...(await settle(sources, dataset, { ...options, checksMemory })) };
 }
 
 /** The configuration after a look at the data, with what was derived from them. */
-async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunOptions) {
+async function settle(
+  sources: ConfigSources,
+  dataset: Dataset,
+  options: NewRunOptions & { checksMemory: boolean },
+) {
   const preparation = preparationOf(options);
   // every wrong key is refused before the scans are read
   const first = resolveConfig({ ...sources, ...(!sources.preset && { auto: placeholders(sources) }) });
   checkTogether(first, dataset);
-  if (sources.preset || askedFor(sources, "data.patchSize") !== undefined)
+  if (options.checksMemory && (sources.preset || askedFor(sources, "data.patchSize") !== undefined))
     planMemory(first, precisionOf(first));
   const fingerprint = await surveyTraining(dataset, first, preparation);
   const auto = sources.preset ? null : deriveSettings(fingerprint, first, sources);
@@ -112,7 +120,7 @@ async function settle(sources: ConfigSources, dataset: Dataset, options: NewRunO
     preparation.status(`derived: ${key}=${JSON.stringify(value)} (${reason})`);
   checkSet(fingerprint, config, { status: preparation.status, onlyWarn: options.skipChecks ?? false });
   const seen = config.data.axisOrder === "stored" ? inStoredOrder(fingerprint) : fingerprint;
-  return { config, derived, spacingMm: seen.spacingMm?.median ?? null };
+  return { config, derived, medianSpacingMm: seen.spacingMm?.median ?? null };
 }
 
 /** Stands for what will be derived, and fits what is asked for: a stride of 1 fits any patch, a slice a 2-D network. */
@@ -149,18 +157,23 @@ function checkTogether(config: Config, dataset: Dataset): void {
   const { labels, unlabeled } = methodEntry(config.method);
   if (labels && dataset.labeled.length === 0) {
     throw badInput(
-      `${dataset.dir} has no label for any of its ${dataset.unlabeled.length} training cases; label at least one (labelsTr, and "label" in dataset.json)`,
+      withRemarks(
+        `${dataset.dir} has no label for any of its ${dataset.unlabeled.length} training cases; label at least one (labelsTr, and "label" in dataset.json)`,
+        dataset,
+      ),
     );
   }
   if (labels && unlabeled && dataset.unlabeled.length === 0) {
     throw badInput(
-      [
+      withRemarks(
         `${dataset.dir} has no unlabeled training image, which ${config.method} needs; leave labels out with --labeled N, or use --method supervised`,
-        ...(dataset.remarks ?? []),
-      ].join("; "),
+        dataset,
+      ),
     );
   }
 }
+
+const withRemarks = (line: string, { remarks }: Dataset): string => [line, ...remarks].join("; ");
 
 /** The data of a run that goes on. @throws PenumbraError "bad-input" when its cases are other ones now */
 export async function datasetOf(dir: string, run: RunRecord, allowLinks?: boolean): Promise<Dataset> {

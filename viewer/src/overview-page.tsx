@@ -48,7 +48,9 @@ export function OverviewPage({ overview }: { overview: Overview }) {
 
 function RunCard({ run }: { run: RunSummary }) {
   const { done, total } = run.iterations;
-  const dice = run.dice.test ?? run.dice.labeled;
+  const split =
+    (["test", "unlabeled", "labeled"] as const).find((name) => run.dice[name] !== undefined) ?? "test";
+  const dice = run.dice[split];
   return (
     <article class="card">
       <header>
@@ -70,7 +72,7 @@ function RunCard({ run }: { run: RunSummary }) {
           </dd>
         </div>
         <div>
-          <dt>{run.dice.test === undefined ? "Dice, labeled" : "Dice, test"}</dt>
+          <dt>Dice, {split}</dt>
           <dd>{dice === undefined ? "–" : (100 * dice).toFixed(1)}</dd>
         </div>
       </dl>
