@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { PenumbraError } from "../errors.js";
 import { packageVersion } from "../version.js";
 import { percentiles } from "../volume/percentiles.js";
-import type { Grid, Triple } from "../volume/volume.js";
+import type { Grid, LabelMap, Triple } from "../volume/volume.js";
 import { contentOf, knownContent } from "./case-cache.js";
 import { putSmallFile, sha256 } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
@@ -17,6 +17,7 @@ import {
   checkFinite,
   checkSameGrid,
   labelOffset,
+  placeOf,
   type RawCase,
   readCase,
 } from "./read-case.js";
@@ -31,11 +32,11 @@ export interface IntensityFacts {
   readonly percentiles: readonly [number, number, number];
 }
 
-/** A class of a label map: its number, its voxels, and the first of them. */
+/** A class of a label map: its number, its voxels, and where the first of them is, as x, y, z in the file. */
 export interface ClassFacts {
   readonly value: number;
   readonly voxels: number;
-  readonly first: number;
+  readonly first: Triple;
 }
 
 /** What is known of a channel. */
@@ -71,7 +72,7 @@ export interface CaseFacts {
 }
 
 /** Raise it when facts gain a field or change their meaning. */
-const FORM = 4;
+const FORM = 5;
 const PERCENTS = [0.5, 50, 99.5] as const;
 
 function intensityOf(values: Float32Array): IntensityFacts {
@@ -84,7 +85,7 @@ function intensityOf(values: Float32Array): IntensityFacts {
   return { min, max, ...meanAndDeviation(values, null), percentiles: [low, middle, high] };
 }
 
-function classesOf(label: Uint8Array): ClassFacts[] {
+function classesOf({ grid, data: label }: LabelMap): ClassFacts[] {
   const counts = new Float64Array(256);
   const first = new Float64Array(256).fill(-1);
   for (let i = 0; i < label.length; i++) {
@@ -93,7 +94,7 @@ function classesOf(label: Uint8Array): ClassFacts[] {
   }
   return [...counts.keys()]
     .filter((value) => counts[value]! > 0)
-    .map((value) => ({ value, voxels: counts[value]!, first: first[value]! }));
+    .map((value) => ({ value, voxels: counts[value]!, first: placeOf(first[value]!, grid.shape) }));
 }
 
 function channelFacts(data: Float32Array): ChannelFacts {
@@ -154,7 +155,7 @@ export async function surveyCase(files: CaseFiles, count: number): Promise<CaseF
     label && label.data.length === first.length ? first.filter((_, i) => label.data[i] !== 0) : null;
   return {
     image: imageFacts(turned, (raw as RawCase).grid),
-    classes: stored && classesOf(stored.data),
+    classes: stored && classesOf(stored),
     foreground: inside && inside.length > 0 ? intensityOf(inside) : null,
     labelOffset: labelOffset(raw),
     problems,

@@ -76,22 +76,27 @@ export function checkSameGrid(image: Grid, label: Grid, placed: boolean, files: 
   }
 }
 
-/** What is said of a class number that the data set does not have, in the `voxel`-th voxel of a map [D, H, W] as stored. */
+/** The i-th voxel of a map [D, H, W], as x, y, z. */
+export const placeOf = (i: number, [, height, width]: Triple): Triple => [
+  i % width,
+  Math.floor(i / width) % height,
+  Math.floor(i / (width * height)),
+];
+
+/** What is said of a class number that the data set does not have, at a place x, y, z of the file. */
 export function classRefusal(
   { labelPath }: CaseFiles,
   value: number,
-  voxel: number,
-  [, height, width]: Triple,
+  place: Triple,
   classes: number,
 ): string {
-  const place = [voxel % width, Math.floor(voxel / width) % height, Math.floor(voxel / (width * height))];
   return `${labelPath}: holds class ${value} at voxel (${place.join(", ")}) (x, y, z from 0, as stored); expected 0 to ${classes - 1} (classes: ${classes}): relabel it, or name the class in the data's list of labels`;
 }
 
 /** Bad input: a class number that the data set does not have. */
 export function checkClasses({ grid, data }: LabelMap, classes: number, files: CaseFiles): void {
   const at = data.findIndex((value) => value >= classes);
-  if (at >= 0) throw badInput(classRefusal(files, data[at]!, at, grid.shape, classes));
+  if (at >= 0) throw badInput(classRefusal(files, data[at]!, placeOf(at, grid.shape), classes));
 }
 
 /** Bad input: NaN or infinite voxels; `file` names the image. */

@@ -36,9 +36,8 @@ export const shortList = (ids: readonly string[]): string => {
 function damaged({ cases, classNames }: Fingerprint): Suspicion[] {
   return cases.flatMap((one) => {
     const unknown = one.classes?.find(({ value }) => value >= classNames.length);
-    const { shape } = one.image?.stored ?? { shape: [1, 1, 1] as const }; // classes are known where the image is
     const lines = unknown
-      ? [...one.problems, classRefusal(one.files, unknown.value, unknown.first, shape, classNames.length)]
+      ? [...one.problems, classRefusal(one.files, unknown.value, unknown.first, classNames.length)]
       : one.problems;
     return lines.map(
       (message): Suspicion => ({
