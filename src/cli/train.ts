@@ -1,5 +1,3 @@
-import { existsSync } from "node:fs";
-import { join } from "node:path";
 import { Command, Option } from "commander";
 import { PenumbraError } from "../errors.js";
 import { METHOD_NAMES, methodEntry } from "../training/method-catalog.js";
@@ -73,7 +71,7 @@ export function trainCommand(): Command {
 
 async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArguments): Promise<void> {
   if (listKeys) return printKeys();
-  const [{ train }, { readRun }, { watchFixedCases }] = await Promise.all([
+  const [{ train }, { isRun, readRun }, { watchFixedCases }] = await Promise.all([
     import("../training/train.js"),
     import("../training/run-directory.js"),
     import("../inference/fixed-cases.js"),
@@ -108,8 +106,6 @@ async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArgu
       : `next: penumbra train --init ${run} --data ${data} --method METHOD --out RUN, with the same model.* keys`,
   );
 }
-
-const isRun = (dir: string): boolean => existsSync(join(dir, "run.json"));
 
 async function printKeys(): Promise<void> {
   const [{ describeConfigKeys }, { PRESETS }] = await Promise.all([

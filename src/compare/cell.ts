@@ -11,7 +11,7 @@ import { firstDifference } from "../training/config-difference.js";
 import { DivergedError } from "../training/diverged.js";
 import { effortOf } from "../training/effort.js";
 import type { MethodName } from "../training/method-catalog.js";
-import { checkpointsOf, type RunRecord, readRun } from "../training/run-directory.js";
+import { checkpointsOf, isRun, type RunRecord, readRun } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
 import { type TrainOptions, train } from "../training/train.js";
 import type { CellResult } from "./comparison.js";
@@ -64,7 +64,7 @@ async function trainCell(cell: Cell): Promise<string | null> {
   if (existsSync(noted)) return (JSON.parse(readFileSync(noted, "utf8")) as { message: string }).message;
   if (isFinished(run)) return null;
   try {
-    if (isBegun(run)) {
+    if (isRun(run)) {
       const { threads, cache, allowLinks, signal, onStatus, onIteration } = training;
       await train({
         resume: run,
@@ -117,13 +117,12 @@ function differenceInWords(there: readonly string[], here: readonly string[]): s
 }
 
 const isFinished = (run: string): boolean => existsSync(join(run, "model.safetensors"));
-export const isBegun = (run: string): boolean => existsSync(join(run, "run.json"));
 /** Whether there is nothing left to train. */
 export const isDone = ({ run }: Cell): boolean => isFinished(run) || existsSync(join(run, DIVERGED));
 
 /** @throws PenumbraError "bad-input" when the cell is there, even unfinished, and was begun with other settings or data. */
 export function checkSame(cell: Cell): void {
-  if (!isBegun(cell.run)) return;
+  if (!isRun(cell.run)) return;
   const difference = differenceFrom(cell.run, cell);
   if (difference === null) return;
   throw badInput(

@@ -8,10 +8,10 @@ import { readTextFile } from "../files/text-file.js";
 import { askedFor } from "../training/config.js";
 import { precisionOf } from "../training/engine-setup.js";
 import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
-import { caseLists } from "../training/run-directory.js";
+import { caseLists, isRun } from "../training/run-directory.js";
 import { planTraining } from "../training/run-plan.js";
 import { initialWeights } from "../training/train.js";
-import { type Cell, checkSame, type Expected, isBegun, isDone } from "./cell.js";
+import { type Cell, checkSame, type Expected, isDone } from "./cell.js";
 import type { CompareOptions } from "./compare.js";
 import type { Comparison } from "./comparison.js";
 
@@ -20,6 +20,11 @@ export const RUNS_FOLDER = "runs";
 
 type Shared = Omit<CompareOptions, "methods" | "seeds" | "firstSeed" | "out">;
 type Place = Pick<Cell, "method" | "seed">;
+/** What all cells are planned with, and who hears of it. */
+interface Planning {
+  readonly given: Shared;
+  readonly say: (line: string) => void;
+}
 
 /** @throws PenumbraError "bad-input" for numbers that count or name no seeds */
 export function seedsOf(seeds = 3, firstSeed = 0): number[] {
@@ -42,7 +47,7 @@ export interface Asked {
  */
 export async function planCells(given: Shared, { methods, seeds }: Asked, out: string): Promise<Cell[]> {
   checkSet(given.set);
-  const shared = { ...given, onStatus: eachLineOnce(given.onStatus) };
+  const shared = { given, say: eachLineOnce(given.onStatus) };
   const asked = methods.flatMap((method) => seeds.map((seed): Place => ({ method, seed })));
   const isAsked = (place: Place) =>
     asked.some(({ method, seed }) => method === place.method && seed === place.seed);
@@ -51,13 +56,12 @@ export async function planCells(given: Shared, { methods, seeds }: Asked, out: s
   for (const place of asked) cells.push(await planCell(shared, place, out));
   for (const place of others) cells.push(await planOther(shared, place, out));
   cells.forEach(checkSame);
-  const unbegun = cells.find(({ run }) => !isBegun(run));
+  const unbegun = cells.find(({ run }) => !isRun(run));
   if (unbegun) for (const tensor of initialWeights(unbegun.expected.config).values()) tensor.dispose();
   const isMore = others.some(({ method }) => !methods.includes(method));
   const order = isMore ? [...earlierOrder(out), ...others.map(({ method }) => method), ...methods] : methods;
   return cells
     .filter((cell) => isAsked(cell) || isDone(cell))
-    .map(({ training, ...cell }) => ({ ...cell, training: { ...training, onStatus: given.onStatus } }))
     .sort((a, b) => order.indexOf(a.method) - order.indexOf(b.method) || a.seed - b.seed);
 }
 
@@ -81,7 +85,7 @@ function earlierOrder(out: string): string[] {
 }
 
 /** A run that nobody asked for, whose method may not even go with these settings. */
-async function planOther(shared: Shared, place: Place, out: string): Promise<Cell> {
+async function planOther(shared: Planning, place: Place, out: string): Promise<Cell> {
   try {
     return await planCell(shared, place, out);
   } catch (cause) {
@@ -114,16 +118,19 @@ function runsIn(out: string): Place[] {
     const names = isDirectory(folder) ? readdirSync(folder) : [];
     return names.flatMap((name) => {
       const [, seed] = /^seed-(\d+)$/.exec(name) ?? [];
-      return seed !== undefined && isBegun(join(folder, name)) ? { method, seed: Number(seed) } : [];
+      return seed !== undefined && isRun(join(folder, name)) ? { method, seed: Number(seed) } : [];
     });
   });
 }
 
-async function planCell(shared: Shared, { method, seed }: Place, out: string): Promise<Cell> {
-  const data = resolve(shared.data);
-  const training = { ...shared, data, method, set: [...(shared.set ?? []), `seed=${seed}`] };
+async function planCell({ given, say }: Planning, { method, seed }: Place, out: string): Promise<Cell> {
+  const data = resolve(given.data);
+  const training = { ...given, data, method, set: [...(given.set ?? []), `seed=${seed}`] };
   const run = runOf(out, method, seed);
-  const { config, dataset } = await planTraining(training, { checksMemory: !isBegun(run) });
+  const { config, dataset } = await planTraining(
+    { ...training, onStatus: say },
+    { checksMemory: !isRun(run) },
+  );
   const expected = { config, precision: precisionOf(config), ...casesOf(dataset) };
   const { beginsAs } = methodEntry(method);
   const beginWith = beginsAs ? [runOf(out, beginsAs, seed)] : [];

@@ -72,6 +72,10 @@ async function readCases(dir: string): Promise<Cases> {
   );
 }
 
+/** A refusal with what may explain it. */
+export const withRemarks = (line: string, { remarks }: Pick<Cases, "remarks">): string =>
+  [line, ...remarks].join("; ");
+
 /** How many labels are used: what is asked for, checked against what there is. */
 function labelsToUse(asked: number | undefined, cases: Cases, dir: string): number {
   const have = cases.training.filter(({ labelPath }) => labelPath !== null).length;
@@ -80,10 +84,10 @@ function labelsToUse(asked: number | undefined, cases: Cases, dir: string): numb
     throw badInput(`${dir}: labeled is ${asked}; expected a whole number of 1 or more`);
   if (have === 0)
     throw badInput(
-      [
+      withRemarks(
         `${dir}: ${asked} labeled cases asked for but none of the ${cases.training.length} training cases has a label; label at least one (labelsTr, and "label" in dataset.json)`,
-        ...cases.remarks,
-      ].join("; "),
+        cases,
+      ),
     );
   if (asked > have) {
     throw badInput(

@@ -198,19 +198,21 @@ function checkedSpacing(grid: Grid, { spacingMm = null }: PrepareOptions, file: 
   );
 }
 
-/** Image and label in one order of axes, checked; intensities clipped, each channel's for itself. */
+/** Image and label in one order of axes, checked. */
 function checked(raw: RawCase, files: CaseFiles, options: PrepareOptions) {
   if (raw.label) checkClasses(raw.label, options.classes, files); // counts voxels as they are stored
   const { grid, channels, label } = inAxisOrder(raw, options.axisOrder ?? "RAS");
   for (const [i, data] of channels.entries()) checkFinite(data, channelName(files, i, channels.length));
   if (label) checkSameGrid(grid, label.grid, areBothPlaced(raw), files);
-  const clipped = channels.map((image) => {
-    const positive = positiveRegion(image);
-    const window = windowOf(image, options);
-    if (window) clipTo_(image, window); // what was read belongs to nobody else
-    return { image, positive };
-  });
-  return { arrays: { channels: clipped, label: label?.data ?? null }, grid, storedGrid: raw.grid };
+  return { channels, label, grid };
+}
+
+/** Intensities clipped, each channel's for itself; the array is used up. */
+function clipped(image: Float32Array, options: PrepareOptions): Channel {
+  const positive = positiveRegion(image);
+  const window = windowOf(image, options);
+  if (window) clipTo_(image, window);
+  return { image, positive };
 }
 
 /**
@@ -242,7 +244,8 @@ export async function prepareCase(files: CaseFiles, options: PrepareOptions): Pr
 
 /** A case that was read, made ready, its image's arrays being used up; `files` names it. Otherwise as `prepareCase`. */
 export function prepareRaw(raw: RawCase, files: CaseFiles, options: PrepareOptions): PreparedCase {
-  const { arrays, grid, storedGrid } = checked(raw, files, options);
+  const { channels, label, grid } = checked(raw, files, options);
+  const arrays = { channels: channels.map((image) => clipped(image, options)), label: label?.data ?? null };
   const whole = atSpacing(grid, checkedSpacing(grid, options, files.imagePath));
   const { shape } = whole.resampled;
   const all = resampled(arrays, grid, whole, options);
@@ -256,7 +259,7 @@ export function prepareRaw(raw: RawCase, files: CaseFiles, options: PrepareOptio
   return {
     id: files.id,
     grid: preparedGrid(placement),
-    storedGrid,
+    storedGrid: raw.grid,
     image: together(images),
     label: kept.label,
     region: options.regionMask === "positive" ? anyPositive(kept.channels) : null,

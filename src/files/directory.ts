@@ -26,13 +26,16 @@ export function makeDirectories(dir: string): void {
   }
 }
 
+/** Trouble with a directory that a person named with --out, or could have. */
+export const ofOut = (cause: PenumbraError): PenumbraError =>
+  new PenumbraError(cause.code, `${cause.message}; name another with --out`, { cause });
+
 /** As `makeDirectories`, for a directory that a person named with --out. */
 export function makeDirectory(dir: string): void {
   try {
     makeDirectories(dir);
   } catch (cause) {
-    if (!(cause instanceof PenumbraError)) throw cause;
-    throw new PenumbraError(cause.code, `${cause.message}; name another with --out`, { cause });
+    throw cause instanceof PenumbraError ? ofOut(cause) : cause;
   }
 }
 
@@ -45,8 +48,7 @@ export function checkCanBeMade(dir: string): void {
   try {
     accessSync(there, constants.W_OK | constants.X_OK);
   } catch (cause) {
-    const { code, message } = writeFailure(dir, cause);
-    throw new PenumbraError(code, `${message}; name another with --out`, { cause });
+    throw ofOut(writeFailure(dir, cause));
   }
 }
 

@@ -21,7 +21,7 @@ import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
 import { EvaluationOutput } from "./evaluation-output.js";
 import { curvesOf, type Evaluated, factsOf, notesOf } from "./evaluation-report.js";
-import { closeModel, type EngineOptions, type Model, type OpenedModel, openModel, segment } from "./model.js";
+import { type EngineOptions, type Model, type OpenedModel, segment, withModel } from "./model.js";
 import { onSource, sourceCase } from "./own-grid.js";
 import { checkCases, openSplit, type Split } from "./split-cases.js";
 import { WorkProgress } from "./work-progress.js";
@@ -73,12 +73,7 @@ const prepare = (files: CaseFiles, { config }: Model): Promise<PreparedCase> =>
  *   misfit case, an `out` that is not empty; "environment" for a device this machine lacks; "interrupted" by `signal`.
  */
 export async function evaluate(options: EvaluateOptions): Promise<SplitScores> {
-  const opened = openModel(options.run, options);
-  try {
-    return await evaluateModel(opened, options);
-  } finally {
-    closeModel(opened.model);
-  }
+  return withModel(options.run, options, (opened) => evaluateModel(opened, options));
 }
 
 async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Promise<SplitScores> {

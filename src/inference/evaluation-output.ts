@@ -1,7 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { badInput, PenumbraError } from "../errors.js";
-import { checkCanBeMade, makeDirectory } from "../files/directory.js";
+import { badInput } from "../errors.js";
+import { checkCanBeMade, makeDirectory, ofOut } from "../files/directory.js";
 import { FileLock } from "../files/file-lock.js";
 import { writeFailure } from "../files/write-failure.js";
 
@@ -100,8 +100,7 @@ export class EvaluationOutput {
     try {
       body();
     } catch (cause) {
-      const { code, message } = writeFailure(this.dir, cause);
-      throw new PenumbraError(code, `${message}; name another with --out`, { cause });
+      throw ofOut(writeFailure(this.dir, cause));
     }
   }
 }

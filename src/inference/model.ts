@@ -118,6 +118,20 @@ export function closeModel({ network, stochastic }: Model): void {
   if (stochastic !== network) stochastic?.dispose();
 }
 
+/** Opens a run's model for as long as `body` takes. @throws PenumbraError as `openModel` */
+export async function withModel<T>(
+  runDir: string,
+  options: EngineOptions,
+  body: (opened: OpenedModel) => Promise<T>,
+): Promise<T> {
+  const opened = openModel(runDir, options);
+  try {
+    return await body(opened);
+  } finally {
+    closeModel(opened.model);
+  }
+}
+
 export interface SegmentOptions {
   readonly precision: Precision;
   readonly uncertainty: boolean;

@@ -12,7 +12,7 @@ import { openChannels } from "../volume/read-channels.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
 import { type IntensityType, writeLabelMap } from "../volume/write.js";
 import { spacingDoubt } from "./data-fit.js";
-import { closeModel, type EngineOptions, type Model, type OpenedModel, openModel, segment } from "./model.js";
+import { type EngineOptions, type Model, type OpenedModel, segment, withModel } from "./model.js";
 import { onSource } from "./own-grid.js";
 import {
   checkOutputs,
@@ -59,12 +59,7 @@ export interface PredictOptions extends EngineOptions {
  */
 export async function predict(options: PredictOptions): Promise<string[]> {
   if (options.images.length === 0) throw badInput("no image to segment: name at least one");
-  const opened = openModel(options.run, options);
-  try {
-    return await predictAll(opened, options);
-  } finally {
-    closeModel(opened.model);
-  }
+  return withModel(options.run, options, (opened) => predictAll(opened, options));
 }
 
 async function predictAll(opened: OpenedModel, options: PredictOptions): Promise<string[]> {

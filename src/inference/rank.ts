@@ -7,7 +7,7 @@ import { badInput } from "../errors.js";
 import { writeJson } from "../files/whole-file.js";
 import { prepareOptions } from "../training/config.js";
 import { checkChannels } from "./data-fit.js";
-import { closeModel, type EngineOptions, type OpenedModel, openModel, segment } from "./model.js";
+import { type EngineOptions, type OpenedModel, segment, withModel } from "./model.js";
 import { WorkProgress } from "./work-progress.js";
 
 export interface RankOptions extends EngineOptions {
@@ -49,12 +49,7 @@ export function entropyPerForegroundVoxel(entropy: Float32Array, labels: Uint8Ar
  * @throws PenumbraError "bad-input": no finished run, no unlabeled case; "environment" for a missing device.
  */
 export async function rank(options: RankOptions): Promise<Ranking> {
-  const opened = openModel(options.run, options);
-  try {
-    return await rankWith(opened, options);
-  } finally {
-    closeModel(opened.model);
-  }
+  return withModel(options.run, options, (opened) => rankWith(opened, options));
 }
 
 async function rankWith(

@@ -104,6 +104,9 @@ function isUnmade(dir: string): boolean {
   );
 }
 
+/** Whether a run was begun there. */
+export const isRun = (dir: string): boolean => existsSync(join(dir, "run.json"));
+
 /** Whether there is a training to go on with. */
 function canGoOn(dir: string): boolean {
   try {

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
-import { type Dataset, openDataset } from "../data/dataset.js";
+import { type Dataset, openDataset, withRemarks } from "../data/dataset.js";
 import { inStoredOrder } from "../data/fingerprint.js";
 import { badInput } from "../errors.js";
 import { checkCanBeMade } from "../files/directory.js";
@@ -172,8 +172,6 @@ function checkTogether(config: Config, dataset: Dataset): void {
     );
   }
 }
-
-const withRemarks = (line: string, { remarks }: Dataset): string => [line, ...remarks].join("; ");
 
 /** The data of a run that goes on. @throws PenumbraError "bad-input" when its cases are other ones now */
 export async function datasetOf(dir: string, run: RunRecord, allowLinks?: boolean): Promise<Dataset> {
