@@ -318,6 +318,7 @@ describe("predict refuses before it computes anything:", () => {
     const reason = `${at("nan.nii.gz")}: 1 of 7920 voxels are not finite`;
     expectRefused(outcome, "1 of 2 scans could not be segmented (nan)", reason, `the others are in ${out}`);
     expect(outcome.stderr).toContain(`left out: ${reason}`);
+    expect(outcome.stdout).toBe(`${join(out, "te0.nii.gz")}\n`);
     expect(readdirSync(out)).toEqual(["te0.nii.gz"]);
   });
 

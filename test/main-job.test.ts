@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import h5 from "h5wasm/node";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { predict } from "../src/inference/predict.js";
 import { lockRun } from "../src/training/run-directory.js";
 import { train } from "../src/training/train.js";
 import { toRas } from "../src/volume/orientation.js";
@@ -151,6 +152,48 @@ describe("train, evaluate, predict", () => {
     expect(code).toBe(2);
     expect(stderr).toMatch(/^penumbra: [^\n]*te0\.nii\.gz is already there[^\n]*\n$/);
     expect(readdirSync(out)).toEqual(before);
+  });
+});
+
+describe("a signal", () => {
+  /** Sends one to this process as soon as it listens to it. */
+  const signalled = async (...args: string[]): Promise<Outcome> => {
+    const send = (name: string | symbol) => {
+      if (name === "SIGTERM") process.nextTick(() => process.emit("SIGTERM"));
+    };
+    process.on("newListener", send);
+    return penumbra(...args).finally(() => process.removeListener("newListener", send));
+  };
+
+  it("stops an evaluation, and the one that was there stays", async () => {
+    const before = readFileSync(join(runDir, "evaluation-test/scores.json"), "utf8");
+    const args = ["evaluate", "--run", runDir, "--data", data, "--no-uncertainty"];
+    const { code, stdout, stderr } = await signalled(...args);
+    expect({ code, stdout }).toEqual({ code: 130, stdout: "" });
+    expect(stderr).toMatch(/^stopping after this case; once more to stop at once\n/);
+    expect(stderr).toMatch(/\npenumbra: stopped before the first case was scored\n$/);
+    expect(readdirSync(join(runDir, "evaluation-test")).filter((name) => name.startsWith("."))).toEqual([]);
+    expect(readFileSync(join(runDir, "evaluation-test/scores.json"), "utf8")).toBe(before);
+  });
+
+  it("stops a prediction between two scans, and says what was written", async () => {
+    const out = join(dir, "predicted-until");
+    const args = [image, "--run", runDir, "--out", out];
+    const { code, stderr } = await signalled("predict", ...args);
+    expect(code).toBe(130);
+    expect(stderr).toContain("penumbra: stopped before te0 (1 of 1 scans)");
+    const stop = new AbortController();
+    const written: string[] = [];
+    const onWritten = (path: string) => {
+      written.push(path);
+      stop.abort();
+    };
+    const images = [join(data, "imagesTs/te1.nii.gz"), image];
+    await expect(predict({ run: runDir, images, out, signal: stop.signal, onWritten })).rejects.toMatchObject(
+      { code: "interrupted", message: expect.stringMatching(/before te0 \(2 of 2/) },
+    );
+    expect(written).toEqual([join(out, "te1.nii.gz")]);
+    expect(readdirSync(out)).toEqual(["te1.nii.gz"]);
   });
 });
 

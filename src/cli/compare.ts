@@ -13,7 +13,8 @@ import {
   wholeNumber,
   withMemoryLimit,
 } from "./options.js";
-import { progressOf, stopOnSignal } from "./training-progress.js";
+import { AFTER_ITERATION, stopOnSignal } from "./stop-on-signal.js";
+import { progressOf } from "./training-progress.js";
 
 interface CompareArguments
   extends Pick<
@@ -84,7 +85,7 @@ async function runCompare({ config, memoryLimit, ...options }: CompareArguments)
     import("../compare/comparison-table.js"),
   ]);
   const progress = await progressOf(() => EVERY_ITERATIONS);
-  const { signal, release } = stopOnSignal((line) => progress.note(line));
+  const { signal, release } = stopOnSignal(AFTER_ITERATION, (line) => progress.note(line));
   const comparison = await compare({
     ...options,
     ...withMemoryLimit(options.set, memoryLimit),

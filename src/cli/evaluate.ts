@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import type { Split } from "../inference/split-cases.js";
 import { deviceOption, linksOption, precisionOption, status, threadsOption } from "./options.js";
+import { stopOnSignal } from "./stop-on-signal.js";
 
 interface EvaluateArguments {
   readonly run: string;
@@ -47,6 +48,7 @@ async function runEvaluate({ json, ...options }: EvaluateArguments): Promise<voi
     import("../metrics/score-table.js"),
   ]);
   const command = ["penumbra", ...process.argv.slice(2)].join(" ");
-  const evaluation = await evaluate({ ...options, command, onStatus: status });
+  const { signal, release } = stopOnSignal("stopping after this case", status);
+  const evaluation = await evaluate({ ...options, command, signal, onStatus: status }).finally(release);
   process.stdout.write(json ? `${JSON.stringify(evaluation, null, 2)}\n` : toTable(evaluation));
 }

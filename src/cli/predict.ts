@@ -1,6 +1,7 @@
 import { Command, Option } from "commander";
 import type { ResultFormat } from "../inference/result-files.js";
 import { deviceOption, precisionOption, status, threadsOption, wholeNumber } from "./options.js";
+import { stopOnSignal } from "./stop-on-signal.js";
 
 interface PredictArguments {
   readonly run: string;
@@ -48,6 +49,7 @@ export function predictCommand(): Command {
 
 async function runPredict(images: string[], options: PredictArguments): Promise<void> {
   const { predict } = await import("../inference/predict.js");
-  const written = await predict({ ...options, images, onStatus: status });
-  for (const path of written) process.stdout.write(`${path}\n`);
+  const { signal, release } = stopOnSignal("stopping after this scan", status);
+  const onWritten = (path: string) => void process.stdout.write(`${path}\n`);
+  await predict({ ...options, images, signal, onWritten, onStatus: status }).finally(release);
 }

@@ -12,7 +12,7 @@ import {
   withMemoryLimit,
   workersOption,
 } from "./options.js";
-import { stopOnSignal } from "./training-progress.js";
+import { stopOnSignal } from "./stop-on-signal.js";
 
 interface PrepareArguments {
   readonly recipe?: string;
@@ -65,8 +65,7 @@ export function prepareCommand(): Command {
 }
 
 async function runPrepare(options: PrepareArguments): Promise<void> {
-  const say = () => status("stopping; what is done is kept; once more to stop at once");
-  const { signal, release } = stopOnSignal(say);
+  const { signal, release } = stopOnSignal("stopping; what is done is kept", status);
   try {
     await (options.data ? fillCache(options, options.data, signal) : useRecipe(options, signal));
   } finally {

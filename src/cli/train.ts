@@ -15,7 +15,8 @@ import {
   wholeNumber,
   withMemoryLimit,
 } from "./options.js";
-import { progressOf, stopOnSignal } from "./training-progress.js";
+import { AFTER_ITERATION, stopOnSignal } from "./stop-on-signal.js";
+import { progressOf } from "./training-progress.js";
 
 interface TrainArguments
   extends Pick<
@@ -78,7 +79,7 @@ async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArgu
   ]);
   const dir = options.resume ?? options.out;
   const progress = await progressOf(() => (dir ? readRun(dir).config.log.every : 1));
-  const { signal, release } = stopOnSignal((line) => progress.note(line));
+  const { signal, release } = stopOnSignal(AFTER_ITERATION, (line) => progress.note(line));
   const run = await train({
     ...options,
     ...withMemoryLimit(options.set, memoryLimit),

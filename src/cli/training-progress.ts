@@ -15,19 +15,3 @@ export async function progressOf(everyIterations: () => number) {
     },
   };
 }
-
-/** `signal` is aborted by the first interrupt, so that the run can save; the second one ends the process at once. */
-export function stopOnSignal(say: (line: string) => void): { signal: AbortSignal; release: () => void } {
-  const controller = new AbortController();
-  const names = ["SIGINT", "SIGTERM"] as const;
-  const release = () => {
-    for (const name of names) process.removeListener(name, stop);
-  };
-  const stop = () => {
-    release();
-    say("stopping after this iteration, to save; once more to stop at once");
-    controller.abort();
-  };
-  for (const name of names) process.on(name, stop);
-  return { signal: controller.signal, release };
-}

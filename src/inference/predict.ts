@@ -44,6 +44,10 @@ export interface PredictOptions extends EngineOptions {
   readonly uncertainty?: boolean;
   /** Write so many samples of the predicted distribution too, as label maps; an even number. */
   readonly samples?: number;
+  /** Stops before the next scan. */
+  readonly signal?: AbortSignal;
+  /** Told of each path as soon as its scan's results are whole. */
+  readonly onWritten?: (path: string) => void;
   readonly onStatus?: (line: string) => void;
 }
 
@@ -55,7 +59,7 @@ export interface PredictOptions extends EngineOptions {
  * @throws PenumbraError "bad-input" before computing: no finished run, an image that can't be read or has other channels
  *   than the run, two results of one name, a result that is there already, a format that can't hold it; "bad-input" after
  *   the other scans where one can't be segmented (voxels that are not finite, say); "environment" for a device this machine
- *   lacks.
+ *   lacks; "interrupted" by `signal`.
  */
 export async function predict(options: PredictOptions): Promise<string[]> {
   if (options.images.length === 0) throw badInput("no image to segment: name at least one");
@@ -77,8 +81,14 @@ async function predictAll(opened: OpenedModel, options: PredictOptions): Promise
   const session = { model, precision, options, progress: new WorkProgress(work, status) };
   const failed: { job: PredictJob; why: string }[] = [];
   for (const [i, job] of jobs.entries()) {
+    if (options.signal?.aborted)
+      throw new PenumbraError(
+        "interrupted",
+        `stopped before ${job.files.name} (${i + 1} of ${jobs.length} scans); what is in ${options.out} is whole`,
+      );
     try {
       await predictScan(job, `${job.files.name} (${i + 1}/${jobs.length})`, session);
+      for (const path of pathsOf(job.files)) options.onWritten?.(path);
     } catch (error) {
       if (!isOfTheScan(error) || jobs.length === 1) throw error;
       failed.push({ job, why: error.message });
