@@ -8,7 +8,7 @@ const LIBRARY = process.platform === "darwin" ? "libtorch_cpu.dylib" : "libtorch
 const HOMEBREW_PREFIXES = ["/opt/homebrew/opt", "/usr/local/opt", "/home/linuxbrew/.linuxbrew/opt"];
 
 /** What to do where no libtorch is found. */
-export const WAYS_TO_GET_LIBTORCH = `Any one of these gives Penumbra a libtorch (then: npm run setup):
+export const WAYS_TO_GET_LIBTORCH = `Any one of these gives Penumbra a libtorch (then run this again):
   Debian, Ubuntu   sudo apt-get install libtorch-dev libopenblas0-pthread g++
   Python           pip install torch        (python3 on the PATH must be the one that has it)
   macOS            brew install pytorch

@@ -18,7 +18,7 @@ async function runDoctor({ json }: { readonly json?: true }): Promise<void> {
 
 /** All findings; a libtorch that can't be loaded is one of them. */
 export async function examine(): Promise<Finding[]> {
-  const [report, { cpuCapability, findAddon }, { libtorchFacts }] = await Promise.all([
+  const [report, { cpuCapability, findAddon, setupCommand }, { libtorchFacts }] = await Promise.all([
     import("./machine-report.js"),
     import("../engine/find-libtorch.js"),
     import("../engine/libtorch.js"),
@@ -29,6 +29,6 @@ export async function examine(): Promise<Finding[]> {
     return [...known, ...report.libtorchFindings(findAddon(), libtorchFacts(), cpu)];
   } catch (error) {
     if (!(error instanceof PenumbraError)) throw error;
-    return [...known, { name: "libtorch", verdict: "problem", value: error.message, fix: "npm run setup" }];
+    return [...known, { name: "libtorch", verdict: "problem", value: error.message, fix: setupCommand() }];
   }
 }

@@ -1,5 +1,5 @@
 import { badInput, PenumbraError } from "../errors.js";
-import { cpuCapability } from "./find-libtorch.js";
+import { cpuCapability, setupCommand } from "./find-libtorch.js";
 import { libtorchFacts } from "./libtorch.js";
 import type { Precision } from "./precision.js";
 
@@ -17,7 +17,7 @@ export function checkDevice(device: string): string {
   throw new PenumbraError(
     "environment",
     `device ${device} is not there: libtorch ${version} sees ${cudaDevices} CUDA devices and ${mps ? "an" : "no"} MPS device; ` +
-      "use --device cpu, or point TORCH_DIR to a libtorch built for it and run: npm run setup",
+      `use --device cpu, or point TORCH_DIR to a libtorch built for it and run: ${setupCommand()}`,
   );
 }
 

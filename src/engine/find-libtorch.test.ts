@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { complaint } from "../errors.testing.js";
 import { capabilityFromCpuinfo, cpuCapability, findAddon, prepareEnvironment } from "./find-libtorch.js";
 
 let root: string;
@@ -32,6 +33,10 @@ describe("findAddon", () => {
   });
 
   it("says how to build an addon that is missing", () => {
+    const installed = `build it with: node "${join(root, "scripts/setup.mjs")}"`;
+    expect(complaint(() => findAddon(root))).toMatch(/penumbra\.node is not built yet/);
+    expect(complaint(() => findAddon(root)).endsWith(installed)).toBe(true);
+    writeFileSync(join(root, "package-lock.json"), "{}");
     expect(() => findAddon(root)).toThrow(/penumbra\.node is not built yet; build it with: npm run setup$/);
   });
 

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PenumbraError } from "../errors.js";
 
-/** The compiled addon and the libtorch it was built against, as `npm run setup` recorded them. */
+/** The compiled addon and the libtorch it was built against, as set-up recorded them. */
 export interface AddonLocation {
   /** Absolute path of penumbra.node. */
   readonly addonPath: string;
@@ -27,13 +27,15 @@ export interface CpuCapability {
 const PACKAGE_ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const AVX512_FLAGS = ["avx512f", "avx512bw", "avx512dq", "avx512vl"];
 
-const notBuilt = (what: string, cause?: unknown) =>
+/** The command that builds the addon: of a clone, or of a package that another project has installed. */
+export const setupCommand = (root: string = PACKAGE_ROOT): string =>
+  existsSync(join(root, "package-lock.json")) ? "npm run setup" : `node "${join(root, "scripts/setup.mjs")}"`;
+
+const notBuilt = (root: string, what: string, cause?: unknown) =>
   new PenumbraError(
     "environment",
-    `the libtorch addon is not usable: ${what}; build it with: npm run setup`,
-    {
-      cause,
-    },
+    `the libtorch addon is not usable: ${what}; build it with: ${setupCommand(root)}`,
+    { cause },
   );
 
 /**
@@ -42,26 +44,29 @@ const notBuilt = (what: string, cause?: unknown) =>
  * @throws PenumbraError "environment" when it is not built, or the libtorch it was built against is gone.
  */
 export function findAddon(root: string = PACKAGE_ROOT): AddonLocation {
-  const stampPath = join(root, "build/native.json");
   const addonPath = join(root, "build/penumbra.node");
-  if (!existsSync(stampPath) || !existsSync(addonPath)) throw notBuilt(`${addonPath} is not built yet`);
-  const { torchVersion, torchDir, libDir, blas } = readStamp(stampPath);
-  if (!existsSync(libDir)) throw notBuilt(`it was built against libtorch in ${libDir}, which is gone`);
+  if (!existsSync(stampOf(root)) || !existsSync(addonPath))
+    throw notBuilt(root, `${addonPath} is not built yet`);
+  const { torchVersion, torchDir, libDir, blas } = readStamp(root);
+  if (!existsSync(libDir)) throw notBuilt(root, `it was built against libtorch in ${libDir}, which is gone`);
   return { addonPath, torchVersion, torchDir, blas };
 }
 
 type Stamp = Record<"torchVersion" | "torchDir" | "libDir" | "blas", string>;
 
-function readStamp(path: string): Stamp {
+const stampOf = (root: string) => join(root, "build/native.json");
+
+function readStamp(root: string): Stamp {
+  const path = stampOf(root);
   let stamp: unknown;
   try {
     stamp = JSON.parse(readFileSync(path, "utf8"));
   } catch (cause) {
-    throw notBuilt(`${path} is not JSON`, cause);
+    throw notBuilt(root, `${path} is not JSON`, cause);
   }
   const fields = (stamp ?? {}) as Partial<Stamp>;
   for (const key of ["torchVersion", "torchDir", "libDir", "blas"] as const) {
-    if (typeof fields[key] !== "string") throw notBuilt(`${path} lacks "${key}"`);
+    if (typeof fields[key] !== "string") throw notBuilt(root, `${path} lacks "${key}"`);
   }
   return fields as Stamp;
 }

@@ -1,6 +1,6 @@
 import { createRequire } from "node:module";
 import { PenumbraError } from "../errors.js";
-import { findAddon, prepareEnvironment } from "./find-libtorch.js";
+import { findAddon, prepareEnvironment, setupCommand } from "./find-libtorch.js";
 
 /** An opaque native tensor. */
 export type Handle = { readonly __penumbraTensor: unique symbol };
@@ -82,7 +82,7 @@ export function native(): Native {
     const reason = cause instanceof Error ? cause.message.split("\n")[0] : String(cause);
     throw new PenumbraError(
       "environment",
-      `libtorch in ${torchDir} can't be loaded (${reason}); build again with: npm run setup`,
+      `libtorch in ${torchDir} can't be loaded (${reason}); build again with: ${setupCommand()}`,
       { cause },
     );
   }
