@@ -113,6 +113,6 @@ async function printKeys(): Promise<void> {
     import("../training/config.js"),
     import("../training/presets.js"),
   ]);
-  const presets = Object.entries(PRESETS).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`);
+  const presets = Object.entries(PRESETS).map(([name, { summary }]) => `  ${name.padEnd(14)} ${summary}`);
   process.stdout.write(`Presets\n${presets.join("\n")}\n\nKeys [default]\n${describeConfigKeys()}\n`);
 }

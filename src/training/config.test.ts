@@ -8,6 +8,7 @@ import { readConfigFile } from "./config-file.js";
 import { CONFIG_KEYS } from "./config-schema.js";
 import { editDistance, nearestName } from "./nearest-name.js";
 import { BASE_CONFIG, PRESETS } from "./presets.js";
+import { scaledSchedule } from "./schedule.js";
 
 describe("layers", () => {
   it("starts from the base", () => {
@@ -163,6 +164,12 @@ describe("stored configurations", () => {
       'unknown config key "sed" (runs/a/config.json); did you mean "seed"?',
     );
   });
+});
+
+it("la-half-short is la-half but for its length, dropout and learning rate", () => {
+  const set = ["schedule.scale=0.5", "model.dropout=0.2", "optimizer.learningRate=0.03"];
+  expect(resolveConfig({ preset: "la-half-short" })).toEqual(resolveConfig({ preset: "la-half", set }));
+  expect(scaledSchedule(resolveConfig({ preset: "la-half-short" })).optimizer.decayEvery).toBe(400);
 });
 
 it.each(Object.keys(PRESETS))("preset %s is a valid configuration", (preset) => {

@@ -163,6 +163,14 @@ const laHalf: PartialConfig = {
   checkpoint: { every: 100 },
 };
 
+/** Half the schedule, on which the paper's dropout of 0.5 and rate starve the first stage (measured: docs/results.md). */
+const laHalfShort: PartialConfig = {
+  ...laHalf,
+  schedule: { scale: 0.5 },
+  model: { ...laHalf.model, dropout: 0.2 },
+  optimizer: { ...laHalf.optimizer, learningRate: 0.03 },
+};
+
 /** Of the 12 + 48 cases; with 3 + 57 the paper weighs the boundary contrast 0.01 to 0.03. */
 const pancreas: PartialConfig = {
   model: { classes: 2 },
@@ -217,6 +225,10 @@ const phantom: PartialConfig = {
 export const PRESETS = {
   la: { summary: "left atrium in LGE-MRI, as the paper trains it", config: la },
   "la-half": { summary: "left atrium at half resolution: half an hour on two CPU cores", config: laHalf },
+  "la-half-short": {
+    summary: "the same in half the time, with less dropout and a higher learning rate than the paper's",
+    config: laHalfShort,
+  },
   pancreas: { summary: "pancreas in CT, as the paper trains it", config: pancreas },
   colon: { summary: "colon tumor in CT, as the paper trains it", config: colon },
   hippocampus: { summary: "hippocampus, anterior and posterior, in MRI: small volumes", config: hippocampus },
