@@ -140,6 +140,33 @@ describe("what is odd", () => {
     expect(await oddOf(damage("imagesTs/te1.nii.gz"))).toMatchObject([{ severity: "warn", cases: ["te1"] }]);
   });
 
+  it("voxels that are not finite, some or all, also when the facts come from the cache", async () => {
+    const spoil = async (set: string) => {
+      const { image } = ball(3);
+      const some = image.map((value, i) => (i % 10 === 0 ? Number.NaN : value));
+      await writeVolume(join(set, "imagesTr/tr3.nii.gz"), { grid: GRID, data: some });
+      await writeVolume(join(set, "imagesTr/tr2.nii.gz"), { grid: GRID, data: image.fill(Number.NaN) });
+    };
+    const first = await lookAt(spoil);
+    const again = await fingerprintOf(await openDataset(first.dir), {
+      cache: join(dir, "cache"),
+      workers: 0,
+    });
+    for (const fingerprint of [first, again]) {
+      const row = toFingerprintTable(fingerprint, [])
+        .split("\n")
+        .find((line) => line.startsWith("tr3"));
+      expect(row).not.toContain("NaN");
+      expect(suspicionsOf(fingerprint, { scaledPerCase: true, resampled: false })).toMatchObject(
+        ["tr2", "tr3"].map((id) => ({
+          severity: "refuse",
+          cases: [id],
+          message: expect.stringMatching(/not finite/),
+        })),
+      );
+    }
+  });
+
   it("an empty label, and a class that nobody shows", async () => {
     const odd = await oddOf(async (set) => {
       for (const id of ["tr0", "tr1"])

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -124,6 +124,9 @@ it("writes samples beside a prediction, label maps on the scan's own grid", asyn
     "te0.nii.gz",
     ...[1, 2, 3, 4].map((n) => `te0_sample_${n}.nii.gz`),
   ]);
+  const written = (name: string) => statSync(join(out, name), { bigint: true }).mtimeNs;
+  for (const n of [1, 2, 3, 4]) // the label map last: where it is, all is
+    expect(written(`te0_sample_${n}.nii.gz`) < written("te0.nii.gz")).toBe(true);
   const [mean, sample] = [join(out, "te0.nii.gz"), join(out, "te0_sample_1.nii.gz")].map((path) =>
     readLabelMap(path),
   );

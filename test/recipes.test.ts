@@ -102,6 +102,10 @@ it("la follows links within its folder, and out of it only where that is allowed
     /a link that leads out of .*la-linked, to .*la-raw.*--allow-links/,
   );
   expect((await find(true)).members.map(({ files }) => files.id)).toEqual(["CASEA"]);
+  symlinkSync(join(dir, "la-raw/Training Set/CASEB"), join(linked, "CASEB")); // a whole folder
+  symlinkSync(linked, join(linked, "round and round"));
+  await expect(find(false)).rejects.toThrow(/a link that leads out of .*la-linked/);
+  expect((await find(true)).members.map(({ files }) => files.id)).toEqual(["CASEA", "CASEB"]);
 });
 
 describe("pancreas", () => {

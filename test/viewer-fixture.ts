@@ -30,6 +30,7 @@ export const logLine = (total: number): string =>
       iterations: 8,
       total,
       totalIterations: 8,
+      ahead: 8 - total,
       terms: { dice: 1 / total, consistency: 0.1 * total },
       weights: { dice: 0.5, consistency: 0.01 * total },
       loss: 1 / total,

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import type { DemoResult } from "../demo/demo.js";
 import { status, wholeNumber } from "./options.js";
-import { AFTER_ITERATION, stopOnSignal } from "./stop-on-signal.js";
+import { stopOnSignal } from "./stop-on-signal.js";
 
 interface DemoArguments {
   readonly out: string;
@@ -25,7 +25,7 @@ async function runDemoCommand({ out, seed }: DemoArguments): Promise<void> {
     import("../metrics/score-table.js"),
   ]);
   const progress = new Progress({ stream: process.stderr, everyIterations: EVERY_ITERATIONS });
-  const { signal, release } = stopOnSignal(AFTER_ITERATION, (line) => progress.note(line));
+  const { signal, release } = stopOnSignal("stopping after this step", (line) => progress.note(line));
   try {
     const result = await runDemo({
       out,

@@ -76,6 +76,7 @@ describe("summarizeMethod", () => {
   });
 
   it("counts a seed that diverged and leaves it out of the means", () => {
+    expect(summarizeMethod(better).minutes).toEqual({ mean: 2, deviation: null });
     expect(summarizeMethod(better)).toMatchObject({
       seeds: 2,
       diverged: 1,
@@ -178,7 +179,7 @@ describe("tables", () => {
         "2.25 ± 1.06",
         "1 of 4",
         "10",
-        "2.5",
+        "2.0",
       ],
       ["aua", "1 (1 of 2 diverged)", "left", "85.00", "42.50", "1.50", "0.75", "0 of 2", "10", "2.5"],
       ["ua-mt", "0 (1 of 1 diverged)", "–", "–", "–", "–", "–", "–", "10", "2.0"],

@@ -55,10 +55,11 @@ function summarizeClass(evaluations: readonly Evaluation[], name: string): Class
 const finished = (cells: readonly CellResult[]): Evaluation[] =>
   cells.flatMap(({ evaluation }) => evaluation ?? []);
 
-/** One method over its seeds; those that diverged are counted and in no mean. */
+/** One method over its seeds; those that diverged are counted and in no mean, unless all did: then their minutes. */
 export function summarizeMethod(cells: readonly CellResult[]): MethodSummary {
   const { method, steps, labeledPatches } = cells[0]!;
   const evaluations = finished(cells);
+  const whole = cells.filter(({ evaluation }) => evaluation !== null);
   return {
     method,
     seeds: cells.length,
@@ -66,7 +67,7 @@ export function summarizeMethod(cells: readonly CellResult[]): MethodSummary {
     classes: classesOf(evaluations).map((name) => summarizeClass(evaluations, name)),
     steps,
     labeledPatches,
-    minutes: spreadOf(cells.map(({ minutes }) => minutes)),
+    minutes: spreadOf((whole.length > 0 ? whole : cells).map(({ minutes }) => minutes)),
   };
 }
 

@@ -59,7 +59,7 @@ export interface ImageFacts {
 
 /** A case as its files are, axes in RAS order, before any preparation. */
 export interface CaseFacts {
-  /** Null when it can't be read. */
+  /** Null when it can't be read, or a channel has no finite voxel. */
   readonly image: ImageFacts | null;
   /** Classes that occur, background included; null where there is no label or it can't be read. */
   readonly classes: readonly ClassFacts[] | null;
@@ -72,15 +72,23 @@ export interface CaseFacts {
 }
 
 /** Raise it when facts gain a field or change their meaning. */
-const FORM = 5;
+const FORM = 6;
 const PERCENTS = [0.5, 50, 99.5] as const;
 
-function intensityOf(values: Float32Array): IntensityFacts {
+/** Of the values that are finite; null where none is. */
+function intensityOf(all: Float32Array): IntensityFacts | null {
   let [min, max] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let i = 0; i < values.length; i++) {
-    if (values[i]! < min) min = values[i]!;
-    if (values[i]! > max) max = values[i]!;
+  let odd = 0;
+  for (let i = 0; i < all.length; i++) {
+    const value = all[i]!;
+    if (!Number.isFinite(value)) odd++;
+    else {
+      if (value < min) min = value;
+      if (value > max) max = value;
+    }
   }
+  if (odd === all.length) return null;
+  const values = odd > 0 ? all.filter(Number.isFinite) : all;
   const [low, middle, high] = percentiles(values, PERCENTS) as [number, number, number];
   return { min, max, ...meanAndDeviation(values, null), percentiles: [low, middle, high] };
 }
@@ -97,13 +105,17 @@ function classesOf({ grid, data: label }: LabelMap): ClassFacts[] {
     .map((value) => ({ value, voxels: counts[value]!, first: placeOf(first[value]!, grid.shape) }));
 }
 
-function channelFacts(data: Float32Array): ChannelFacts {
+function channelFacts(data: Float32Array): ChannelFacts | null {
+  const intensity = intensityOf(data);
   let positive = 0;
   for (let i = 0; i < data.length; i++) if (data[i]! > 0) positive++;
-  return { intensity: intensityOf(data), positiveShare: positive / data.length };
+  return intensity && { intensity, positiveShare: positive / data.length };
 }
 
-function imageFacts({ grid, channels }: RawCase, stored: Grid): ImageFacts {
+/** Null where a channel holds nothing but NaN and infinities. */
+function imageFacts({ grid, channels }: RawCase, stored: Grid): ImageFacts | null {
+  const facts = channels.flatMap((data) => channelFacts(data) ?? []);
+  if (facts.length < channels.length) return null;
   const hash = createHash("sha256").update(grid.shape.join());
   for (const { buffer, byteOffset, byteLength } of channels)
     hash.update(new Uint8Array(buffer, byteOffset, byteLength));
@@ -112,7 +124,7 @@ function imageFacts({ grid, channels }: RawCase, stored: Grid): ImageFacts {
     spacingMm: grid.spacingMm,
     stored: { shape: stored.shape, spacingMm: stored.spacingMm },
     hash: hash.digest("hex"),
-    channels: channels.map(channelFacts),
+    channels: facts,
   };
 }
 

@@ -4,11 +4,13 @@ import { parseJson } from "../files/json.js";
 
 const listed = z.union([z.string(), z.object({ image: z.string(), label: z.string().nullish() })]);
 
+const numbered = z.union([z.record(z.string(), z.unknown()), z.array(z.unknown())]);
+
 /** The Medical Segmentation Decathlon's dataset.json and nnU-Net's two versions of it; other keys are let be. */
 const schema = z.object({
   labels: z.record(z.string(), z.unknown()),
-  modality: z.record(z.string(), z.unknown()).optional(),
-  channel_names: z.record(z.string(), z.unknown()).optional(),
+  modality: numbered.optional(),
+  channel_names: numbered.optional(),
   file_ending: z.string().startsWith(".").optional(),
   training: z.array(listed).optional(),
   test: z.array(listed).optional(),
@@ -38,11 +40,14 @@ function refuseIgnored(labels: Record<string, unknown>, file: string): void {
   );
 }
 
-/** {"0": "background", "1": "liver"} or {"background": 0, "liver": 1} -> names by class number. */
+const isNumber = (value: unknown) => typeof value === "string" && /^\d+$/.test(value);
+
+/** {"0": "background", "1": "liver"} or {"background": 0, "liver": 1}, also with "1" -> names by class number. */
 function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
-  const pairs = Object.entries(labels).map(([key, value]): [number, string] =>
-    typeof value === "string" ? [Number(key), value] : [typeof value === "number" ? value : Number.NaN, key],
-  );
+  const pairs = Object.entries(labels).map(([key, value]): [number, string] => {
+    if (typeof value === "number" || isNumber(value)) return [Number(value), key];
+    return [Number(key), typeof value === "string" ? value : key];
+  });
   const names: string[] = [];
   for (const [number, name] of pairs) names[number] = name;
   const complete =
@@ -53,12 +58,13 @@ function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
   );
 }
 
-/** {"0": "T1", "1": "T2"} -> names by channel. */
-function channelNamesOf(channels: Record<string, unknown>, file: string): string[] {
+/** {"0": "T1", "1": "T2"} or ["T1", "T2"] -> names by channel. */
+function channelNamesOf(given: Record<string, unknown> | unknown[], file: string): string[] {
+  const channels: Record<string, unknown> = { ...given };
   const names = Object.keys(channels).map((_, i) => channels[String(i)]);
   if (names.every((name) => typeof name === "string")) return names;
   throw badInput(
-    `${file}: channels are ${JSON.stringify(channels)}; expected names numbered 0, 1, 2 … without a gap, such as {"0": "T1", "1": "T2"}`,
+    `${file}: channels are ${JSON.stringify(given)}; expected names numbered 0, 1, 2 … without a gap, such as {"0": "T1", "1": "T2"}`,
   );
 }
 
@@ -87,7 +93,7 @@ export function parseDatasetJson(text: string, file: string): DatasetJson {
     classNames: classNamesOf(data.labels, file),
     channelNames: channelNamesOf(data.channel_names ?? data.modality ?? {}, file),
     fileEnding: data.file_ending ?? ".nii.gz",
-    training: data.training?.map(toListed) ?? null,
+    training: data.training?.length ? data.training.map(toListed) : null, // an empty list hides no folder
     test: data.test?.map(toListed) ?? null,
   };
 }

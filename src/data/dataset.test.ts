@@ -109,7 +109,6 @@ describe("Decathlon layout", () => {
     ["regions of classes", { labels: { background: 0, all: [1, 2] } }, /labels are/],
     ["no labels key", { labels: undefined }, /labels: /],
     ["a list that is none", { training: 5 }, /training: /],
-    ["an empty list", { training: [] }, /no training image listed/],
   ])("refuses %s", async (_, json, reason) => {
     await put("imagesTr/a.nii.gz");
     await putJson({ labels: LABELS, training: ["imagesTr/a.nii.gz"], ...json });
@@ -195,6 +194,19 @@ describe("nnU-Net 2 layout", () => {
     expect(set.labeled[0]!.imagePath).toBe(join(dir, "imagesTr/a_0000.nii"));
     expect(set.test[0]!.labelPath).toBe(join(dir, "labelsTs/t.nii"));
     expect(set.classNames).toEqual(["background", "atrium"]);
+  });
+
+  it("finds them where an empty list is left, class numbers are text and channels an array", async () => {
+    const labels = { background: "0", atrium: "1" };
+    await putJson({ ...json, labels, channel_names: ["MRI"], training: [] });
+    await expect(openDataset(dir)).rejects.toThrow(/no training image listed or in .*imagesTr/);
+    await put("imagesTr/a_0000.nii");
+    const set = await openDataset(dir);
+    expect([ids(set.unlabeled), set.classNames, set.channelNames]).toEqual([
+      ["a"],
+      ["background", "atrium"],
+      ["MRI"],
+    ]);
   });
 
   it("refuses a channel that is not named", async () => {

@@ -43,7 +43,7 @@ export function demoNotes(outcome: DemoOutcome): string[] {
       `the test phantoms too, from a noisier one (${range(SCANNERS.everyday)}): experts mark the good scans, everyday ones come without labels.`,
     effortNote(outcome),
     `AUA's mean Dice is ${Math.abs(gain).toFixed(2)} points ${gain >= 0 ? "above" : "below"} the baseline's. Everything follows ` +
-      `from seed ${seed}; this is one run each, and the settings were chosen on phantoms of other seeds, never on these test cases.`,
+      `from seed ${seed}; this is one run each, and the settings were chosen on phantoms of seeds 101 to 104, never on the demo's own.`,
     ...recorded.filter((one) => one.seed !== seed).map(recordedNote),
     "Phantoms are made up: they show that the method works and what its output looks like, not how well it does on patients.",
     `Uncertainty: for AUA the entropy of ${configs.aua.inference.uncertaintySamples} samples of the distribution that stage 1 learned; ` +

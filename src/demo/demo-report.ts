@@ -27,6 +27,7 @@ export interface DemoReportParts {
   readonly shape: Triple;
   /** Seconds since the demo began. */
   readonly seconds: () => number;
+  readonly signal?: AbortSignal | undefined;
 }
 
 const MAPS = "maps";
@@ -38,6 +39,7 @@ export async function demoReport({
   dataset,
   shape,
   seconds,
+  signal,
 }: DemoReportParts): Promise<string> {
   const ofAua = readRun(aua.dir);
   const configs = { supervised: readRun(supervised.dir).config, aua: ofAua.config };
@@ -51,7 +53,7 @@ export async function demoReport({
     missing,
     note,
   });
-  const sections = [await demoSection(aua, dataset), await demoSection(supervised, dataset)];
+  const sections = [await demoSection(aua, dataset, signal), await demoSection(supervised, dataset, signal)];
   return renderReport({
     title: "Penumbra demo: a left atrium from few labels",
     facts: factsOf(ofAua.run, { ...counts, shape, seed: configs.aua.seed, seconds: seconds() }),
@@ -86,10 +88,11 @@ const factsOf = (run: RunRecord, { labeled, unlabeled, test, shape, seed, second
 });
 
 /** A run's section: scores, curves, and its best, median and worst case with their uncertainty. */
-async function demoSection(run: DemoRun, dataset: Dataset): Promise<ReportSection> {
+async function demoSection(run: DemoRun, dataset: Dataset, signal?: AbortSignal): Promise<ReportSection> {
   const picks = pickShown(run.evaluation);
   const images = picks.map(({ id }) => dataset.test.find((files) => files.id === id)!.imagePath);
-  await predict({ run: run.dir, images, out: join(run.dir, MAPS), uncertainty: true, device: "cpu" });
+  const out = join(run.dir, MAPS);
+  await predict({ run: run.dir, images, out, uncertainty: true, device: "cpu", ...(signal && { signal }) });
   const shown: { why: Why; case: ReportCase }[] = [];
   for (const { why, id } of picks) shown.push({ why, case: await readCase(run, dataset, id) });
   return {

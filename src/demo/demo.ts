@@ -46,10 +46,10 @@ export interface DemoResult {
 /**
  * Makes phantoms (out/data), trains on the labels alone (out/supervised) and with AUA (out/aua), scores both on unseen
  * phantoms, and writes out/report.html and out/summary.json.
- * @throws PenumbraError "bad-input" for an `out` with other content; "interrupted" by `signal`, between two steps.
+ * @throws PenumbraError "bad-input" for an `out` with other content; "interrupted" by `signal`, between two steps or cases.
  */
 export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
-  const { seed = 0, phantoms = DEMO_SET, onStatus = () => {} } = options;
+  const { seed = 0, phantoms = DEMO_SET, onStatus = () => {}, signal } = options;
   const out = resolve(options.out ?? join("runs", "demo"));
   const start = performance.now();
   freshDemoDirectory(out);
@@ -63,7 +63,7 @@ export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
   onStatus("drawing the report");
   const report = join(out, "report.html");
   const seconds = () => (performance.now() - start) / 1000;
-  writeText(report, await demoReport({ supervised, aua, dataset, shape: phantoms.shape, seconds }));
+  writeText(report, await demoReport({ supervised, aua, dataset, shape: phantoms.shape, seconds, signal }));
   const summary = { supervised: supervised.evaluation.mean, aua: aua.evaluation.mean, seconds: seconds() };
   writeText(join(out, "summary.json"), `${JSON.stringify({ seed, ...summary }, null, 2)}\n`);
   return { supervised: supervised.evaluation, aua: aua.evaluation, seconds: summary.seconds, report };
@@ -96,6 +96,7 @@ async function trainAndScore(
     uncertainty: false,
     device: "cpu",
     ...(onStatus && { onStatus }),
+    ...(signal && { signal }),
   });
   return { dir, title, evaluation };
 }

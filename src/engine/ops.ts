@@ -104,8 +104,9 @@ export function instanceNormRelu(x: Tensor): Tensor {
   return batchNormRelu(x.reshape([1, b * c, ...space]), parameters, true).reshape(shape);
 }
 
+/** In float32, which weight and bias are, whatever x is: on the CPU it knows no mixture. */
 export const groupNorm = (x: Tensor, groups: number, weight: Tensor, bias: Tensor): Tensor =>
-  call("group_norm", "", x, groups, weight, bias, 1e-5, true);
+  call("group_norm", "", x.to("float32"), groups, weight, bias, 1e-5, true);
 
 /** Zeroes whole channels with probability p and scales the rest by 1/(1-p). */
 export const channelDropout = (x: Tensor, p: number): Tensor => call("feature_dropout", "", x, p, true);

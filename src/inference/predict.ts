@@ -1,4 +1,5 @@
 import type { CaseFiles } from "../data/dataset.js";
+import { isUnchanged } from "../data/placement.js";
 import { prepareCase } from "../data/prepare.js";
 import { shortList } from "../data/suspicions.js";
 import { sayCrowded } from "../engine/busy-cores.js";
@@ -114,27 +115,31 @@ interface Session {
   readonly options: PredictOptions;
 }
 
+/** Samples first: the label map is the last that is written, so that where it is, all is. */
 async function predictScan(
   { files, voxels, source }: PredictJob,
   name: string,
   { model, precision, progress, options }: Session,
 ): Promise<void> {
-  const onWindow = progress.next(name, voxels);
   const scan = await prepareCase(source, prepareOptions(model.config));
   const { storedGrid, placement } = scan;
+  const { axisOrder: order } = model.config.data;
+  const samples = files.samples.length;
+  if (samples > 0) {
+    const onSampleWindow = progress.next(`${name}, samples`, voxels);
+    await drawSamples(model, scan, { precision, samples, onWindow: onSampleWindow }, (labels, index) => {
+      const probabilities =
+        placement && !isUnchanged(placement) ? oneHot(labels, model.classNames.length) : new Float32Array(0);
+      const sample = { labels, probabilities, uncertainty: null };
+      const data = toStoredOrder(onSource(sample, placement, false).labels, storedGrid, order);
+      return writeLabelMap(files.samples[index]!, { grid: storedGrid, data });
+    });
+  }
+  const onWindow = progress.next(name, voxels);
   const uncertainty = options.uncertainty ?? false;
   const found = segment(model, scan, { precision, uncertainty, onWindow });
   const result = onSource(found, placement, files.probabilities.length > 0);
-  const { axisOrder: order } = model.config.data;
   await writeResult(files, result, { grid: storedGrid, order, classNames: model.classNames });
-  if (files.samples.length === 0) return;
-  const onSampleWindow = progress.next(`${files.name}, samples`, voxels);
-  const drawing = { precision, samples: files.samples.length, onWindow: onSampleWindow };
-  await drawSamples(model, scan, drawing, (labels, index) => {
-    const sample = { labels, probabilities: oneHot(labels, model.classNames.length), uncertainty: null };
-    const data = toStoredOrder(onSource(sample, placement, false).labels, storedGrid, order);
-    return writeLabelMap(files.samples[index]!, { grid: storedGrid, data });
-  });
 }
 
 /** A scan to segment: its voxels, what is read of it and what is written. */
@@ -151,7 +156,7 @@ async function jobsOf(options: PredictOptions, { config, classNames }: Model): P
   const jobs: PredictJob[] = [];
   for (const paths of await scansOf(options.images, channels)) {
     const { first, grid } = await openChannels(paths, channels);
-    const files = resultFiles(first, { ...options, channels }, classNames);
+    const files = resultFiles(first, options, classNames);
     const [imagePath, ...otherChannels] = paths as [string, ...string[]];
     const source = { id: files.name, imagePath, otherChannels, labelPath: null };
     jobs.push({ grid, voxels: voxelCount(grid.shape), files, source });

@@ -1,5 +1,7 @@
+import { join } from "node:path";
 import { expect, it } from "vitest";
-import { classSlugs, outputName } from "./result-files.js";
+import type { StoredImage } from "../volume/stored-image.js";
+import { classSlugs, outputName, resultFiles } from "./result-files.js";
 
 it.each([
   ["scans/a.b.nii.gz", "a.b"],
@@ -14,6 +16,11 @@ it.each([
   ["set/CASE_7/mri_norm2.h5", "CASE_7"],
 ])("%s is named %s", (path, name) => {
   expect(outputName(path)).toBe(name);
+});
+
+it("names a scan as training names its case: without the mark of the first channel", () => {
+  const image = { path: "scans/a_0000.nii.gz", format: "NIfTI" } as unknown as StoredImage;
+  expect(resultFiles(image, { out: "out" }, ["background", "left"]).labels).toBe(join("out", "a.nii.gz"));
 });
 
 it("makes file names of class names, never two alike", () => {

@@ -26,8 +26,6 @@ const IMAGE_ENDING = /\.(nii|hdr|img)(\.gz)?$|\.(h5|hdf5|nrrd|nhdr|mha|mhd|dcm|p
 /** What is wanted beside the label map. */
 export interface ResultOptions {
   readonly out: string;
-  /** Channels of the scan; absent: 1. */
-  readonly channels?: number;
   readonly format?: ResultFormat;
   readonly probabilities?: boolean | IntensityType;
   readonly uncertainty?: boolean;
@@ -80,9 +78,9 @@ export function resultFiles(
   options: ResultOptions,
   classNames: readonly string[],
 ): ResultFiles {
-  const { out, probabilities, uncertainty, samples = 0, channels = 1 } = options;
+  const { out, probabilities, uncertainty, samples = 0 } = options;
   const format = formatFor(image, options.format);
-  const name = checkCaseName(unmarked(outputName(image.path), channels), image.path);
+  const name = checkCaseName(unmarked(outputName(image.path)), image.path);
   const probabilityType = typeof probabilities === "string" ? probabilities : "float32";
   if (probabilityType === "int16" && format !== "nifti")
     throw badInput(

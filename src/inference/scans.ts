@@ -48,6 +48,5 @@ export async function scansOf(paths: readonly string[], channels: number): Promi
   return scans;
 }
 
-/** The name of a scan's results by that of its first file, which may be marked as the first of several channels. */
-export const unmarked = (name: string, channels: number): string =>
-  channels > 1 ? name.replace(/_0000$/, "") : name;
+/** The name of a scan's results by that of its first file, which may be marked as the first channel: a case's name, as in training. */
+export const unmarked = (name: string): string => name.replace(/(.)_0000$/, "$1");

@@ -30,6 +30,12 @@ describe("boxMask", () => {
     });
   });
 
+  it("leaves out a voxel at least, so that no loss is of none", () => {
+    scope(() => {
+      expect(numbers(boxMask([1, 1, ...SIDES], 0.01, "cpu")).filter((v) => v === 0)).toHaveLength(1);
+    });
+  });
+
   it("leaves out one box of the given share of each extent, inside, at other places each time", () => {
     scope(() => {
       const places = Array.from({ length: 20 }, () => {

@@ -14,7 +14,7 @@ export function boxMask(shape: readonly number[], share: number, device: string)
   const draws = rand([3]).toFloat32Array();
   const mask = ones([1, 1, ...extents], { device });
   const box = extents.reduce((view, extent, axis) => {
-    const size = extent === 1 ? 1 : Math.floor(extent * share); // a slice has no part along D
+    const size = Math.max(1, Math.floor(extent * share)); // a slice has no part along D
     const start = Math.floor(draws[axis]! * (extent - size + 1));
     return view.slice(axis + 2, start, start + size);
   }, mask);

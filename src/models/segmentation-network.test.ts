@@ -2,6 +2,8 @@ import { describe, expect, it } from "vitest";
 import { noGrad } from "../engine/autograd.js";
 import { wave } from "../engine/finite-differences.testing.js";
 import { memoryFigures } from "../engine/libtorch.js";
+import { withPrecision } from "../engine/precision.js";
+import { seedGenerators } from "../engine/random.js";
 import { Recomputation } from "../engine/recompute.js";
 import { scope } from "../engine/scope.js";
 import { fromArray, randn, type Tensor, zeros } from "../engine/tensor.js";
@@ -23,6 +25,25 @@ const numbers = (x: Tensor) => [...x.toFloat32Array()];
 const close = (values: readonly number[], digits = 5) => values.map((v) => expect.closeTo(v, digits));
 
 describe("SegmentationNetwork", () => {
+  it.each<Normalization>(["batch", "instance", "group", "none"])(
+    "runs in bfloat16 both ways with %s normalization, near to float32",
+    (normalization) => {
+      scope(() => {
+        seedGenerators(1);
+        const network = new SegmentationNetwork({ ...tiny, filters: 16, normalization });
+        const x = tensor([...wave(2 * 32 * 16 * 16, 1)], [2, 1, 32, 16, 16]);
+        const logits = (precision: "fp32" | "bf16") =>
+          withPrecision(precision, "cpu", () => network.meanLogits(network.embed(x)));
+        const [exact, coarse] = [logits("fp32"), logits("bf16")];
+        coarse.mul(coarse).mean().backward();
+        const power = (y: Tensor) => y.mul(y).mean().item();
+        expect(power(coarse.sub(exact)) / power(exact)).toBeLessThan(0.2); // 2 of what has nothing to do with it
+        for (const [name, p] of network.parameters())
+          if (p.grad !== null) expect(p.grad.isFinite().all().item(), name).toBe(1);
+      });
+    },
+  );
+
   it("has 9,450,260 parameters as published", () => {
     scope(() => {
       const network = new SegmentationNetwork({ ...tiny, classes: 2, filters: 16, rank: 8 });

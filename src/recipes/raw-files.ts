@@ -1,7 +1,7 @@
-import { readdir, stat } from "node:fs/promises";
+import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { checkPlace } from "../data/inside.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import type { RawMember } from "./recipe.js";
 
 /**
@@ -9,27 +9,28 @@ import type { RawMember } from "./recipe.js";
  * leads out of it unless that is allowed.
  */
 export async function filesBelow(dir: string, allowLinks: boolean): Promise<string[]> {
-  const entries = await readdir(dir, { withFileTypes: true, recursive: true }).catch((cause: Error) => {
+  const files: string[] = [];
+  const look = async (folder: string, above: readonly string[]): Promise<void> => {
+    const real = await realpath(folder);
+    if (above.includes(real)) return; // a link to a folder that it lies in
+    for (const entry of await readdir(folder, { withFileTypes: true })) {
+      if (entry.name.startsWith(".")) continue;
+      const path = join(folder, entry.name);
+      const found = entry.isSymbolicLink() ? await stat(path).catch(() => null) : entry;
+      if (found && entry.isSymbolicLink() && !allowLinks) await checkPlace(dir, path);
+      if (found?.isFile()) files.push(path);
+      if (found?.isDirectory()) await look(path, [...above, real]);
+    }
+  };
+  await look(dir, []).catch((cause: Error) => {
+    if (cause instanceof PenumbraError) throw cause;
     throw badInput(
       `${dir}: can't be listed (${cause.message}); name the folder with the raw data by --in`,
       cause,
     );
   });
-  const files: string[] = [];
-  for (const entry of entries.filter(({ name }) => !name.startsWith("."))) {
-    const path = join(entry.parentPath ?? entry.path, entry.name); // before Node 20.12 it is named path
-    const isLink = entry.isSymbolicLink() && (await isFile(path));
-    if (isLink && !allowLinks) await checkPlace(dir, path);
-    if (isLink || entry.isFile()) files.push(path);
-  }
   return files.sort();
 }
-
-const isFile = (path: string): Promise<boolean> =>
-  stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  );
 
 /**
  * Parts cases into training and test: by the ids that were named, else the last ones in the order given.

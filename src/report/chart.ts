@@ -1,6 +1,7 @@
 import { type Axis, type AxisKind, axisOver, tickLabel } from "./axis.js";
 import type { Drawing, Figure } from "./figure.js";
 import { type Html, html } from "./html.js";
+import { LINE_STYLES } from "./style.js";
 
 /** One line: [iteration, value] in rising order of iteration. */
 export interface Series {
@@ -32,8 +33,6 @@ const PLOT = { left: 64, right: 616, top: 12, bottom: 252 };
 /** More points than this are averaged in groups; the band behind the line shows the spread. */
 const MOST_POINTS = 240;
 const LOG_FROM_RATIO = 50;
-/** Styles in the page's sheet: colour and dash of line `s0`, `s1`, ... */
-export const LINE_STYLES = 7;
 
 /**
  * A line chart with ticks and a legend (classes grid, line, band of the report's sheet).

@@ -1,6 +1,7 @@
 import { inflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
-import { crc32, encodePng } from "./png.js";
+import { crc32 } from "../files/crc32.js";
+import { encodePng } from "./png.js";
 
 describe("encodePng", () => {
   it("writes header and rows that decode to the pixels", () => {
@@ -14,10 +15,6 @@ describe("encodePng", () => {
       2, 10, 20, 30, 255, 0, 1, 2, 255, 0, 1, 1, 0, 1,
     ]);
     expect(png.readUInt32BE(41 + length)).toBe(crc32(png.subarray(37, 41 + length)));
-  });
-
-  it("knows the published check value of CRC-32", () => {
-    expect(crc32(Buffer.from("123456789")).toString(16)).toBe("cbf43926");
   });
 
   it("refuses a length that is not the picture's", () => {

@@ -9,7 +9,14 @@ const LINES: readonly { light: string; dark: string; dash: string }[] = [
   { light: "#8a6a00", dark: "#e6b422", dash: "12 4" },
   { light: "#4a5568", dark: "#b6bfcc", dash: "4 2" },
   { light: "#1f1f1f", dark: "#f2f2f2", dash: "1 2" },
+  { light: "#5b6f00", dark: "#b7d14b", dash: "none" },
+  { light: "#6a3fb0", dark: "#b99af2", dash: "14 3 2 3 2 3" },
+  { light: "#b3261e", dark: "#ff8f86", dash: "2 6" },
+  { light: "#00707c", dark: "#4fd0de", dash: "5 5" },
+  { light: "#7a4a21", dark: "#d9a066", dash: "18 3" },
 ];
+/** How many lines can be told apart: `s0`, `s1`, ... */
+export const LINE_STYLES = LINES.length;
 const lineColours = (paper: "light" | "dark") => LINES.map((line, i) => `--s${i}:${line[paper]};`).join("");
 const lineRules = LINES.map(
   ({ dash }, i) =>

@@ -9,6 +9,8 @@ export interface IterationReport extends StepFigures {
   /** The same over all stages. */
   readonly total: number;
   readonly totalIterations: number;
+  /** Iterations to come, those of later stages as so many of this stage's as take their time. */
+  readonly ahead: number;
   readonly learningRate: number;
   readonly seconds: number;
   /** Time of `seconds` in which the trainer waited for data. */

@@ -9,6 +9,7 @@ const report = (iteration: number, over: Partial<IterationReport> = {}): Iterati
   iterations: 100,
   total: iteration,
   totalIterations: 200,
+  ahead: 200 - iteration,
   terms: { dice: 0.25, contrast: 2 },
   weights: { dice: 1, contrast: 0.5 },
   loss: 1.25,
@@ -28,7 +29,7 @@ function recorder(terminal: { isTTY: true; columns: number } | null = null) {
 
 describe("formats", () => {
   it("shows no loss for a stage that has none", () => {
-    expect(formatProgress(report(100, { terms: {}, weights: {}, loss: 0 }), 2)).toBe(
+    expect(formatProgress(report(100, { ahead: 100, terms: {}, weights: {}, loss: 0 }), 2)).toBe(
       "stage1 100/100  2.00 s/it  3 min 20 s left",
     );
   });
@@ -56,7 +57,7 @@ describe("formats", () => {
     expect(formatProgress(report(20), 0.5)).toBe(
       "stage1 20/100  loss 1.250  dice 0.250  contrast 2.000  0.50 s/it  1 min 30 s left", // 180 · 0.5 s
     );
-    expect(formatProgress(report(100, { total: 200 }), 0.5)).toMatch(/done$/);
+    expect(formatProgress(report(100, { total: 200, ahead: 0 }), 0.5)).toMatch(/done$/);
   });
 });
 

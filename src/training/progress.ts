@@ -41,7 +41,7 @@ const formatTerms = ({ terms }: IterationReport) =>
 
 /** "stage1 120/6000  loss 0.412  dice 0.301  contrast 1.234  0.62 s/it  1 h 12 min left". */
 export function formatProgress(report: IterationReport, secondsPerIteration: number): string {
-  const left = (report.totalIterations - report.total) * secondsPerIteration;
+  const left = report.ahead * secondsPerIteration;
   return [
     `${report.stage} ${report.iteration}/${report.iterations}`,
     ...(Object.keys(report.terms).length > 0

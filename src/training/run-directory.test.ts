@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import {
   existsSync,
   mkdirSync,
@@ -14,7 +15,7 @@ import type { CaseFiles, Dataset } from "../data/dataset.js";
 import { complaint, refusal } from "../errors.testing.js";
 import { thisProcess } from "../files/process-identity.js";
 import { resolveConfig } from "./config.js";
-import { copyProgress, createRun, lockRun, readRun } from "./run-directory.js";
+import { copyProgress, createRun, gitState, lockRun, readRun } from "./run-directory.js";
 
 let root: string;
 let dir: string;
@@ -35,6 +36,17 @@ const dataset = {
 const ENGINE = { libtorch: "1.13.0", precision: "fp32", threads: 2, processor: "a processor" } as const;
 /** Makes a run and lets go of it, as a run that ends does. */
 const made = () => createRun(dir, { config: resolveConfig({ seed: 5 }), dataset }, ENGINE).release();
+
+it("knows a source tree's commit, and takes no other project's around it for its own", () => {
+  const git = (...args: string[]) => execFileSync("git", ["-C", dir, ...args], { encoding: "utf8" }).trim();
+  mkdirSync(dir);
+  git("init", "-q");
+  git("-c", "user.name=a", "-c", "user.email=a@b.c", "commit", "-q", "--allow-empty", "-m", "first");
+  expect(gitState(dir)).toEqual({ commit: git("rev-parse", "HEAD"), modified: false });
+  const inside = join(dir, "node_modules/penumbra");
+  mkdirSync(inside, { recursive: true });
+  expect(gitState(inside)).toBeNull();
+});
 
 describe("createRun", () => {
   it("writes what the run was made from, and readRun gives it back", () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { copyFileSync, existsSync, readdirSync, rmSync } from "node:fs";
+import { copyFileSync, existsSync, readdirSync, realpathSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CORRECTIONS_FOLDER } from "../data/corrections.js";
@@ -73,14 +73,15 @@ export const caseLists = (dataset: Pick<Dataset, "dir" | "labeled" | "unlabeled"
 
 const packageRoot = fileURLToPath(new URL("../..", import.meta.url));
 
-/** State of the source tree this package runs from, null outside a git checkout. */
-function gitState(): RunRecord["git"] {
+/** State of the source tree this package runs from, null outside a git checkout of its own (in another project's, say). */
+export function gitState(root: string = packageRoot): RunRecord["git"] {
   const git = (...args: string[]) =>
-    execFileSync("git", ["-C", packageRoot, ...args], {
+    execFileSync("git", ["-C", root, ...args], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     }).trim();
   try {
+    if (git("rev-parse", "--show-toplevel") !== realpathSync(root)) return null;
     return { commit: git("rev-parse", "HEAD"), modified: git("status", "--porcelain") !== "" };
   } catch {
     return null;

@@ -17,6 +17,7 @@ const report = (total: number, dice = 0.5): IterationReport => ({
   iterations: 10,
   total,
   totalIterations: 20,
+  ahead: 20 - total,
   terms: { dice, consistency: 2 },
   weights: { dice: 1, consistency: 0.25 },
   loss: dice + 0.5,

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type Dataset, openDataset, withRemarks } from "../data/dataset.js";
 import { inStoredOrder } from "../data/fingerprint.js";
+import { checkDevice } from "../engine/device.js";
 import { badInput } from "../errors.js";
 import { checkCanBeMade } from "../files/directory.js";
 import type { Triple } from "../volume/volume.js";
@@ -108,6 +109,7 @@ async function settle(
   // every wrong key is refused before the scans are read
   const first = resolveConfig({ ...sources, ...(!sources.preset && { auto: placeholders(sources) }) });
   checkTogether(first, dataset);
+  checkDevice(first.device);
   if (options.checksMemory && (sources.preset || askedFor(sources, "data.patchSize") !== undefined))
     planMemory(first, precisionOf(first));
   const fingerprint = await surveyTraining(dataset, first, preparation);

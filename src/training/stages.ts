@@ -23,6 +23,8 @@ import { scaledSchedule } from "./schedule.js";
 export interface Stage {
   readonly name: string;
   readonly iterations: number;
+  /** Time of an iteration, about, over that of the run's main stages; for what is said of the time left. Left out: 1. */
+  readonly pace?: number;
   /** Iterations after which the learning rate falls, again and again. */
   readonly decayEvery: number;
   /** Labeled and unlabeled patches of each batch. */
@@ -94,6 +96,7 @@ function auaPrototypes(config: Config, make: Make): Stage {
   return {
     name: "prototypes",
     iterations: config.prototypes.iterations,
+    pace: 0.1, // labeled patches forwards, without gradients
     decayEvery: config.optimizer.decayEvery,
     batch: { labeled: config.data.labeledPerBatch, unlabeled: 0 },
     create: (previous) =>
@@ -131,6 +134,7 @@ function bcpStages(config: Config, make: Make): Stage[] {
     {
       name: "pretraining",
       iterations: pretraining,
+      pace: 0.7, // without the teacher
       decayEvery,
       batch: labeledBatch(config),
       create: () => new BcpPretraining(make(), config.bcp),

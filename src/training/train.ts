@@ -65,8 +65,8 @@ async function begin(options: TrainOptions): Promise<string> {
   sayCrowded(engine.threads, engine.device, options.onStatus ?? (() => {}));
   const cases = await readCases(plan, options);
   const lock = createRun(plan.dir, plan, engine);
-  if (plan.derived.length > 0) writeJson(join(plan.dir, "derived.json"), plan.derived);
   try {
+    if (plan.derived.length > 0) writeJson(join(plan.dir, "derived.json"), plan.derived);
     const status = options.onStatus ?? (() => {});
     status(`training into ${plan.dir} (${engine.precision})`);
     const resume = options.beginWith ? takenFrom(options.beginWith, plan, status) : null;

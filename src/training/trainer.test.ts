@@ -130,6 +130,12 @@ describe("a whole run", () => {
     for (const { totalIterations } of whole.reports) expect(totalIterations).toBe(TOTAL);
   });
 
+  it("counts what is ahead in the current stage's iterations: one of the prototypes takes a tenth", () => {
+    const ahead = [0, 5, 6, 8, 9, 14].map((i) => whole.reports[i]!.ahead);
+    const expected = [5 + 0.3 + 6, 0.3 + 6, 2 + 60, 60, 5, 0];
+    expect(ahead).toEqual(expected.map((value) => expect.closeTo(value, 9)));
+  });
+
   it("reports terms of each stage, learning rates and cases", () => {
     const [first, prototypes, last] = [whole.reports[0]!, whole.reports[7]!, whole.reports[14]!];
     expect(Object.keys(first.terms)).toEqual(["likelihood", "dice", "contrast", "consistency"]);

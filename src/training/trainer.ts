@@ -36,10 +36,11 @@ export interface TrainerOptions {
   readonly signal?: AbortSignal;
 }
 
-/** A stage's place in a run: iterations of the stages before it, and of all. */
+/** A stage's place in a run: iterations of the stages before it, of those after it in its own iterations' time, and of all. */
 interface Leg {
   readonly stage: Stage;
   readonly before: number;
+  readonly after: number;
   readonly totalIterations: number;
 }
 
@@ -63,7 +64,8 @@ export async function runStages(given: TrainerOptions): Promise<StateDict> {
       const state = from
         ? TrainingState.restored(stage, from.state, config)
         : new TrainingState(stage.create(previous), config);
-      const result = await runStage({ stage, before, totalIterations }, state, from, options);
+      const after = timeOf(stages.slice(index + 1)) / (stage.pace ?? 1);
+      const result = await runStage({ stage, before, after, totalIterations }, state, from, options);
       for (const tensor of previous.values()) tensor.dispose();
       previous = result;
     }
@@ -72,9 +74,13 @@ export async function runStages(given: TrainerOptions): Promise<StateDict> {
   return previous;
 }
 
+/** About, in iterations of a main stage. */
+const timeOf = (stages: readonly Stage[]): number =>
+  stages.reduce((sum, { iterations, pace = 1 }) => sum + iterations * pace, 0);
+
 /** THE loop: a stage's iterations, from its start or from a checkpoint of it. Disposes of `state` at the end. */
 async function runStage(
-  { stage, before, totalIterations }: Leg,
+  { stage, before, after, totalIterations }: Leg,
   state: TrainingState,
   from: Checkpoint | null,
   options: TrainerOptions,
@@ -99,6 +105,7 @@ async function runStage(
         ...position,
         iterations: stage.iterations,
         totalIterations,
+        ahead: stage.iterations - position.iteration + after,
         learningRate,
         seconds: (performance.now() - start) / 1000,
         waitedSeconds: (loader.waitedMs - waitedBefore) / 1000,

@@ -10,6 +10,7 @@ import { totalMemory } from "../machine-memory.js";
 import { type AutoSettings, autoSettings, withoutAsked } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, prepareOptions } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
+import { formatDuration } from "./progress.js";
 import type { NewRunOptions } from "./run-plan.js";
 
 /** Where prepared cases are kept, and how preparation is told of and stopped. */
@@ -30,7 +31,7 @@ export function caseProgress(what: string, status: (line: string) => void) {
     if (now - said < LINE_EVERY_MS) return;
     said = now;
     const left = (((now - start) / done) * (total - done)) / 1000;
-    status(`${what} ${done}/${total} cases, about ${Math.ceil(left)} s left`);
+    status(`${what} ${done}/${total} cases, about ${formatDuration(Math.ceil(left))} left`);
   };
 }
 

@@ -50,6 +50,16 @@ describe("a DICOM segmentation", () => {
     expect((await openImage(path)).odd[0]).toContain("1 is left atrium");
   });
 
+  it("takes its slices' distance from their places where its header says another, as a thickness is", async () => {
+    const apart = putSeries(join(dir, "apart"), { step: [0, 0, 3.3] });
+    const path = join(dir, "apart.dcm");
+    const source = { frames: await openDicomFrames(apart), classNames: CLASSES };
+    await writeSegmentation(path, { kind: "BINARY", labels: LABELS }, source, 3);
+    const { grid, data } = await readLabelMap(path);
+    expect(grid.spacingMm![0]).toBeCloseTo(3.3, 6);
+    expect(data).toEqual(LABELS.slice(SIZE, 4 * SIZE));
+  });
+
   it("holds what dcmjs reads: bits, segments and the references to the scan", async () => {
     const seg = readWithDcmjs(join(dir, "labels.dcm"));
     expect([seg.Modality, seg.SegmentationType, seg.NumberOfFrames]).toEqual(["SEG", "BINARY", 4]);

@@ -82,14 +82,26 @@ function parseSegmentation(file: DicomFile): Segmentation {
   };
 }
 
+/** What the header says where the gaps are multiples of it (it may be a thickness, which others are not), else the smallest gap. */
+function sliceDistance(gaps: readonly number[], said: number | null): number {
+  if (gaps.length === 0) return said || 1;
+  const isMultiple = (step: number, gap: number) => {
+    const steps = Math.round(gap / step);
+    return steps > 0 && Math.abs(gap / step - steps) < OFF_GRID;
+  };
+  return said && gaps.every((gap) => isMultiple(said, gap)) ? said : Math.min(...gaps);
+}
+
 /** The grid that the frames lie on: from the first slice that has one to the last. */
 function ownGrid({ file, frames, axes, sliceSpacing, rows, columns }: Segmentation): Grid {
   const { row, column, normal, spacing } = axes;
   const along = frames.map(({ position }) => dot(position, normal));
   const places = [...new Set(along)].sort((a, b) => a - b);
   const gaps = places.slice(1).map((place, i) => place - places[i]!);
-  const step = Math.min(...gaps.filter((gap) => gap > 1e-3), sliceSpacing || Number.POSITIVE_INFINITY);
-  const distance = Number.isFinite(step) ? step : 1;
+  const distance = sliceDistance(
+    gaps.filter((gap) => gap > 1e-3),
+    sliceSpacing,
+  );
   const first = frames[along.indexOf(places[0]!)]!.position;
   const depth = Math.round((places.at(-1)! - places[0]!) / distance) + 1;
   if (depth > MOST_SPARSE * places.length) {

@@ -63,7 +63,8 @@ export function parseMetaImage(text: string, file: string): MetaImageFields {
     if (line.trim() === "") continue;
     const at = line.indexOf("=");
     const name = line.slice(0, Math.max(at, 0)).trim();
-    if (!/^\w+$/.test(name))
+    // ITK writes what it knows of an image beside the fields: "NRRD_kinds[0]", "0008|0060"
+    if (!/^[^\p{Cc}]+$/u.test(name))
       throw badInput(`${file}: line ${i + 1} is no MetaImage header line; the header is damaged`);
     values.set(name.toLowerCase(), line.slice(at + 1).trim());
   }

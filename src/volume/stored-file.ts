@@ -1,3 +1,4 @@
+import { constants as bufferConstants } from "node:buffer";
 import { createReadStream, constants as fsConstants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { constants, createUnzip, gunzipSync } from "node:zlib";
@@ -22,6 +23,8 @@ const GZIP_HEAD_BYTES = 1 << 14;
 const READ_FLAGS = fsConstants.O_RDONLY | fsConstants.O_NONBLOCK;
 
 const CHUNK_BYTES = 1 << 20;
+/** Below the 2 GiB that one read call may carry. */
+const READ_BYTES = 1 << 30;
 
 const REASONS: Readonly<Record<string, string>> = {
   ENOENT: "no such file",
@@ -42,12 +45,21 @@ async function withFile<T>(path: string, work: (handle: FileHandle) => Promise<T
   }
 }
 
-/** `length` bytes at `position`, fewer at the end of the file. */
-async function readAt(handle: FileHandle, position: number, length: number): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
+/** Bad input: more than one piece of memory may hold. */
+function allocate(path: string, length: number): Buffer {
+  if (length <= bufferConstants.MAX_LENGTH) return Buffer.allocUnsafeSlow(length);
+  throw badInput(
+    `${path}: its header needs ${length} bytes in one piece; at most ${bufferConstants.MAX_LENGTH} are read: store it with a smaller type of voxels, or cut it`,
+  );
+}
+
+/** Of an open file: `length` bytes at `position`, fewer at its end. */
+async function readAt(handle: FileHandle, path: string, position: number, length: number): Promise<Buffer> {
+  const bytes = allocate(path, length);
   let filled = 0;
   while (filled < length) {
-    const { bytesRead } = await handle.read(bytes, filled, length - filled, position + filled);
+    const wanted = Math.min(READ_BYTES, length - filled);
+    const { bytesRead } = await handle.read(bytes, filled, wanted, position + filled);
     if (bytesRead === 0) break;
     filled += bytesRead;
   }
@@ -60,15 +72,15 @@ export const openStored = (path: string): Promise<StoredFile> =>
     const stat = await handle.stat();
     if (!stat.isFile())
       throw badInput(`${path}: ${stat.isDirectory() ? REASONS.EISDIR : "is not a regular file"}`);
-    const magic = await readAt(handle, 0, 2);
+    const magic = await readAt(handle, path, 0, 2);
     return { path, size: stat.size, gzip: magic[0] === 0x1f && magic[1] === 0x8b };
   });
 
 /** Up to `length` (at most 4096) first bytes, gzip undone; fewer where the file has fewer. */
 export const readHead = (file: StoredFile, length: number): Promise<Uint8Array> =>
   withFile(file.path, async (handle) => {
-    if (!file.gzip) return readAt(handle, 0, length);
-    const start = await readAt(handle, 0, GZIP_HEAD_BYTES);
+    if (!file.gzip) return readAt(handle, file.path, 0, length);
+    const start = await readAt(handle, file.path, 0, GZIP_HEAD_BYTES);
     try {
       return gunzipSync(start, { finishFlush: constants.Z_SYNC_FLUSH }).subarray(0, length);
     } catch (cause) {
@@ -98,7 +110,7 @@ function checkRatio(file: StoredFile, packed: Packed, length: number): void {
     throw tooShort(file, length, `${packed.length} packed, which hold at most ${most}`);
   }
   const limit = length + TRAILING_BYTES;
-  if (packed.length > limit + (limit >> 10)) {
+  if (packed.length > limit + Math.floor(limit / 1024)) {
     throw badInput(
       `${file.path}: ${packed.length} packed bytes for an image of ${length}; the header is damaged`,
     );
@@ -107,7 +119,7 @@ function checkRatio(file: StoredFile, packed: Packed, length: number): void {
 
 /** Gathers chunks into `length` bytes; what little follows them is let go. Fewer where there are fewer. */
 async function gather(chunks: AsyncIterable<Buffer>, length: number, file: StoredFile): Promise<Buffer> {
-  const bytes = Buffer.allocUnsafeSlow(length);
+  const bytes = allocate(file.path, length);
   let filled = 0;
   for await (const chunk of chunks) {
     chunk.copy(bytes, Math.min(filled, length));
@@ -143,7 +155,7 @@ export async function readBytes(file: StoredFile, offset: number, length: number
   const end = offset + length;
   if (file.gzip) return (await inflate(file, { start: 0, length: file.size }, end)).subarray(offset);
   if (file.size < end) throw tooShort(file, end, file.size);
-  return withFile(file.path, (handle) => readAt(handle, offset, length));
+  return withFile(file.path, (handle) => readAt(handle, file.path, offset, length));
 }
 
 /** `length` bytes, unpacked from the gzip or zlib data that begins at `start` of a file. Bad input as `readBytes`. */
@@ -156,4 +168,6 @@ export const readPacked = (
 
 /** Up to `length` bytes from `start`, as they are on disk. */
 export const readRaw = (file: StoredFile, start: number, length: number): Promise<Uint8Array> =>
-  withFile(file.path, (handle) => readAt(handle, start, Math.max(0, Math.min(length, file.size - start))));
+  withFile(file.path, (handle) =>
+    readAt(handle, file.path, start, Math.max(0, Math.min(length, file.size - start))),
+  );

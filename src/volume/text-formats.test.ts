@@ -165,8 +165,24 @@ describe("MetaImage", () => {
     await expectScan(put("text.mha", meta({ BinaryData: "False" }), text));
     put("voxels.raw", "", little);
     await expectScan(put("beside.mhd", meta({ ElementDataFile: "voxels.raw" })));
+    writeFileSync(join(dir, "größe 大.raw"), little);
+    const utf8 = Buffer.from(meta({ ElementDataFile: "größe 大.raw" }));
+    writeFileSync(join(dir, "größe 大.mhd"), utf8);
+    await expectScan(join(dir, "größe 大.mhd"));
     put("padded.raw", "some header", little);
     await expectScan(put("end.mhd", meta({ HeaderSize: "-1", ElementDataFile: "padded.raw" })));
+  });
+
+  it("passes over what ITK writes of an image's origin beside the fields", async () => {
+    const extra = {
+      "NRRD_kinds[0]": "domain",
+      "pixdim[1]": "1.5",
+      "0008|0060": "CT",
+      ITK_InputFilterName: "",
+    };
+    await expectScan(put("itk.mha", meta(extra), little));
+    const damaged = put("damaged.mha", meta({ "a\x01": "b" }), little);
+    await expect(readVolume(damaged)).rejects.toThrow(/is no MetaImage header line/);
   });
 
   it("takes 1 mm at 0 where the header says nothing, and says so", async () => {

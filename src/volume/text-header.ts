@@ -30,14 +30,21 @@ export async function readTextHeader(file: StoredFile, end: RegExp, openEnded: b
 
 /** Longer names no file system has. */
 const MAX_NAME = 255;
-/** Control characters and bytes over ASCII's, which a damaged name is full of. */
-const PRINTABLE = /^[ -~\xa0-\xff]+$/;
+/** No control characters, which a damaged name is full of. */
+const PRINTABLE = /^[^\p{Cc}\ufffd]+$/u;
+
+/** Headers are read a byte a letter; file names are UTF-8 nearly everywhere. */
+function asUtf8(latin: string): string {
+  const text = Buffer.from(latin, "latin1").toString("utf8");
+  return text.includes("\ufffd") ? latin : text;
+}
 
 /**
  * The path of the data file that a header names. Bad input: not a plain name beside the header or below, or nothing
  * there.
  */
-export async function besideHeader(header: string, name: string): Promise<string> {
+export async function besideHeader(header: string, latin: string): Promise<string> {
+  const name = asUtf8(latin);
   const parts = name.split(/[\\/]/);
   const said = JSON.stringify(name.slice(0, MAX_NAME));
   if (!PRINTABLE.test(name) || parts.some((part) => part.length > MAX_NAME)) {

@@ -1,5 +1,5 @@
-import { crc32 } from "node:zlib";
 import { badInput } from "../errors.js";
+import { crc32 } from "../files/crc32.js";
 import type { FileBytes } from "../files/file-bytes.js";
 import { STORED_BYTES } from "../training/stored-dtype.js";
 import { AllowedNames } from "./allowed-names.js";
