@@ -16,7 +16,7 @@ const MAY: Record<string, readonly string[]> = {
   volume: ["files"],
   data: ["volume", "files"],
   metrics: ["volume"],
-  report: ["metrics", "volume"],
+  report: ["metrics", "volume", "files"],
   recipes: ["training", "files", "methods", "models", "losses", "nn", "engine", "data", "volume"],
   training: ["methods", "models", "losses", "nn", "engine", "data", "volume", "files"],
   weights: ["training", "models", "nn", "engine", "files"],
