@@ -89,7 +89,7 @@ describe("pictures", () => {
       "--uncertainty",
     );
     expect(predicted).toMatchObject({ code: 0 });
-    const { grid, data } = await readLabelMap(at("out/t_0000.nii.gz"));
+    const { grid, data } = await readLabelMap(at("out/t.nii.gz"));
     expect(grid.shape).toEqual([1, HEIGHT, WIDTH]);
     expect(data).toEqual((await readLabelMap(at("run/evaluation-test/labels/t.nii.gz"))).data);
   });

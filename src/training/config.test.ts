@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { complaint } from "../errors.testing.js";
-import { describeConfigKeys, parseConfig, resolveConfig } from "./config.js";
+import { configDoubt, describeConfigKeys, parseConfig, resolveConfig } from "./config.js";
 import { readConfigFile } from "./config-file.js";
 import { CONFIG_KEYS } from "./config-schema.js";
 import { editDistance, nearestName } from "./nearest-name.js";
@@ -164,6 +164,14 @@ describe("stored configurations", () => {
       'unknown config key "sed" (runs/a/config.json); did you mean "seed"?',
     );
   });
+});
+
+it("doubts instance normalization where the deepest features are one voxel", () => {
+  const doubtOf = (...set: string[]) => configDoubt(resolveConfig({ preset: "phantom", set }));
+  expect(doubtOf("data.patchSize=[16,16,16]", "inference.stride=[8,8,8]")).toMatch(/\[16,16,16\].*instance/);
+  expect(doubtOf("data.patchSize=[32,16,16]", "inference.stride=[8,8,8]")).toBeNull();
+  const batch = "model.normalization=batch";
+  expect(doubtOf("data.patchSize=[16,16,16]", "inference.stride=[8,8,8]", batch)).toBeNull();
 });
 
 it("la-half-short is la-half but for its length, dropout and learning rate", () => {

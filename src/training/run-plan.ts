@@ -7,7 +7,14 @@ import { badInput } from "../errors.js";
 import { checkCanBeMade } from "../files/directory.js";
 import type { Triple } from "../volume/volume.js";
 import type { AutoSetting } from "./auto-settings.js";
-import { askedFor, type Config, type ConfigSources, type PartialConfig, resolveConfig } from "./config.js";
+import {
+  askedFor,
+  type Config,
+  type ConfigSources,
+  configDoubt,
+  type PartialConfig,
+  resolveConfig,
+} from "./config.js";
 import { readConfigFile } from "./config-file.js";
 import { precisionOf } from "./engine-setup.js";
 import { planMemory } from "./memory.js";
@@ -120,6 +127,8 @@ async function settle(
   const derived = auto?.settings ?? [];
   for (const { key, value, reason } of derived)
     preparation.status(`derived: ${key}=${JSON.stringify(value)} (${reason})`);
+  const doubt = configDoubt(config);
+  if (doubt) preparation.status(doubt);
   checkSet(fingerprint, config, { status: preparation.status, onlyWarn: options.skipChecks ?? false });
   const seen = config.data.axisOrder === "stored" ? inStoredOrder(fingerprint) : fingerprint;
   return { config, derived, medianSpacingMm: seen.spacingMm?.median ?? null };
