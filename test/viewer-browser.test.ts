@@ -12,13 +12,20 @@ import { readLabelMap } from "../src/volume/read.js";
 import type { Grid } from "../src/volume/volume.js";
 import { type Browser, CHROMIUM, hasBrowser, openBrowser } from "./browser.js";
 import { tinyArguments } from "./made-up-data.js";
-import { putLargeScan, putOddScan, type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
+import {
+  putLargeScan,
+  putOddScan,
+  putPlacedScans,
+  type ViewerFixture,
+  viewerFixture,
+} from "./viewer-fixture.js";
 
 /** What the pages leave for tests: the scene of the case that is open. */
 declare const scene: {
   isFull: boolean;
-  image: { global_min: number };
+  image: { global_min: number; hdr: { affine: number[][] } };
   nv: {
+    opts: { isOrientationTextVisible: boolean };
     gl: WebGL2RenderingContext;
     drawScene(): void;
     screenSlices: { axCorSag: number; leftTopWidthHeight: number[] }[];
@@ -48,6 +55,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     fixture = await viewerFixture(root);
     putLargeScan(join(root, "large"));
     await putOddScan(join(root, "odd"));
+    putPlacedScans(join(root, "placed"));
     viewer = await startViewer({ dir: root, port: 0 });
     browser = await openBrowser(new URL(viewer.url).origin);
   }, 60_000);
@@ -301,12 +309,95 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     await page.locator(".list tbody tr a").filter({ hasText: "te1" }).click();
     await page.keyboard.press("d");
     expect(asked).toHaveLength(2);
+    await page.evaluate(() => {
+      location.hash = "#/"; // as the browser's way back
+    });
+    await vi.waitUntil(() => asked.length === 3, { timeout: 5000 });
+    expect(await page.evaluate(() => location.hash)).toContain("case=te0");
+
+    await page.route("**/label", (route) => route.fulfill({ status: 500, body: "the disk is full" }));
+    await page.getByRole("button", { name: "save as a new version" }).click();
+    await page.locator(".draw .alarm").filter({ hasText: "the disk is full" }).waitFor();
+    browser.complaints.length = 0; // the browser's own of the status
+    await page.locator(".list tbody tr a").filter({ hasText: "te1" }).click();
+    expect(asked, "what could not be saved is not").toHaveLength(4);
     expect(await page.locator(".case h2").textContent()).toBe("te0");
     expect(await drawn()).toBe(start + 3);
     answer = true;
     await page.locator(".list tbody tr a").filter({ hasText: "te1" }).click();
     await page.locator(".case h2").filter({ hasText: "te1" }).waitFor();
-    expect(asked).toHaveLength(3);
+    expect(asked).toHaveLength(5);
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it("gives what can't be saved to the person, and asks while a save is under way", async () => {
+    const { page } = browser;
+    await page.unrouteAll();
+    page.removeAllListeners("dialog");
+    await openCase("te1");
+    await page.getByText("draw on the slices").click();
+    await page.waitForFunction(() => scene.nv.drawBitmap !== null);
+    const [x, y] = await page.evaluate(() => {
+      const axial = scene.nv.screenSlices.find(({ axCorSag }) => axCorSag === 0)!;
+      const [left, top, width, height] = axial.leftTopWidthHeight as [number, number, number, number];
+      return [left + 0.3 * width, top + 0.08 * height];
+    });
+    await page.locator(".stage .volume").click({ position: { x: x!, y: y! } });
+    let answerNow = () => {};
+    const waiting = new Promise<void>((resolve) => {
+      answerNow = resolve;
+    });
+    await page.route("**/label", async (route) => {
+      await waiting;
+      await route.fulfill({ status: 500, body: "no room" });
+    });
+    const asked: string[] = [];
+    page.on("dialog", (dialog) => {
+      asked.push(dialog.message());
+      void dialog.dismiss();
+    });
+    await page.getByRole("button", { name: "save as a new version" }).click();
+    await page.locator(".list tbody tr a").filter({ hasText: "te0" }).click();
+    await vi.waitUntil(() => asked.length > 0, { timeout: 5000 });
+    answerNow();
+    await page.locator(".draw .alarm").filter({ hasText: "no room" }).waitFor();
+    browser.complaints.length = 0;
+    const [download] = await Promise.all([
+      page.waitForEvent("download"),
+      page.getByRole("button", { name: "download what is drawn" }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe("te1.nii.gz");
+    const file = join(root, "downloaded.nii.gz");
+    await download.saveAs(file);
+    const { data, grid } = await readLabelMap(file);
+    const reference = await readLabelMap(join(fixture.data, "labelsTs/te1.nii.gz"));
+    expect(grid.affine).toEqual(reference.grid.affine);
+    const changed = [...data.keys()].filter((i) => data[i] !== reference.data[i]);
+    expect(changed.length).toBeGreaterThan(0);
+    expect(changed.length).toBeLessThanOrEqual(9);
+    expect(browser.complaints).toEqual([]);
+    await page.unrouteAll();
+    page.removeAllListeners("dialog");
+  });
+
+  it("lays an image by its sform where a qform says otherwise, and names no side where neither is set", async () => {
+    const { page } = browser;
+    const shownOf = async (name: string) => {
+      await go(`#/data/placed?case=${name}`, ".stage .volume");
+      await page.waitForFunction(() => scene?.isFull && !document.querySelector(".status"));
+      return page.evaluate(() => ({
+        affine: [0, 1, 2].map((axis) => scene.image.hdr.affine[axis]![axis]!),
+        letters: scene.nv.opts.isOrientationTextVisible,
+        readout: document.querySelector(".readout-line")!.textContent,
+      }));
+    };
+    const both = await shownOf("both");
+    expect(both).toMatchObject({ affine: [1.5, 1, 2], letters: true });
+    expect(both.readout).toContain(" mm");
+    const nowhere = await shownOf("nowhere");
+    expect(nowhere).toMatchObject({ affine: [-1.5, -1, 2], letters: false });
+    expect(nowhere.readout).not.toContain(" mm");
+    expect(nowhere.readout).toContain("voxel");
     expect(browser.complaints).toEqual([]);
   });
 

@@ -120,6 +120,31 @@ export function putLargeScan(dir: string): void {
   writeFileSync(join(dir, "dataset.json"), JSON.stringify(set));
 }
 
+/** A data directory with two scans of 1.5 x 1 x 2 mm: "both" says two places, its qform mirrored in x; "nowhere" says none. */
+export function putPlacedScans(dir: string): void {
+  const shape = [16, 20, 24] as const;
+  const affine = [1.5, 0, 0, 0, 0, 1, 0, 0, 0, 0, 2, 0, 0, 0, 0, 1];
+  const data = Int16Array.from({ length: 16 * 20 * 24 }, (_, i) => i % 100);
+  const nifti = Buffer.from(
+    encodeNifti("a.nii", { shape, spacingMm: [2, 1, 1.5], affine }, { type: "i16", data, slope: 1 }),
+  );
+  mkdirSync(join(dir, "imagesTr"), { recursive: true });
+  nifti.writeInt16LE(2, 252); // qform_code, above the sform's
+  nifti.writeInt16LE(1, 254);
+  nifti.writeFloatLE(1, 256 + 4); // quaternion (0, 0, 1, 0): half a turn about y
+  nifti.writeFloatLE(0, 256);
+  nifti.writeFloatLE(0, 256 + 8);
+  writeFileSync(join(dir, "imagesTr", "both.nii"), nifti);
+  nifti.writeInt16LE(0, 252);
+  nifti.writeInt16LE(0, 254);
+  writeFileSync(join(dir, "imagesTr", "nowhere.nii"), nifti);
+  const training = ["imagesTr/both.nii", "imagesTr/nowhere.nii"];
+  writeFileSync(
+    join(dir, "dataset.json"),
+    JSON.stringify({ labels: { "0": "background", "1": "organ" }, training, test: [] }),
+  );
+}
+
 /**
  * A data directory with one scan that lies sagittally, turned by a fifth of a radian: dim but for a block of 700 near its
  * first voxel, which is class 2; class 1 lies elsewhere.

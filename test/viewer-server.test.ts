@@ -98,6 +98,22 @@ describe("access", () => {
 });
 
 describe("what is served", () => {
+  it("leaves out scores and label maps of other data, whose cases may have the same names", async () => {
+    const path = join(fixture.run, "evaluation-test", "scores.json");
+    const scores = readFileSync(path, "utf8");
+    const te1 = async (data: string) => {
+      writeFileSync(path, JSON.stringify({ ...JSON.parse(scores), data }));
+      const table = (await (await get("api/runs/made-up/cases")).json()) as CaseTable;
+      const { scores: shown, layers } = table.rows.find(({ id }) => id === "te1")!;
+      return [shown.length, layers.prediction];
+    };
+    const map = "volumes/run/made-up/evaluation-test/labels/te1.nii.gz";
+    expect(await te1(fixture.data)).toEqual([1, map]);
+    expect(await te1(join(base, "shown"))).toEqual([0, null]);
+    expect(await te1(join(base, "gone")), "moved since").toEqual([1, map]);
+    writeFileSync(path, scores);
+  });
+
   it("lists the run with its data, scores and samples", async () => {
     const overview = (await (await get("api/overview")).json()) as Overview;
     expect(overview.runs).toMatchObject([

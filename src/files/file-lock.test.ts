@@ -32,7 +32,9 @@ describe("a lock", () => {
       code: "environment",
       message: expect.stringContaining(`${path}: in use by process ${process.pid}`),
     });
+    expect(FileLock.isTaken(path)).toBe(true);
     lock.release();
+    expect(FileLock.isTaken(path)).toBe(false);
     expect(readdirSync(dir)).toEqual([]);
     FileLock.take(path).release();
   });

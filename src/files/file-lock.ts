@@ -1,37 +1,12 @@
 import { randomUUID } from "node:crypto";
-import {
-  constants,
-  copyFileSync,
-  linkSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { PenumbraError } from "../errors.js";
+import { placeNew } from "./place-new.js";
 import { lifeOf, type ProcessIdentity, thisProcess } from "./process-identity.js";
 import { discard } from "./whole-file.js";
 import { writeFailure } from "./write-failure.js";
 
 const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
-
-/** Makes `path` with the content of `source`; false when it is there already. Whole at once where links are known. */
-function placeNew(source: string, path: string): boolean {
-  try {
-    linkSync(source, path);
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    if (!["EPERM", "ENOTSUP", "ENOSYS"].includes(codeOf(error) ?? "")) throw error;
-    try {
-      copyFileSync(source, path, constants.COPYFILE_EXCL);
-    } catch (again) {
-      if (codeOf(again) === "EEXIST") return false;
-      throw again;
-    }
-  }
-  return true;
-}
 
 const textOf = (path: string): string | null => {
   try {
@@ -104,6 +79,12 @@ export class FileLock {
     } finally {
       discard(mine);
     }
+  }
+
+  /** Whether a process that runs is known to have a lock. */
+  static isTaken(path: string): boolean {
+    const owner = ownerIn(textOf(path) ?? "");
+    return owner !== null && lifeOf(owner) === "alive";
   }
 
   /** Whether the lock is still there and still this one: not when the directory was removed or another took it. */

@@ -21,6 +21,9 @@ describe("viewOf", () => {
     expect([across, down.axis, down.reversed, right.axis, right.reversed]).toEqual([0, 1, false, 2, false]);
     expect(edges).toBeNull();
     expect(viewOf("coronal", grid(null))).toMatchObject({ across: 1, down: { axis: 0, reversed: true } });
+    const affine = [-1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1]; // made up where NIfTI's codes are 0
+    const unplaced = { ...grid(affine), nifti: { sformCode: 0, qformCode: 0 } } as Grid;
+    expect(viewOf("axial", unplaced)).toEqual(viewOf("axial", grid(null)));
   });
 
   it("finds the axes of a sagittal acquisition: x runs anterior, y superior, z left", () => {

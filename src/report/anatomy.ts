@@ -1,5 +1,5 @@
 import { reorientationToRas } from "../volume/orientation.js";
-import type { Grid, Triple } from "../volume/volume.js";
+import { type Grid, isPlaced, type Triple } from "../volume/volume.js";
 
 export type Plane = "axial" | "coronal" | "sagittal";
 export const PLANES: readonly Plane[] = ["axial", "coronal", "sagittal"];
@@ -29,7 +29,8 @@ export interface View {
 const STORED_LPS = [-1, 0, 0, 0, 0, -1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
 
 /** Which host axes and directions show this plane. Oblique grids are shown along their nearest axes. */
-export function viewOf(plane: Plane, { affine }: Grid): View {
+export function viewOf(plane: Plane, grid: Grid): View {
+  const affine = isPlaced(grid) ? grid.affine : null;
   const [right, anterior, superior] = directionsToRas(affine ?? STORED_LPS);
   const leftward = flip(right);
   const posterior = flip(anterior);

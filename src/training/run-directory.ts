@@ -90,6 +90,8 @@ export function gitState(root: string = packageRoot): RunRecord["git"] {
 
 /** The file that says which process trains into a run directory. */
 const LOCK_NAME = "run.lock";
+/** Whether a process that runs is known to train into a run directory. */
+export const isBeingTrained = (dir: string): boolean => FileLock.isTaken(join(dir, LOCK_NAME));
 export const checkpointsOf = (dir: string): string => join(dir, "checkpoints");
 
 /** What a process leaves that was killed while it made a run directory: run.json, which comes last, is not there. */

@@ -32,7 +32,8 @@ const REPORT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src da
  */
 export function guard(token: string, port: () => number): MiddlewareHandler {
   return async (context, next) => {
-    const hosts = ["127.0.0.1", "localhost"].map((name) => `${name}:${port()}`);
+    // a browser leaves out the port that is usual
+    const hosts = ["127.0.0.1", "localhost"].map((name) => (port() === 80 ? name : `${name}:${port()}`));
     const origin = context.req.header("origin");
     const foreign = origin !== undefined && !hosts.some((host) => origin === `http://${host}`);
     const path = new URL(context.req.url).pathname;

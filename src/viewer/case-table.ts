@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { type Correction, readCorrections } from "../data/corrections.js";
 import { type CaseFiles, openDataset } from "../data/dataset.js";
@@ -21,8 +21,9 @@ export const volumeUrl = (kind: "run" | "data", { id }: Place, path: string): st
 export async function casesOfRun(run: Place, data: Place): Promise<CaseTable> {
   const { run: record } = readRun(run.dir);
   const dataset = await openDataset(data.dir, { labeledIds: record.labeled });
-  const evaluations = evaluationsOf(run.dir);
-  const ranking = readRanking(run.dir);
+  const evaluations = new Map([...evaluationsOf(run.dir)].filter(([, one]) => isOf(data, one.data)));
+  const found = readRanking(run.dir);
+  const ranking = found && isOf(data, found.data) ? found : null;
   const corrections = await readCorrections(data.dir);
   const maps = mapsIn(run.dir);
   const places = new Map(ranking?.cases.map(({ id, value }, i) => [id, { place: i + 1, value }]));
@@ -36,7 +37,7 @@ export async function casesOfRun(run: Place, data: Place): Promise<CaseTable> {
         scores: scores.map(({ id: _, ...score }): ClassScore => score),
         rank: split === "unlabeled" ? (places.get(files.id) ?? null) : null,
         corrected: corrected?.version ?? 0,
-        layers: layersOf({ files, corrected, split, run, data, maps }),
+        layers: layersOf({ files, corrected, split, run, data, maps, isEvaluated: evaluations.has(split) }),
       };
     });
   const [first] = evaluations.values();
@@ -54,7 +55,10 @@ export async function casesOfData(data: Place): Promise<CaseTable> {
   const rowsOf = (split: Split) =>
     dataset[split].map((files): CaseRow => {
       const corrected = corrections.get(files.id);
-      const layers = layersOf({ files, corrected, split, run: null, data, maps: new Set() });
+      const layers = layersOf({
+        ...{ files, corrected, split, data },
+        ...{ run: null, maps: new Set<string>(), isEvaluated: false },
+      });
       return { id: files.id, split, scores: [], rank: null, corrected: corrected?.version ?? 0, layers };
     });
   return { unit: "mm", rule: null, rows: [...rowsOf("unlabeled"), ...rowsOf("labeled"), ...rowsOf("test")] };
@@ -67,9 +71,15 @@ interface LayerSources {
   readonly run: Place | null;
   readonly data: Place;
   readonly maps: ReadonlySet<string>;
+  /** Whether label maps of these very cases lie in the run's evaluation. */
+  readonly isEvaluated: boolean;
 }
 
-function layersOf({ files, corrected, split, run, data, maps }: LayerSources): Layers {
+/** Whether scores and label maps are of these data: cases of others may have the same names. Data that are gone may be these, moved. */
+const isOf = (data: Place, named: string | undefined): boolean =>
+  named === undefined || !existsSync(named) || realpathSync(named) === realpathSync(data.dir);
+
+function layersOf({ files, corrected, split, run, data, maps, isEvaluated }: LayerSources): Layers {
   const inData = (path: string) => volumeUrl("data", data, relative(data.dir, path));
   const label = corrected?.path ?? files.labelPath;
   const inRun = (path: string) =>
@@ -81,7 +91,8 @@ function layersOf({ files, corrected, split, run, data, maps }: LayerSources): L
   return {
     image: inData(files.imagePath),
     reference: label && `${inData(label)}?labelOf=${encodeURIComponent(files.id)}`,
-    prediction: map("") ?? inRun(join(`evaluation-${split}`, "labels", `${files.id}.nii.gz`)),
+    prediction:
+      map("") ?? (isEvaluated ? inRun(join(`evaluation-${split}`, "labels", `${files.id}.nii.gz`)) : null),
     uncertainty: map("_uncertainty"),
     samples,
   };

@@ -65,7 +65,7 @@ export class Catalogue {
   }
 
   dataOf(dir: string): Place | undefined {
-    return this.data.find((place) => place.dir === resolve(dir));
+    return dir === "" ? undefined : this.data.find((place) => place.dir === resolve(dir));
   }
 
   #fresh(): Record<Kind, readonly Place[]> {
@@ -83,8 +83,8 @@ export class Catalogue {
 
   #dataNamedBy({ dir }: Place): string | null {
     try {
-      const data = resolve(readRun(dir).run.data);
-      return kindOf(data) === "data" ? data : null;
+      const { data } = readRun(dir).run; // "" of imported weights
+      return data !== "" && kindOf(resolve(data)) === "data" ? resolve(data) : null;
     } catch (error) {
       this.#problems.push((error as Error).message);
       return null;

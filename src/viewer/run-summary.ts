@@ -2,35 +2,37 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
+import type { SplitScores } from "../inference/evaluate.js";
 import type { Evaluation } from "../metrics/score.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
-import { type RunRecord, readRun } from "../training/run-directory.js";
+import { isBeingTrained, type RunRecord, readRun } from "../training/run-directory.js";
 import { LOG_NAME } from "../training/run-log.js";
 import { stagesOf } from "../training/stages.js";
 import type { RunDetail, RunSummary } from "./api.js";
 import type { Catalogue, Place } from "./catalogue.js";
 import { lastLine } from "./tail.js";
 
-/** A log that has not grown for so long belongs to no running training. */
+/** A log that has not grown for so long belongs to no running training, where its lock can tell nothing. */
 const SILENT_MS = 60_000;
 
 export const EVALUATION = /^evaluation-(test|labeled|unlabeled)$/;
 
 /** The scores that `evaluate` left in a run, by split. */
-export function evaluationsOf(dir: string): Map<string, Evaluation> {
-  const found = new Map<string, Evaluation>();
+export function evaluationsOf(dir: string): Map<string, Partial<SplitScores> & Evaluation> {
+  const found = new Map<string, Partial<SplitScores> & Evaluation>();
   for (const name of readdirSync(dir).sort()) {
     const [, split] = EVALUATION.exec(name) ?? [];
     const path = join(dir, name, "scores.json");
     if (split && existsSync(path))
-      found.set(split, parseJson(readTextFile(path, "an evaluation's scores")) as Evaluation);
+      found.set(split, parseJson(readTextFile(path, "an evaluation's scores")) as SplitScores);
   }
   return found;
 }
 
 function stateOf(dir: string): RunSummary["state"] {
   if (existsSync(join(dir, "model.safetensors"))) return "finished";
+  if (isBeingTrained(dir)) return "running";
   const log = join(dir, LOG_NAME);
   const touched = statSync(existsSync(log) ? log : join(dir, "run.json")).mtimeMs;
   return Date.now() - touched < SILENT_MS ? "running" : "stopped";
@@ -46,6 +48,11 @@ export function summaryOf(place: Place, catalogue: Catalogue): RunSummary {
   const { config, run } = readRun(place.dir);
   return summarize(place, catalogue, config, run);
 }
+
+const whyNoCases = ({ data }: RunRecord): string =>
+  data === ""
+    ? "its weights were imported: it has no cases of its own to show"
+    : `${data}, which it was trained on, is not there; its cases can't be shown`;
 
 function summarize(
   { id, name, dir }: Place,
@@ -70,7 +77,7 @@ function summarize(
     stochastic: isStochastic(config),
     data: data?.id ?? null,
     dice: Object.fromEntries(dice),
-    problem: data ? null : `${run.data}, which it was trained on, is not there; its cases can't be shown`,
+    problem: data ? null : whyNoCases(run),
   };
 }
 

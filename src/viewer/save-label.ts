@@ -1,11 +1,12 @@
 import { randomUUID } from "node:crypto";
-import { link, mkdir, realpath, rm } from "node:fs/promises";
+import { mkdir, realpath, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { CORRECTIONS_FOLDER, correctionName, readCorrections } from "../data/corrections.js";
 import { type CaseFiles, openDataset } from "../data/dataset.js";
 import { imagePathsOf } from "../data/image-paths.js";
 import { isInside } from "../data/inside.js";
 import { badInput } from "../errors.js";
+import { placeNew } from "../files/place-new.js";
 import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
@@ -59,18 +60,13 @@ export async function saveLabel(dataDir: string, id: string, voxels: Uint8Array)
   }
 }
 
-/** Gives a written file the first free version; a hard link fails where a name is taken, so nothing is replaced. */
+/** Gives a written file the first free version; nothing is replaced. */
 async function publish(dataDir: string, id: string, drawn: string): Promise<SavedLabel> {
   let version = ((await readCorrections(dataDir)).get(id)?.version ?? 0) + 1;
   for (;;) {
     const path = join(dataDir, CORRECTIONS_FOLDER, correctionName(id, version));
-    try {
-      await link(drawn, path);
-      return { path, version, note: await noteFor(dataDir, id) };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      version++;
-    }
+    if (placeNew(drawn, path)) return { path, version, note: await noteFor(dataDir, id) };
+    version++;
   }
 }
 

@@ -87,16 +87,10 @@ function Page({ route, overview, dark }: { route: Route; overview: Overview; dar
     case "training":
       return <TrainingPage overview={overview} selected={route.query.getAll("run")} dark={dark} />;
     case "cases":
-      return (
-        run && <CasesPage key={run.id} run={run} data={null} route={route} overview={overview} dark={dark} />
-      );
+      return run && <CasesPage key={run.id} run={run} data={null} route={route} overview={overview} />;
     case "data": {
       const data = overview.data.find(({ id }) => id === route.rest[0]) ?? null;
-      return (
-        data && (
-          <CasesPage key={data.id} run={null} data={data} route={route} overview={overview} dark={dark} />
-        )
-      );
+      return data && <CasesPage key={data.id} run={null} data={data} route={route} overview={overview} />;
     }
     case "features":
       return run && <FeaturesPage key={run.id} run={run} overview={overview} dark={dark} />;

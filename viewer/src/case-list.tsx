@@ -1,4 +1,4 @@
-import { useEffect, useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CaseRow, CaseTable, Split } from "../../src/viewer/api.js";
 
 interface CaseListProps {
@@ -6,6 +6,7 @@ interface CaseListProps {
   readonly table: CaseTable;
   readonly open: string | null;
   readonly show: (id: string) => void;
+  readonly hrefTo: (id: string) => string;
   readonly onOrder: (rows: readonly CaseRow[]) => void;
   readonly start: string | null;
 }
@@ -70,7 +71,7 @@ function sorted(rows: readonly CaseRow[], column: Column | undefined, backwards:
   });
 }
 
-export function CaseList({ title, table, open, show, onOrder, start }: CaseListProps) {
+export function CaseList({ title, table, open, show, hrefTo, onOrder, start }: CaseListProps) {
   const [split, setSplit] = useState<Split | "all">(SPLITS.find((one) => one === start) ?? "all");
   const [only, setOnly] = useState<string | null>(null);
   const [sortBy, setSortBy] = useState<string>("Dice");
@@ -174,6 +175,7 @@ export function CaseList({ title, table, open, show, onOrder, start }: CaseListP
                 columns={columns}
                 open={row.id === open}
                 show={show}
+                hrefTo={hrefTo}
                 splitShown={split === "all"}
               />
             ))}
@@ -190,14 +192,19 @@ interface RowProps {
   readonly columns: readonly Column[];
   readonly open: boolean;
   readonly show: (id: string) => void;
+  readonly hrefTo: (id: string) => string;
   readonly splitShown: boolean;
 }
 
-function Row({ row, columns, open, show, splitShown }: RowProps) {
+function Row({ row, columns, open, show, hrefTo, splitShown }: RowProps) {
+  const element = useRef<HTMLTableRowElement>(null);
+  useEffect(() => {
+    if (open) element.current?.scrollIntoView({ block: "nearest" });
+  }, [open]);
   return (
-    <tr aria-current={open ? "true" : undefined} onClick={() => show(row.id)}>
+    <tr ref={element} aria-current={open ? "true" : undefined} onClick={() => show(row.id)}>
       <td title={`${row.id}, ${row.split}`}>
-        <a href={`#${row.id}`} onClick={(event) => event.preventDefault()}>
+        <a href={hrefTo(row.id)} onClick={(event) => event.preventDefault()}>
           {row.id}
         </a>
         <small class="soft">

@@ -175,7 +175,7 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
         )}
         {help && <ShortcutList />}
       </div>
-      <Readout location={location} classNames={classNames} />
+      <Readout location={location} />
       <div class="panels">
         <LayerPanel row={row} classes={classNames.length} state={state} setLayer={setLayer} patch={patch} />
         <ClassPanel scene={scene} row={row} classNames={classNames} state={state} patch={patch} />
@@ -205,12 +205,12 @@ const SIDES = ["RL", "AP", "SI"];
 const sideAndMm = (value: number, axis: number): string =>
   `${SIDES[axis]![value < 0 ? 1 : 0]} ${Math.abs(value).toFixed(1)}`;
 
-function Readout({ location }: { location: Location | null; classNames: readonly string[] }) {
+function Readout({ location }: { location: Location | null }) {
   if (!location) return <p class="readout-line">&nbsp;</p>;
   const { mm, voxel, intensity, uncertainty, labels } = location;
   return (
     <p class="readout-line">
-      <span>{mm.map(sideAndMm).join("  ")} mm</span>
+      {mm && <span>{mm.map(sideAndMm).join("  ")} mm</span>}
       <span class="soft">voxel {voxel.join(", ")}</span>
       <span>
         intensity <b>{Number(intensity.toPrecision(4))}</b>

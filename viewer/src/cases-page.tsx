@@ -13,7 +13,6 @@ interface CasesPageProps {
   readonly data: DataSummary | null;
   readonly route: Route;
   readonly overview: Overview;
-  readonly dark: boolean;
 }
 
 /** The list of cases beside the one that is open. */
@@ -34,11 +33,10 @@ export function CasesPage({ run, data, route, overview }: CasesPageProps) {
   const open =
     rowOf(named) ?? (hasUnsaved() ? rowOf(last.current) : null) ?? order[0] ?? kept?.rows[0] ?? null;
   last.current = open?.id ?? null;
+  const hrefTo = (id: string) =>
+    hrefOf(route.page, route.rest.length > 0 ? route.rest : [run?.id ?? data!.id], { case: id });
   const show = (id: string) => {
-    if (!mayLeave()) return;
-    replaceRoute(
-      hrefOf(route.page, route.rest.length > 0 ? route.rest : [run?.id ?? data!.id], { case: id }),
-    );
+    if (mayLeave()) replaceRoute(hrefTo(id));
   };
   useEffect(
     () =>
@@ -60,6 +58,7 @@ export function CasesPage({ run, data, route, overview }: CasesPageProps) {
         table={kept}
         open={open?.id ?? null}
         show={show}
+        hrefTo={hrefTo}
         onOrder={setOrder}
         start={route.query.get("split")}
       />

@@ -43,10 +43,15 @@ export const shortNumber = (value: number): string => {
 /** Mean over up to `width` values around each; gaps stay gaps. */
 export function smoothed(ys: readonly (number | null)[], width: number): (number | null)[] {
   const half = Math.floor(width / 2);
+  const sums = [0];
+  const counts = [0];
+  for (const [i, y] of ys.entries()) {
+    sums.push(sums[i]! + (y ?? 0));
+    counts.push(counts[i]! + (y === null ? 0 : 1));
+  }
   return ys.map((y, i) => {
-    if (y === null) return null;
-    const near = ys.slice(Math.max(0, i - half), i + half + 1).filter((value) => value !== null);
-    return near.reduce((sum, value) => sum + value, 0) / near.length;
+    const [from, to] = [Math.max(0, i - half), Math.min(ys.length, i + half + 1)];
+    return y === null ? null : (sums[to]! - sums[from]!) / (counts[to]! - counts[from]!);
   });
 }
 

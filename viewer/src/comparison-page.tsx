@@ -183,8 +183,8 @@ function Dots({ comparison, place, overview, dark }: DotsProps) {
   const left = (dice: number) => LEFT + ((dice - from) / (1 - from)) * (WIDTH - LEFT - 20);
   const ticks = Array.from({ length: Math.round(10 * (1 - from)) + 1 }, (_, i) => from + i / 10);
   const height = ROW * methods.length + 48;
-  const seeds = Math.max(...cells.map(({ seed }) => seed), 0) + 1;
-  const apart = Math.min(9, (ROW - 16) / seeds);
+  const seeds = [...new Set(cells.map(({ seed }) => seed))].sort((a, b) => a - b);
+  const apart = Math.min(9, (ROW - 16) / seeds.length);
   const rowOf = (cell: CellResult) => methods.findIndex(({ method }) => method === cell.method);
   const meanOf = (name: string) => {
     const values = cells
@@ -193,7 +193,12 @@ function Dots({ comparison, place, overview, dark }: DotsProps) {
     return values.length === 0 ? null : values.reduce((sum, value) => sum + value, 0) / values.length;
   };
   return (
-    <svg class="dots" viewBox={`0 0 ${WIDTH} ${height}`} role="img" aria-label="Dice of each case by method">
+    <svg
+      class="dots"
+      viewBox={`0 0 ${WIDTH} ${height}`}
+      role="group"
+      aria-label="Dice of each case by method"
+    >
       {ticks.map((tick) => (
         <g key={tick}>
           <path d={`M${left(tick)} 0V${height - 42}`} />
@@ -229,9 +234,9 @@ function Dots({ comparison, place, overview, dark }: DotsProps) {
           >
             <circle
               cx={left(dice)}
-              cy={rowOf(cell) * ROW + ROW / 2 + apart * (cell.seed - (seeds - 1) / 2)}
+              cy={rowOf(cell) * ROW + ROW / 2 + apart * (seeds.indexOf(cell.seed) - (seeds.length - 1) / 2)}
               r={marked === id ? 7 : 4.5}
-              fill={seriesColour(cell.seed, dark)}
+              fill={seriesColour(seeds.indexOf(cell.seed), dark)}
               fill-opacity={marked === null || marked === id ? 0.8 : 0.2}
             >
               <title>{`${id}, ${cell.method}, seed ${cell.seed}: Dice ${(100 * dice).toFixed(1)}`}</title>

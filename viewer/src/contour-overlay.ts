@@ -24,6 +24,7 @@ type Tile = Niivue["screenSlices"][number];
 export class ContourOverlay {
   #styles: readonly ContourStyle[] = [];
   readonly #kept = new Map<string, Outline[]>();
+  readonly #classes = new Map<string, ReadonlySet<number>>();
   readonly #names = new WeakMap<LabelVolume, number>();
   #next = 0;
   #crosshair = true;
@@ -65,7 +66,8 @@ export class ContourOverlay {
       const { across } = PLANE_AXES[plane];
       const size = style.volume.size[across];
       const index = Math.min(size - 1, Math.max(0, Math.floor(tile.sliceFrac * size)));
-      for (const label of style.classes) {
+      const here = this.#classesIn(style.volume, plane, index);
+      for (const label of style.classes.filter((one) => here.has(one))) {
         const lines = this.#outlines(style.volume, plane, index, label);
         stroke(context, lines, toScreen, style, label);
       }
@@ -115,13 +117,30 @@ export class ContourOverlay {
     };
   }
 
-  #outlines(volume: LabelVolume, plane: Plane, index: number, label: number): Outline[] {
+  /** A slice's own name among all volumes. */
+  #nameOf(volume: LabelVolume, plane: Plane, index: number): string {
     let name = this.#names.get(volume);
     if (name === undefined) {
       name = this.#next++;
       this.#names.set(volume, name);
     }
-    const key = `${name} ${plane} ${index} ${label}`;
+    return `${name} ${plane} ${index}`;
+  }
+
+  /** Classes of a slice: of a hundred few are in it. */
+  #classesIn(volume: LabelVolume, plane: Plane, index: number): ReadonlySet<number> {
+    const key = this.#nameOf(volume, plane, index);
+    let found = this.#classes.get(key);
+    if (!found) {
+      found = new Set(volume.slice(plane, index).labels);
+      if (this.#classes.size >= MOST_KEPT) this.#classes.clear();
+      this.#classes.set(key, found);
+    }
+    return found;
+  }
+
+  #outlines(volume: LabelVolume, plane: Plane, index: number, label: number): Outline[] {
+    const key = `${this.#nameOf(volume, plane, index)} ${label}`;
     const known = this.#kept.get(key);
     if (known) return known;
     const { labels, width, height } = volume.slice(plane, index);

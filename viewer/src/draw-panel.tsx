@@ -5,7 +5,7 @@ import { Drawing } from "./drawing.js";
 import { onKeys } from "./keys.js";
 import type { Scene } from "./scene.js";
 import { ask } from "./server.js";
-import { mayLeave, setUnsaved } from "./unsaved.js";
+import { changesSoFar, mayLeave, settle } from "./unsaved.js";
 
 interface DrawPanelProps {
   readonly scene: Scene | null;
@@ -49,14 +49,13 @@ export function DrawPanel({
     if (!drawing || !open) return;
     let wanted = true;
     const start = from === "nothing" ? Promise.resolve(null) : drawing.scene.needLabel(from);
-    start.then(
-      (label) => {
+    start
+      .then((label) => {
         if (!wanted) return;
         drawing.begin(label);
         setBegun(true);
-      },
-      (error: Error) => wanted && setMessage({ text: error.message, bad: true }),
-    );
+      })
+      .catch((error: Error) => wanted && setMessage({ text: `${from}: ${error.message}`, bad: true }));
     return () => {
       wanted = false;
       setBegun(false);
@@ -71,13 +70,13 @@ export function DrawPanel({
     setSaving(true);
     try {
       const body = drawing.voxels();
-      setUnsaved(false); // strokes from here on are of the next version
+      const drawn = changesSoFar(); // strokes from here on are of the next version
       const saved = await ask<SavedLabel>(`${caseUrl}/label`, { method: "POST", body });
+      settle(drawn);
       setFrom("reference"); // what was saved, if drawing ends and begins again
       setMessage({ text: `saved as version ${saved.version}: ${saved.path}; ${saved.note}`, bad: false });
       onSaved();
     } catch (error) {
-      setUnsaved(true);
       setMessage({ text: (error as Error).message, bad: true });
     } finally {
       setSaving(false);
@@ -136,6 +135,7 @@ export function DrawPanel({
               type="range"
               min={1}
               max={LARGEST_PEN}
+              step={2} // NiiVue's pens have a middle
               value={size}
               onInput={(event) => setSize(Number(event.currentTarget.value))}
             />
@@ -156,6 +156,11 @@ export function DrawPanel({
         </>
       )}
       {message && <p class={message.bad ? "alarm" : "small good"}>{message.text}</p>}
+      {message?.bad && begun && (
+        <button type="button" onClick={() => void drawing?.download(row.id)}>
+          download what is drawn
+        </button>
+      )}
     </fieldset>
   );
 }

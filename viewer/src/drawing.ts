@@ -3,7 +3,7 @@ import { DRAWN, labelColour } from "./colours.js";
 import { LabelVolume } from "./label-volume.js";
 import { UNDO_BITMAPS } from "./niivue-setup.js";
 import type { Scene } from "./scene.js";
-import { setUnsaved } from "./unsaved.js";
+import { changesSoFar, noteChange, settle } from "./unsaved.js";
 
 const OPACITY = 0.42;
 
@@ -29,6 +29,10 @@ export class Drawing {
       I: colours.map((_, i) => i),
     });
     nv.createEmptyDrawing();
+    const voxels = nv.drawBitmap?.length;
+    const size = start?.size.reduce((product, n) => product * n, 1);
+    if (start && size !== voxels)
+      throw new Error(`it has ${size} voxels and the image ${voxels}: begin with something else`);
     if (start && nv.drawBitmap) start.toPatientOrder(nv.drawBitmap);
     nv.setDrawOpacity(OPACITY);
     nv.setDrawingEnabled(true);
@@ -40,7 +44,7 @@ export class Drawing {
     nv.onDrawingChanged = (action) => {
       if (action !== "draw") return;
       this.#strokes = Math.min(this.#strokes + 1, UNDO_BITMAPS - 1);
-      setUnsaved(true);
+      noteChange();
     };
   }
 
@@ -55,6 +59,7 @@ export class Drawing {
     if (this.#strokes === 0) return;
     this.#strokes--;
     this.scene.nv.drawUndo();
+    noteChange();
   }
 
   /** Class of each voxel in the image file's own order. */
@@ -64,12 +69,19 @@ export class Drawing {
     return new Uint8Array(volume.toFileOrder(this.scene.nv.drawBitmap!));
   }
 
+  /** Gives what is drawn to the person as a file, where it can't be saved. */
+  async download(name: string): Promise<void> {
+    const drawn = changesSoFar();
+    await this.scene.nv.saveImage({ filename: `${name}.nii.gz`, isSaveDrawing: true, volumeByIndex: 0 });
+    settle(drawn);
+  }
+
   end(): void {
     const { nv } = this.scene;
     nv.onDrawingChanged = () => {};
     nv.setDrawingEnabled(false);
     nv.closeDrawing();
     nv.drawScene();
-    setUnsaved(false);
+    settle();
   }
 }

@@ -78,14 +78,18 @@ export class LoadedLayers {
     return this.#difference;
   }
 
-  /** Fetches what a state shows and is not there yet. */
-  async load({ layers }: SceneState): Promise<void> {
+  /** Fetches what a state shows and is not there yet, all that can be had. Returns what went wrong first, or null. */
+  async load({ layers }: SceneState): Promise<string | null> {
     const { reference, prediction, disagreement: differs, uncertainty, samples } = layers;
-    if (reference.on || differs.on) await this.#loadLabel("reference", COLOURS.reference);
-    if (prediction.on || differs.on) await this.#loadLabel("prediction", COLOURS.prediction);
-    if (uncertainty.on) await this.#loadHeat(this.urls.uncertainty);
-    if (!samples.on) return;
-    for (const i of this.urls.samples.keys()) await this.#loadLabel(`sample ${i}`, SAMPLE);
+    const wanted: (() => Promise<void>)[] = [];
+    if (reference.on || differs.on) wanted.push(() => this.#loadLabel("reference", COLOURS.reference));
+    if (prediction.on || differs.on) wanted.push(() => this.#loadLabel("prediction", COLOURS.prediction));
+    if (uncertainty.on) wanted.push(() => this.#loadHeat(this.urls.uncertainty));
+    if (samples.on)
+      for (const i of this.urls.samples.keys()) wanted.push(() => this.#loadLabel(`sample ${i}`, SAMPLE));
+    const failed: string[] = [];
+    for (const fetchIt of wanted) await fetchIt().catch((error: Error) => failed.push(error.message));
+    return failed[0] ?? null;
   }
 
   #loadLabel(name: LabelName, colour: Rgb): Promise<void> {

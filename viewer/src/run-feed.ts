@@ -33,7 +33,7 @@ export function useFeed(runIds: readonly string[]): Feed {
   useEffect(() => {
     runs.current = new Map(key === "" ? [] : key.split("\n").map((id) => [id, { log: [], validation: [] }]));
     const search = new URLSearchParams([...runs.current.keys()].map((id) => ["run", id]));
-    const source = new EventSource(`api/events?${search}`);
+    let source: EventSource | null = null;
     const change = (more: Partial<Feed>) =>
       set((before) => ({ ...before, ...more, runs: runs.current, version: before.version + 1 }));
     const take = (name: "log" | "validation") => (event: MessageEvent<string>) => {
@@ -44,13 +44,28 @@ export function useFeed(runIds: readonly string[]): Feed {
       logs[name].push(...points);
       change({ state: "live" });
     };
-    source.addEventListener("log", take("log"));
-    source.addEventListener("validation", take("validation"));
-    source.addEventListener("jobs", (event) => change({ jobs: JSON.parse(event.data), state: "live" }));
-    source.onopen = () => change({ state: "live" });
-    source.onerror = () =>
-      change({ state: source.readyState === EventSource.CLOSED ? "lost" : "reconnecting" });
-    return () => source.close();
+    const listen = () => {
+      const opened = new EventSource(`api/events?${search}`);
+      opened.addEventListener("log", take("log"));
+      opened.addEventListener("validation", take("validation"));
+      opened.addEventListener("jobs", (event) => change({ jobs: JSON.parse(event.data), state: "live" }));
+      opened.onopen = () => change({ state: "live" });
+      opened.onerror = () =>
+        change({ state: opened.readyState === EventSource.CLOSED ? "lost" : "reconnecting" });
+      source = opened;
+    };
+    // a browser keeps six connections to a server: pages that nobody looks at leave theirs to the others
+    const follow = () => {
+      source?.close();
+      source = null;
+      if (!document.hidden) listen();
+    };
+    follow();
+    document.addEventListener("visibilitychange", follow);
+    return () => {
+      document.removeEventListener("visibilitychange", follow);
+      source?.close();
+    };
   }, [key]);
   return feed;
 }

@@ -9,12 +9,13 @@ import { isCt } from "./modality.js";
 import { newNiivue } from "./niivue-setup.js";
 import { type LayerName, type Layout, type SceneState, START } from "./scene-state.js";
 import { SurfaceMeshes, type SurfaceStyle } from "./surface-meshes.js";
-import { loadVolume } from "./volume-loader.js";
+import { isPlaced, loadVolume } from "./volume-loader.js";
 import { WindowShader } from "./window-shader.js";
 
 /** What lies under the crosshair. */
 export interface Location {
-  readonly mm: readonly [number, number, number];
+  /** Null where the file does not say where the image lies. */
+  readonly mm: readonly [number, number, number] | null;
   readonly voxel: readonly [number, number, number];
   readonly intensity: number;
   readonly uncertainty: number | null;
@@ -108,11 +109,10 @@ export class Scene {
       this.#showImage(full, layers.reference === null && layers.prediction === null);
       this.#loaded = new LoadedLayers(layers, classNames, signal);
       this.events.onStatus("loading the outlines", null);
-      await this.#loaded.load(this.#state);
+      await this.#loaded.load(this.#state); // what fails is said by `update`
       if (signal.aborted) return false;
       this.#placeCrosshair();
       await this.update(this.#state);
-      this.events.onStatus(null);
     } catch (error) {
       if (!signal.aborted) this.events.onStatus((error as Error).message);
     }
@@ -196,6 +196,7 @@ export class Scene {
     this.#setVolumes(image, over);
     this.#applyWindow(image);
     this.nv.opts.sliceType = SLICE_TYPES[layout];
+    this.nv.opts.isOrientationTextVisible = isPlaced(image);
     // In 3-D, label maps are surfaces; the image and what lies over it are shown only when asked for.
     this.nv.opts.isClipAllVolumes = !volume3d;
     this.nv.setClipPlane(volume3d ? CLIP_NOTHING : CLIP_ALL);
@@ -222,9 +223,10 @@ export class Scene {
     this.#state = state;
     const loaded = this.#loaded;
     if (!loaded) return;
-    await loaded.load(state);
+    const problem = await loaded.load(state);
     if (loaded !== this.#loaded || state !== this.#state) return;
     this.#render(loaded);
+    this.events.onStatus(problem);
   }
 
   /** Areas and heat through NiiVue, outlines through our overlay, surfaces as meshes. */
@@ -292,7 +294,7 @@ export class Scene {
       return layer ? { [name]: this.#loaded?.classNames[layer.volume.at(x, y, z)] ?? "" } : {};
     };
     this.events.onLocation({
-      mm: [mm[0]!, mm[1]!, mm[2]!],
+      mm: isPlaced(image) ? [mm[0]!, mm[1]!, mm[2]!] : null,
       voxel: [x, y, z],
       intensity: image.getValue(x, y, z),
       uncertainty: this.#loaded?.heat?.getValue(x, y, z) ?? null,

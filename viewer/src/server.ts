@@ -9,8 +9,6 @@ export async function ask<T>(path: string, options?: RequestInit): Promise<T> {
   return (await answer.json()) as T;
 }
 
-export const urlOf = (...parts: readonly string[]): string => parts.map(encodeURIComponent).join("/");
-
 /** What an address holds, asked again whenever the address or `version` changes. */
 export function useAnswer<T>(
   path: string | null,

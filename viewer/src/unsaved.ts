@@ -1,22 +1,28 @@
-/** Whether something is drawn that no file has. */
-let unsaved = false;
+/** Changes drawn so far, and how many of the first of them need no more care: they are in a file, or given up. */
+let drawn = 0;
+let settled = 0;
 
-export const hasUnsaved = (): boolean => unsaved;
-export const setUnsaved = (value: boolean): void => {
-  unsaved = value;
+export const hasUnsaved = (): boolean => drawn > settled;
+export const noteChange = (): void => {
+  drawn++;
+};
+export const changesSoFar = (): number => drawn;
+/** What was drawn up to then is in a file or given up; later changes are not. */
+export const settle = (upTo = drawn): void => {
+  settled = Math.max(settled, upTo);
 };
 
 /** Whether what is on the screen may go: asks where something drawn would be lost, once. */
 export function mayLeave(): boolean {
-  if (unsaved && !confirm("What you drew is not saved. Throw it away?")) return false;
-  unsaved = false;
+  if (hasUnsaved() && !confirm("What you drew is not saved. Throw it away?")) return false;
+  settle();
   return true;
 }
 
 /** Asks before a link within the pages, or the end of the page, takes a drawing along. */
 export function guardUnsaved(): void {
   addEventListener("beforeunload", (event) => {
-    if (unsaved) event.preventDefault();
+    if (hasUnsaved()) event.preventDefault();
   });
   addEventListener(
     "click",

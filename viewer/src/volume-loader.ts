@@ -22,8 +22,9 @@ const COARSE_FROM_VOXELS = 4_000_000;
 /** Voxels along an axis of the coarse picture. */
 const COARSE_EDGE = 128;
 const COARSE_EVERY_MS = 1000;
-/** Header of NIfTI-2, the longer one. */
-const MOST_HEADER_BYTES = 540;
+/** Header of NIfTI-2, the longer one, which begins with its own size. */
+const NIFTI2_SIZE = 540;
+const MOST_HEADER_BYTES = NIFTI2_SIZE;
 
 type Header = NIFTI1 | NIFTI2;
 
@@ -97,8 +98,24 @@ async function readHead(
   return { head: come.slice(0, MOST_HEADER_BYTES), header, rest: come.subarray(header.vox_offset) };
 }
 
+/** Where both codes are 0 nothing is known of the patient. */
+export const isPlaced = (image: NVImage): boolean =>
+  [image.hdr?.sform_code, image.hdr?.qform_code].some((code = 0) => code > 0);
+
+/** By the sform where there is one, as Penumbra reads it; without a place as it is stored, as scanners store axial series. */
 function headerOf(bytes: Uint8Array<ArrayBuffer>): Header {
-  const header = readHeader(bytes.slice(0, MOST_HEADER_BYTES).buffer, true);
+  const head = bytes.slice(0, MOST_HEADER_BYTES);
+  let header = readHeader(head.buffer, true);
+  if (header.sform_code > 0 && header.qform_code > 0) {
+    const isNifti2 = new DataView(head.buffer).getInt32(0, header.littleEndian) === NIFTI2_SIZE;
+    if (isNifti2) head.fill(0, 344, 348);
+    else head.fill(0, 252, 254); // qform_code
+    header = readHeader(head.buffer, true);
+  }
+  if (header.sform_code < 1 && header.qform_code < 1) {
+    header.affine[0]![0] = -header.pixDims[1]!;
+    header.affine[1]![1] = -header.pixDims[2]!;
+  }
   header.cal_min = 0; // the window comes from the voxels, not from what some writer left here
   header.cal_max = 0;
   return header;
