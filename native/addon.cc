@@ -79,8 +79,10 @@ namespace {
 using Arguments = std::vector<napi_value>;
 
 napi_value setGradMode(napi_env env, const Arguments& argv) {
-  const bool before = at::GradMode::is_enabled();
-  at::GradMode::set_enabled(booleanOf(env, argv.at(0)));
+  const bool before = at::GradMode::is_enabled(), wanted = booleanOf(env, argv.at(0));
+  at::GradMode::set_enabled(wanted);
+  // weights cast without their graph must not be taken where gradients are recorded
+  if (wanted != before) at::autocast::clear_cache();
   return toJs(env, before);
 }
 

@@ -5,8 +5,10 @@
 // system that limits addresses or does not overcommit gives a small range or none.
 #include <c10/core/CPUAllocator.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <map>
 #include <mutex>
@@ -34,8 +36,12 @@ struct Range {
 };
 
 Range reserve() {
-  const size_t memory = size_t(sysconf(_SC_PHYS_PAGES)) * pageSize();
-  for (size_t size = 4 * memory; size >= kHuge; size /= 2) {
+  size_t most = 4 * size_t(sysconf(_SC_PHYS_PAGES)) * pageSize();
+  rlimit addresses{};
+  // under a limit, as schedulers set one, others need theirs: threads' stacks, V8's heaps, arrays of JavaScript
+  if (getrlimit(RLIMIT_AS, &addresses) == 0 && addresses.rlim_cur != RLIM_INFINITY)
+    most = std::min(most, size_t(addresses.rlim_cur) / 2);
+  for (size_t size = most / kHuge * kHuge; size >= kHuge; size /= 2) {
     void* begin = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (begin == MAP_FAILED) continue;
 #ifdef MADV_HUGEPAGE

@@ -100,6 +100,8 @@ Result byOperators(const at::Tensor& features, const at::Tensor& labels, const S
 Result classMoments(const at::Tensor& features, const at::Tensor& labels, int64_t classes) {
   TORCH_CHECK(features.dim() == 3 && labels.dim() == 2 && labels.size(0) == features.size(0) && labels.size(1) == features.size(2),
               "class_moments wants features [B,K,V] and labels [B,V], got ", features.sizes(), " and ", labels.sizes());
+  TORCH_CHECK(features.device() == labels.device(), "class_moments: features are on ", features.device(), " but labels on ",
+              labels.device());
   const Sizes s{features.size(0), features.size(1), features.size(2), classes};
   const at::NoGradGuard none;
   const bool fits = features.scalar_type() == at::kFloat || features.scalar_type() == at::kBFloat16;

@@ -124,7 +124,8 @@ bool isFloatVolume(const at::Tensor& x, const at::Tensor& weight) {
 
 bool kernelFits(const at::Tensor& x, const at::Tensor& weight) {
   static const bool wanted = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && !__builtin_cpu_supports("avx512f");
-  return wanted && isFloatVolume(x, weight) && x.size(4) % 8 == 0 && weight.size(0) % kOut == 0 && weight.size(0) <= 64;
+  return wanted && isFloatVolume(x, weight) && weight.sizes().slice(1) == at::IntArrayRef{x.size(1), 3, 3, 3} &&
+         x.size(4) % 8 == 0 && weight.size(0) % kOut == 0 && weight.size(0) <= 64;
 }
 
 bool isForOneDnn(const at::Tensor& x, const at::Tensor& weight) {

@@ -127,7 +127,7 @@ at::Tensor byOperators(const at::Tensor& logits, const at::Tensor& labels) {
 at::Tensor labelLogLikelihood(const at::Tensor& logits, const at::Tensor& labels) {
   TORCH_CHECK(logits.dim() == 4 && labels.dim() == 2 && labels.size(0) == logits.size(0) && labels.size(1) == logits.size(3),
               "label_log_likelihood wants logits [B,S,C,V] and labels [B,V], got ", logits.sizes(), " and ", labels.sizes());
-  const bool fits = logits.device().is_cpu() && logits.scalar_type() == at::kFloat && logits.numel() > 0 &&
+  const bool fits = logits.device().is_cpu() && labels.device().is_cpu() && logits.scalar_type() == at::kFloat && logits.numel() > 0 &&
                     logits.size(2) <= kMostClasses;
   return fits ? LabelLogLikelihood::apply(logits, labels) : byOperators(logits, labels);
 }

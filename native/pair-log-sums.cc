@@ -126,8 +126,8 @@ void addGradients(const Problem& p, const std::vector<float>& logs, const std::v
 std::tuple<at::Tensor, at::Tensor> pairLogSums(const at::Tensor& features, const at::Tensor& weights, double tau) {
   TORCH_CHECK(features.dim() == 2 && features.scalar_type() == at::kFloat && features.device().is_cpu(),
               "pair_log_sums wants float32 rows [N,K] on the CPU, got ", features.sizes());
-  TORCH_CHECK(weights.numel() == features.size(0) && weights.scalar_type() == at::kFloat,
-              "pair_log_sums wants one float32 weight for each of the ", features.size(0), " rows");
+  TORCH_CHECK(weights.numel() == features.size(0) && weights.scalar_type() == at::kFloat && weights.device().is_cpu(),
+              "pair_log_sums wants one float32 weight on the CPU for each of the ", features.size(0), " rows");
   const int64_t n = features.size(0), k = features.size(1);
   const int64_t padded = (k + 3) / 4 * 4, blocks = (n + kColumns - 1) / kColumns;
   const at::Tensor rows = at::constant_pad_nd(features, {0, padded - k, 0, blocks * kColumns - n}).contiguous();

@@ -213,6 +213,7 @@ std::tuple<at::Tensor, at::Tensor> sampleLogits(const at::Tensor& outputs, const
                                                 const at::Tensor& draws, int64_t classes) {
   TORCH_CHECK(classes > 0 && outputs.dim() > 2 && outputs.size(1) % classes == 0 && outputs.size(1) > 2 * classes,
               "sample_logits: outputs ", outputs.sizes(), " are no mean, diagonal and factor of ", classes, " classes");
+  TORCH_CHECK(outputs.numel() > 0, "sample_logits: outputs ", outputs.sizes(), " are empty");
   TORCH_CHECK(region.numel() * outputs.size(1) == outputs.numel(), "sample_logits: outputs are ", outputs.sizes(),
               " but the region ", region.sizes());
   TORCH_CHECK(noise.dim() == 3 && noise.size(0) == outputs.size(0) && classes * (2 + noise.size(2)) == outputs.size(1),
@@ -220,7 +221,7 @@ std::tuple<at::Tensor, at::Tensor> sampleLogits(const at::Tensor& outputs, const
   TORCH_CHECK(draws.numel() == noise.size(0) * noise.size(1) * classes * (outputs.numel() / (outputs.size(0) * outputs.size(1))),
               "sample_logits: draws are ", draws.sizes(), " for outputs ", outputs.sizes(), " and noise ", noise.sizes());
   const auto type = outputs.scalar_type();
-  bool fits = outputs.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16) && outputs.numel() > 0;
+  bool fits = outputs.device().is_cpu() && (type == at::kFloat || type == at::kBFloat16);
   for (const at::Tensor* t : {&region, &noise, &draws}) fits = fits && t->device().is_cpu() && t->scalar_type() == at::kFloat;
   if (!fits) return byOperators(outputs, region, noise, draws, classes);
   const auto both = SampleLogits::apply(outputs, region, noise, draws, classes);

@@ -62,10 +62,11 @@ function linkFlags({ libDir }) {
   const libraries = ["-ltorch", "-ltorch_cpu", "-lc10"];
   if (hasCuda(libDir)) libraries.push("-ltorch_cuda", "-lc10_cuda");
   const path = [`-L${libDir}`, `-Wl,-rpath,${libDir}`];
+  // A function that a changed libtorch lacks is found when the addon is loaded (-z now), not in the middle of a step.
   // CUDA's kernels register themselves when their library loads; no symbol of ours asks for it.
   return MAC
     ? ["-dynamiclib", "-undefined", "dynamic_lookup", ...path, ...libraries]
-    : ["-shared", "-fopenmp", "-Wl,--no-as-needed", ...path, ...libraries];
+    : ["-shared", "-fopenmp", "-Wl,-z,now", "-Wl,--no-as-needed", ...path, ...libraries];
 }
 
 async function compileAll(sources, flags, objectDir) {
@@ -110,10 +111,11 @@ async function buildLibrary(root, torch, { folder, addon, stamp, title, facts = 
   const files = filesUnder(join(root, folder));
   const sources = files.filter((file) => file.endsWith(".cc"));
   const [compile, link] = [compileFlags(torch), linkFlags(torch)];
-  const { size, mtimeMs } = statSync(join(torch.libDir, MAC ? "libtorch_cpu.dylib" : "libtorch_cpu.so"));
+  const library = join(torch.libDir, MAC ? "libtorch_cpu.dylib" : "libtorch_cpu.so");
+  const { size, mtimeMs } = statSync(library);
   const torchVersion = torch.version.join(".");
   const key = hashOf(root, files, torchVersion, `${size} ${mtimeMs}`, ...compile, ...link);
-  const made = { key, torchVersion, ...facts };
+  const made = { key, torchVersion, library, librarySize: size, ...facts };
   const previous = readStamp(stamp);
   const upToDate = previous?.key === key && existsSync(addon);
   if (upToDate && previous.blas === made.blas) return;

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { batchNormRelu } from "../src/engine/ops.js";
 import { scope } from "../src/engine/scope.js";
-import { fromArray, ones, zeros } from "../src/engine/tensor.js";
+import { callOwn, callOwnMany, fromArray, ones, zeros } from "../src/engine/tensor.js";
 import { METHOD_NAMES } from "../src/training/method-catalog.js";
 import { readRunLog } from "../src/training/run-log.js";
 import { readSafetensors } from "../src/training/safetensors.js";
@@ -55,6 +55,15 @@ describe.skipIf(missing !== null)(`on a CUDA device${missing ? `: ${missing}` : 
       const [here, there] = [zeros([2]), zeros([2], { device: "cuda" })];
       expect(() => there.add(here)).toThrow(/same device|one device/);
       expect([...there.add(there).toFloat32Array()]).toEqual([0, 0]);
+      const labels = zeros([1, 5], { dtype: "int64", device: "cuda" });
+      const [logits, features, weights] = [
+        zeros([1, 2, 3, 5]),
+        zeros([1, 2, 5]),
+        zeros([2], { device: "cuda" }),
+      ];
+      expect(() => callOwn("label_log_likelihood", logits, labels)).toThrow(/device/);
+      expect(() => callOwnMany("class_moments", features, labels, 3)).toThrow(/device|features are on cpu/);
+      expect(() => callOwnMany("pair_log_sums", zeros([2, 3]), weights, 1)).toThrow(/on the CPU/);
     });
   });
 

@@ -22,6 +22,18 @@ const sizes = [
   [4, 4, 4, 4, 4],
 ] as const;
 
+it("leaves a kernel of another size to libtorch, gradient and all", () => {
+  scope(() => {
+    seedGenerators(3);
+    const [x, bias] = [randn([1, 4, 8, 8, 8]), randn([4])];
+    const weight = randn([4, 4, 5, 5, 5]).requireGrad();
+    conv3dSame(x, weight, bias).square().sum().backward();
+    const other = weight.detach().requireGrad();
+    conv3d(x, other, bias, [1, 1, 1], [1, 1, 1]).square().sum().backward();
+    expect(relativeDifference(weight.grad!, other.grad!)).toBeLessThan(1e-5);
+  });
+});
+
 describe("conv3dSame agrees with libtorch's convolution", () => {
   it.each([...sizes, [16, 16, 4, 6, 6], [64, 64, 2, 2, 2]] as const)(
     "for one image without gradients, %i -> %i channels of %ix%ix%i",

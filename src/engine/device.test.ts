@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { refusal } from "../errors.testing.js";
+import { noGrad } from "./autograd.js";
 import { checkDevice, resolvePrecision } from "./device.js";
 import { cpuCapability } from "./find-libtorch.js";
 import { libtorchFacts, memoryFigures, resetPeakMemory, setThreads, trimMemory } from "./libtorch.js";
@@ -72,6 +73,15 @@ describe("withPrecision", () => {
     });
     expect(seen).toEqual(["bfloat16", "float32", "bfloat16", "bfloat16", "bfloat16"]);
     expect([product(), inFloat32(product)]).toEqual(["float32", "float32"]);
+  });
+
+  it("records gradients where a pass before recorded none", () => {
+    const [x, weight] = [randn([2, 2]), randn([2, 2]).requireGrad()];
+    const recorded = withPrecision("bf16", "cpu", () => {
+      noGrad(() => x.matmul(weight));
+      return x.matmul(weight).requiresGrad;
+    });
+    expect(recorded).toBe(true);
   });
 
   it("sees a weight that changed since the last time", () => {

@@ -45,6 +45,18 @@ describe("findAddon", () => {
     expect(() => findAddon(root)).toThrow("libtorch in /gone/lib, which is gone");
   });
 
+  it("says when libtorch was exchanged in its place", () => {
+    const library = join(root, "libtorch_cpu.so");
+    writeFileSync(library, "first");
+    const facts = { torchVersion: "2.13.0", torchDir: root, libDir: root, blas: "built in" };
+    stamp({ ...facts, library, librarySize: 5 });
+    expect(findAddon(root).torchVersion).toBe("2.13.0");
+    writeFileSync(library, "second");
+    expect(complaint(() => findAddon(root))).toMatch(
+      /libtorch 2\.13\.0 in .*, which is another now; build it with/,
+    );
+  });
+
   it("names the key that a stamp lacks", () => {
     stamp({ torchVersion: "2.13.0", torchDir: "/gone", libDir: root });
     expect(() => findAddon(root)).toThrow('lacks "blas"');

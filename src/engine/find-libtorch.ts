@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { PenumbraError } from "../errors.js";
@@ -41,18 +41,24 @@ const notBuilt = (root: string, what: string, cause?: unknown) =>
 /**
  * Where the addon is.
  * @param root the package's folder
- * @throws PenumbraError "environment" when it is not built, or the libtorch it was built against is gone.
+ * @throws PenumbraError "environment" when it is not built, or the libtorch it was built against is gone or another.
  */
 export function findAddon(root: string = PACKAGE_ROOT): AddonLocation {
   const addonPath = join(root, "build/penumbra.node");
   if (!existsSync(stampOf(root)) || !existsSync(addonPath))
     throw notBuilt(root, `${addonPath} is not built yet`);
-  const { torchVersion, torchDir, libDir, blas } = readStamp(root);
+  const { torchVersion, torchDir, libDir, blas, library, librarySize } = readStamp(root);
   if (!existsSync(libDir)) throw notBuilt(root, `it was built against libtorch in ${libDir}, which is gone`);
+  if (library !== undefined && statSync(library, { throwIfNoEntry: false })?.size !== librarySize)
+    throw notBuilt(root, `it was built against libtorch ${torchVersion} in ${libDir}, which is another now`);
   return { addonPath, torchVersion, torchDir, blas };
 }
 
-type Stamp = Record<"torchVersion" | "torchDir" | "libDir" | "blas", string>;
+type Stamp = Record<"torchVersion" | "torchDir" | "libDir" | "blas", string> & {
+  /** The library that the addon was built against, and its bytes: an upgrade in place keeps name and folder. */
+  readonly library?: string;
+  readonly librarySize?: number;
+};
 
 const stampOf = (root: string) => join(root, "build/native.json");
 

@@ -435,6 +435,11 @@ describe("the kernel agrees with libtorch's operators in value and gradients:", 
     expect(difference(input.grad!, exact.grad!)).toBeLessThan(0.05);
   });
 
+  it("sample_logits refuses what is empty", () => {
+    const none = [zeros([0, 6, 5]), zeros([0, 1, 5]), zeros([0, 1, 1]), zeros([0, 1, 10])] as const;
+    expect(() => callOwnMany("sample_logits", ...none, 2)).toThrow(/outputs \[0, 6, 5\] are empty/);
+  });
+
   it("sample_logits takes bfloat16 and sends its gradient back in it", () => {
     const outputs = tensor(wave(30), [1, 6, 5]).to("bfloat16").requireGrad();
     const exact = outputs.detach().to("float32").requireGrad();

@@ -1,5 +1,6 @@
+import { setTimeout as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { memoryFigures } from "./libtorch.js";
+import { memoryFigures, resetPeakMemory } from "./libtorch.js";
 import { keep, scope } from "./scope.js";
 import { ones, type Tensor } from "./tensor.js";
 
@@ -24,6 +25,16 @@ describe("scope", () => {
     expect(value).toBe(8);
     expect(live()).toBe(before);
     expect(made.map(isLive)).toEqual([false, false]);
+  });
+
+  it("hands a returned tensor to garbage collection where no scope is around it, with its size", async () => {
+    resetPeakMemory();
+    const before = memoryFigures().bytes;
+    for (let i = 0; i < 100; i++) {
+      scope(() => ones([2 << 20])); // 8 MB
+      await turn(0);
+    }
+    expect(memoryFigures().peakBytes - before).toBeLessThan(500e6);
   });
 
   it("hands returned tensors to the scope around it, however deep they lie", () => {

@@ -1,3 +1,4 @@
+import { native } from "./libtorch.js";
 import type { Tensor } from "./tensor.js";
 
 const open: Set<Tensor>[] = [];
@@ -13,7 +14,7 @@ export function keep<T extends Tensor>(tensor: T): T {
   return tensor;
 }
 
-/** Every tensor made by `body` is freed when it ends, but those in what it returns go to the scope around it. */
+/** Every tensor made by `body` is freed when it ends, but those in what it returns go to the scope around it, or to garbage collection. */
 export function scope<T>(body: () => T): T {
   const tensors = new Set<Tensor>();
   open.push(tensors);
@@ -27,7 +28,7 @@ export function scope<T>(body: () => T): T {
   }
   open.pop();
   for (const tensor of tensorsIn(result)) {
-    if (tensors.delete(tensor)) own(tensor);
+    if (tensors.delete(tensor) && !own(tensor)) native().reportBytes(tensor.handle);
   }
   for (const tensor of tensors) tensor.dispose();
   return result;

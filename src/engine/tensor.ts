@@ -325,7 +325,13 @@ const dtypeOfArray = (values: HostArray): DType => {
 
 /** A copy of host values as a tensor of the array's own type. @throws Error when shape and length disagree. */
 export function fromArray(values: HostArray, shape: readonly number[], device = "cpu"): Tensor {
-  const tensor = new Tensor(native().fromBytes(values, shape, DTYPES[dtypeOfArray(values)]));
+  let handle: Handle;
+  try {
+    handle = native().fromBytes(values, shape, DTYPES[dtypeOfArray(values)]);
+  } catch (error) {
+    throw explained(error, "fromArray");
+  }
+  const tensor = new Tensor(handle);
   return device === "cpu" ? tensor : tensor.toDevice(device);
 }
 

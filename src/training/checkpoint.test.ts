@@ -152,6 +152,15 @@ describe("a damaged checkpoint", () => {
     expect(load).toThrow(`${dir}: all 2 checkpoints are damaged`);
   });
 
+  it("is none whose tensors find no room on a device: what that says is said", () => {
+    save(2);
+    const warnings: string[] = [];
+    const onNoDevice = () => loadCheckpoint(dir, "cuda:99", (line) => warnings.push(line));
+    expect(onNoDevice).toThrow();
+    expect(onNoDevice).not.toThrow(/damaged/);
+    expect(warnings).toEqual([]);
+  });
+
   it("does not push out a whole one that is saved after it", () => {
     save(4, 2);
     save(6, 2);

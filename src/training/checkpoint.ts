@@ -145,8 +145,8 @@ const toTensors = (host: ReadonlyMap<string, HostTensor>, device: string): State
 export const readState = (path: string, device: string): StateDict =>
   toTensors(readSafetensors(path).tensors, device);
 
-/** @throws an error that says how it is damaged */
-function readCheckpoint(path: string, device: string): Checkpoint {
+/** What a checkpoint's files hold. @throws an error that says how it is damaged */
+function readCheckpoint(path: string): Description & { readonly tensors: ReadonlyMap<string, HostTensor> } {
   const manifest = parseJson(readTextFile(`${path}.json`, "a checkpoint's manifest")) as Manifest;
   const tensorPath = `${path}.safetensors`;
   if (manifest.format !== 1 || sha256OfFile(tensorPath) !== manifest.sha256)
@@ -155,7 +155,7 @@ function readCheckpoint(path: string, device: string): Checkpoint {
   const description = metadata.checkpoint
     ? (parseJson(metadata.checkpoint) as Description)
     : describedBy(manifest);
-  return { ...description, state: toTensors(tensors, device) };
+  return { ...description, tensors };
 }
 
 /** Of a checkpoint that was written before tensor files carried their description. */
@@ -165,9 +165,19 @@ const describedBy = ({ stage, iteration, total }: Manifest): Description => ({
   skips: NO_SKIPS,
 });
 
+/** What says nothing of a file's content: it can't be read just now. */
+function isOfTheMachine(error: unknown): boolean {
+  const { code = "", cause } = error as NodeJS.ErrnoException;
+  return (
+    /^(EIO|EMFILE|ENFILE|EACCES|ENOMEM|environment)$/.test(code) ||
+    (cause instanceof Error && isOfTheMachine(cause))
+  );
+}
+
 /**
  * The newest checkpoint that is whole, or null when there is none. Damaged ones are passed over and named to `warn`.
- * @throws PenumbraError "bad-input" when there are checkpoints and all of them are damaged.
+ * @throws PenumbraError "bad-input" when there are checkpoints and all of them are damaged; what the machine or the device
+ *   says where a whole one can't be read or has no room.
  */
 export function loadCheckpoint(
   directory: string,
@@ -177,12 +187,17 @@ export function loadCheckpoint(
   const totals = totalsIn(directory, "json");
   for (const total of totals) {
     const path = join(directory, nameOf(total));
+    let read: ReturnType<typeof readCheckpoint>;
     try {
-      return readCheckpoint(path, device);
+      read = readCheckpoint(path);
     } catch (error) {
+      if (isOfTheMachine(error)) throw error;
       const how = error instanceof Error ? error.message : error;
       warn(`${path}.json is damaged (${how}); trying the one before`);
+      continue;
     }
+    const { tensors, ...description } = read; // a device without room for them says nothing of the file
+    return { ...description, state: toTensors(tensors, device) };
   }
   if (totals.length > 0)
     throw badInput(
