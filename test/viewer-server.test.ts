@@ -1,5 +1,6 @@
 import {
   appendFileSync,
+  cpSync,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -98,6 +99,27 @@ describe("access", () => {
 });
 
 describe("what is served", () => {
+  it("shows a run's cases where run and data were copied elsewhere together", async () => {
+    const moved = join(base, "moved");
+    cpSync(fixture.run, join(moved, "run"), { recursive: true, verbatimSymlinks: true });
+    for (const part of ["dataset.json", "imagesTr", "imagesTs", "labelsTr", "labelsTs"])
+      cpSync(join(fixture.data, part), join(moved, "set", part), { recursive: true });
+    const path = join(moved, "run", "run.json");
+    const record = JSON.parse(readFileSync(path, "utf8"));
+    writeFileSync(path, JSON.stringify({ ...record, data: "/server/set" }));
+    const other = await startViewer({ dir: moved, port: 0 });
+    const { runs } = (await (await fetch(`${other.url}api/overview`)).json()) as Overview;
+    expect(runs).toMatchObject([{ id: "run", data: "set", problem: null }]);
+    const table = (await (await fetch(`${other.url}api/runs/run/cases`)).json()) as CaseTable;
+    expect(table.rows).toHaveLength(6);
+    rmSync(join(moved, "set", "imagesTr", "tr0.nii.gz"));
+    await other.close();
+    const third = await startViewer({ dir: moved, port: 0 });
+    const without = (await (await fetch(`${third.url}api/overview`)).json()) as Overview;
+    expect(without.runs).toMatchObject([{ data: null, problem: expect.stringContaining("/server/set") }]);
+    await third.close();
+  });
+
   it("leaves out scores and label maps of other data, whose cases may have the same names", async () => {
     const path = join(fixture.run, "evaluation-test", "scores.json");
     const scores = readFileSync(path, "utf8");

@@ -9,9 +9,12 @@ afterAll(() => rmSync(root, { recursive: true }));
 
 it("makes a directory with its mark, and replaces what bears it", () => {
   const dir = join(root, "a", "demo");
-  freshDemoDirectory(dir);
+  const lock = freshDemoDirectory(dir);
   expect(existsSync(join(dir, MARKER))).toBe(true);
   writeFileSync(join(dir, "old.txt"), "");
+  expect(() => freshDemoDirectory(dir)).toThrow(/a demo is working there/);
+  expect(existsSync(join(dir, "old.txt"))).toBe(true);
+  lock.release();
   freshDemoDirectory(dir);
   expect(existsSync(join(dir, "old.txt"))).toBe(false);
   expect(existsSync(join(dir, MARKER))).toBe(true);

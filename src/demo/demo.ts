@@ -49,10 +49,18 @@ export interface DemoResult {
  * @throws PenumbraError "bad-input" for an `out` with other content; "interrupted" by `signal`, between two steps or cases.
  */
 export async function runDemo(options: DemoOptions = {}): Promise<DemoResult> {
-  const { seed = 0, phantoms = DEMO_SET, onStatus = () => {}, signal } = options;
   const out = resolve(options.out ?? join("runs", "demo"));
+  const lock = freshDemoDirectory(out);
+  try {
+    return await demoIn(out, options);
+  } finally {
+    lock.release();
+  }
+}
+
+async function demoIn(out: string, options: DemoOptions): Promise<DemoResult> {
+  const { seed = 0, phantoms = DEMO_SET, onStatus = () => {}, signal } = options;
   const start = performance.now();
-  freshDemoDirectory(out);
   const data = join(out, "data");
   const { labeled, unlabeled, test } = phantoms;
   onStatus(`making ${labeled} labeled, ${unlabeled} unlabeled and ${test} test phantoms in ${data}`);

@@ -1,3 +1,4 @@
+import { valueAt } from "./config-layers.js";
 import { CONFIG_KEYS, type Config } from "./config-schema.js";
 
 /**
@@ -9,9 +10,6 @@ const NO_MATTER = new Set([
   ...["threads", "data.workers", "data.prefetch", "checkpoint.keep", "log.every"],
   ...["memory.limitGb", "memory.recomputeLevels", "memory.parts"],
 ]);
-
-const valueAt = (config: Config, key: string): unknown =>
-  key.split(".").reduce<unknown>((inner, part) => (inner as Record<string, unknown>)[part], config);
 
 /** "stage1.iterations: 1200 there, 600 here" for the first key in which two runs' settings differ, or null. */
 export function firstDifference(there: Config, here: Config): string | null {

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join, relative, resolve, sep } from "node:path";
 import { badInput } from "../errors.js";
-import { readRun } from "../training/run-directory.js";
+import { type RunRecord, readRun } from "../training/run-directory.js";
 
 /** A directory with a name that is safe in a URL. */
 export interface Place {
@@ -64,8 +64,13 @@ export class Catalogue {
     return this.#fresh()[kind].find((place) => place.id === id);
   }
 
-  dataOf(dir: string): Place | undefined {
-    return dir === "" ? undefined : this.data.find((place) => place.dir === resolve(dir));
+  /** A run's data: where its record says, else, where nothing is there any more, the only ones here that hold all its cases. */
+  dataOf({ data, labeled, unlabeled }: Pick<RunRecord, "data" | "labeled" | "unlabeled">): Place | undefined {
+    if (data === "") return undefined; // of imported weights
+    const named = this.data.find(({ dir }) => dir === resolve(data));
+    if (named || existsSync(data)) return named;
+    const holding = this.data.filter(({ dir }) => holdsImages(dir, [...labeled, ...unlabeled]));
+    return holding.length === 1 ? holding[0] : undefined;
   }
 
   #fresh(): Record<Kind, readonly Place[]> {
@@ -91,6 +96,17 @@ export class Catalogue {
     }
   }
 }
+
+/** Whether a data directory has an image by the name of each case; told by file names alone. */
+function holdsImages(dir: string, ids: readonly string[]): boolean {
+  const inLists = existsSync(join(dir, "train.list"));
+  const names = inLists ? foldersIn(dir).map((path) => basename(path)) : filesIn(join(dir, "imagesTr"));
+  const isImageOf = (id: string) => (name: string) =>
+    name === id || name.startsWith(`${id}.`) || name.startsWith(`${id}_0000.`);
+  return ids.every((id) => names.some(isImageOf(id)));
+}
+
+const filesIn = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
 
 const kindOf = (dir: string): Kind | null =>
   MARKERS.find(([name]) => existsSync(join(dir, name)))?.[1] ?? null;

@@ -44,5 +44,10 @@ async function moveAll(from: string, to: string, id: string): Promise<void> {
 }
 
 /** Has a run's unlabeled cases ranked by uncertainty. */
-export const orderRanking = (jobs: Jobs, run: Place): Job =>
-  jobs.add({ kind: "ranking", run: run.id, subject: "unlabeled cases", args: ["rank", "--run", run.dir] });
+export const orderRanking = (jobs: Jobs, run: Place, data: Place): Job =>
+  jobs.add({
+    kind: "ranking",
+    run: run.id,
+    subject: "unlabeled cases",
+    args: ["rank", "--run", run.dir, "--data", data.dir],
+  });

@@ -65,7 +65,10 @@ export function routesOf({ catalogue, jobs, token, guard, pages = BUILT_PAGES }:
       await orderMaps(jobs, summaryOf(run, catalogue), dataOf(run), context.req.param("case")),
     );
   });
-  api.post("/runs/:run/ranking", (context) => context.json(orderRanking(jobs, place("run", context))));
+  api.post("/runs/:run/ranking", (context) => {
+    const run = place("run", context);
+    return context.json(orderRanking(jobs, run, dataOf(run)));
+  });
   api.get("/data/:data/cases", async (context) => context.json(await casesOfData(place("data", context))));
   api.get("/data/:data/cases/:case", async (context) => {
     const { grid, classes } = await gridOfCase(place("data", context).dir, context.req.param("case"));

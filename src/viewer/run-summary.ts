@@ -60,7 +60,7 @@ function summarize(
   config: Config,
   run: RunRecord,
 ): RunSummary {
-  const data = catalogue.dataOf(run.data);
+  const data = catalogue.dataOf(run);
   const last = lastLine(join(dir, LOG_NAME)) as { total?: number } | null;
   const dice = [...evaluationsOf(dir)].map(([split, { mean }]) => [split, mean.dice]);
   return {
