@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { appendFileSync, readdirSync, truncateSync } from "node:fs";
+import { appendFileSync, existsSync, readdirSync, truncateSync, utimesSync, writeFileSync } from "node:fs";
 import { cp, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -102,8 +102,12 @@ describe("a case in a file", () => {
     const whole = { start: [0, 0, 0], end: stored.grid.shape } as const;
     expect(() => readCaseBox(stored, ["image"], whole)).toThrow(/cut short/);
     expect(await findPrepared(cases[0]!, OPTIONS, cache)).toBeNull();
+    const [old, fresh] = [`${stored.path}.1.part`, `${stored.path}.2.part`]; // of stopped preparations
+    for (const part of [old, fresh]) writeFileSync(part, "half");
+    utimesSync(old, 0, Date.now() / 1000 - 90_000);
     const again = await prepareIntoCache(cases[0]!, OPTIONS, cache);
     expect(readCaseBox(again, ["image"], whole).image!.length).toBe(18 * 20 * 22);
+    expect([old, fresh].map((part) => existsSync(part))).toEqual([false, true]);
     await rm(again.path);
     expect(() => readCaseBox(again, ["image"], whole)).toThrow(/is gone/);
     const gone = { labeled: [again], unlabeled: [], labeledPerBatch: 1, unlabeledPerBatch: 0 };

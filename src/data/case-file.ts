@@ -1,5 +1,16 @@
 import { randomUUID } from "node:crypto";
-import { closeSync, fstatSync, openSync, readSync, renameSync, rmSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  readdirSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from "node:fs";
+import { dirname, join } from "node:path";
 import { badInput } from "../errors.js";
 import { type Box, boxShape } from "../volume/box.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
@@ -62,11 +73,23 @@ function writeAll(file: number, bytes: Uint8Array): void {
     done += writeSync(file, bytes, done, Math.min(CHUNK_BYTES, bytes.length - done));
 }
 
+const DAY_MS = 86_400_000;
+
+/** What a stopped preparation left half written, long enough ago that nobody writes on. */
+function removeOldParts(folder: string): void {
+  for (const name of readdirSync(folder).filter((one) => one.endsWith(".part"))) {
+    const path = join(folder, name);
+    const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
+    if (Date.now() - touched > DAY_MS) rmSync(path, { force: true });
+  }
+}
+
 /**
  * Writes a prepared case in the safetensors format (uncompressed arrays behind a JSON header, so that it can be mapped
  * into memory), whole or not at all. Bad input: a folder that can't be written or is full.
  */
 export function writeCaseFile(path: string, prepared: PreparedCase): void {
+  removeOldParts(dirname(path));
   const temporary = `${path}.${randomUUID()}.part`;
   try {
     const file = openSync(temporary, "wx");

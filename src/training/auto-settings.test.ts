@@ -70,6 +70,12 @@ const derive = (cases: MadeUp[], modality?: string | null, limits = CPU) => {
   };
 };
 
+it("gives images of several channels no window of CT, which would hold for all of them", () => {
+  const two = { ...setOf([{}, {}], "CT, PET"), channels: 2 };
+  expect(autoSettings(two, CPU).config.data?.windowHu ?? null).toBeNull();
+  expect(autoSettings(setOf([{}, {}], "CT"), CPU).config.data?.windowHu ?? null).not.toBeNull();
+});
+
 describe("autoSettings of slices", () => {
   const of = (cases: MadeUp[], more: Partial<Parameters<typeof autoSettings>[1]> = {}) =>
     autoSettings(setOf(cases), { ...CPU, ...more }).config;

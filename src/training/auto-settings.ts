@@ -161,7 +161,8 @@ function looksLikeHu(training: readonly SurveyedCase[]): boolean {
 function intensitySettings(fingerprint: Fingerprint): AutoSetting[] {
   const training = trainingCases(fingerprint);
   const { modality } = fingerprint;
-  const isCt = modality !== null && /^ct/i.test(modality.trim()); // CTA, "CT portal" …
+  // CTA, "CT portal" …; one window would hold for a PET beside it, too
+  const isCt = fingerprint.channels === 1 && modality !== null && /^ct/i.test(modality.trim());
   const foregrounds = training.flatMap(({ foreground }) => (foreground ? [foreground.percentiles] : []));
   if ((isCt || (modality === null && looksLikeHu(training))) && foregrounds.length > 0) {
     const low = Math.floor(medianOf(foregrounds.map(([value]) => value)));

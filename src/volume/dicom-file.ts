@@ -117,7 +117,8 @@ export async function packedFrames({
 
 /** `count` numbers of a decimal-string attribute; null unless all are there. */
 export function numbersOf(attributes: DataSet, tag: string, count: number): number[] | null {
-  const values = (attributes.string(tag) ?? "").split("\\").map(Number.parseFloat);
+  const texts = (attributes.string(tag) ?? "").split("\\");
+  const values = texts.map((text) => (text.trim() === "" ? Number.NaN : Number(text.replace(/\0/g, ""))));
   return values.length >= count && values.every(Number.isFinite) ? values.slice(0, count) : null;
 }
 

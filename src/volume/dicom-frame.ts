@@ -105,6 +105,10 @@ class FrameAttributes {
     return this.top;
   }
 
+  isThere(macro: string, tag: string): boolean {
+    return (this.#with(macro, tag).string(tag) ?? "").trim() !== "";
+  }
+
   numbers(macro: string, tag: string, count: number): number[] | null {
     return numbersOf(this.#with(macro, tag), tag, count);
   }
@@ -125,8 +129,11 @@ export function framePlaces(file: DicomFile): Omit<DicomFrame, "layout" | "start
   const count = frameCount(file);
   return Array.from({ length: count }, (_, i) => {
     const frame = new FrameAttributes(own[i], shared, attributes);
-    const one = (macro: string, tag: string) => frame.numbers(macro, tag, 1)?.[0];
     const { measures, transformation } = MACROS;
+    const one = (macro: string, tag: string) => frame.numbers(macro, tag, 1)?.[0];
+    // there, but no number: it is refused where voxels are scaled by it
+    const scale = (tag: string, absent: number) =>
+      frame.isThere(transformation, tag) ? (one(transformation, tag) ?? Number.NaN) : absent;
     return {
       file,
       number: count > 1 ? i + 1 : null,
@@ -134,8 +141,8 @@ export function framePlaces(file: DicomFile): Omit<DicomFrame, "layout" | "start
       orientation: frame.numbers(MACROS.orientation, TAGS.orientation, 6),
       pixelSpacing: frame.numbers(measures, TAGS.pixelSpacing, 2),
       sliceSpacing: one(measures, TAGS.betweenSlices) ?? one(measures, TAGS.thickness) ?? null,
-      slope: one(transformation, TAGS.slope) ?? 1,
-      intercept: one(transformation, TAGS.intercept) ?? 0,
+      slope: scale(TAGS.slope, 1),
+      intercept: scale(TAGS.intercept, 0),
     };
   });
 }

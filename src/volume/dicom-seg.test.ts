@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import dcmjs from "dcmjs";
@@ -124,6 +124,15 @@ describe("a DICOM segmentation", () => {
     await write("empty.dcm", new Uint8Array(LABELS.length));
     expect(readWithDcmjs(join(dir, "empty.dcm")).NumberOfFrames).toBe(1);
     expect(new Set((await readLabelMap(join(dir, "empty.dcm"))).data)).toEqual(new Set([0]));
+  });
+
+  it("is refused where its pixels are compressed", async () => {
+    const path = join(dir, "packed.dcm");
+    const bytes = readFileSync(join(dir, "labels.dcm")).toString("latin1");
+    const runLength = bytes.replace("1.2.840.10008.1.2.1\0", "1.2.840.10008.1.2.5\0");
+    expect(runLength).not.toBe(bytes);
+    writeFileSync(path, runLength, "latin1");
+    await expect(readLabelMap(path)).rejects.toThrow(/packed\.dcm: a segmentation of compressed pixels/);
   });
 
   it("is refused for another scan", async () => {

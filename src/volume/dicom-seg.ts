@@ -1,5 +1,6 @@
 import type { DataSet } from "dicom-parser";
 import { badInput } from "../errors.js";
+import { bitAt } from "./bits.js";
 import { type DicomFile, itemsOf, readingAttributes } from "./dicom-file.js";
 import { frameCount, framePlaces } from "./dicom-frame.js";
 import { sharedAxes } from "./dicom-stack.js";
@@ -57,6 +58,8 @@ function parseSegmentation(file: DicomFile): Segmentation {
   const allocated = attributes.uint16("x00280100");
   const shared = itemsOf(attributes, "x52009229")[0];
   const groups = itemsOf(attributes, "x52009230");
+  if (file.decode)
+    throw badInput(`${path}: a segmentation of compressed pixels, which are not read; decompress it first`);
   const count = frameCount(file);
   const bits = rows * columns * count * (isBinary ? 1 : 8);
   if (allocated !== (isBinary ? 1 : 8) || !pixels || pixels.length * 8 < bits || bits === 0) {
@@ -159,7 +162,7 @@ async function loadLabels(segmentation: Segmentation, grid: Grid): Promise<Uint8
   for (const { index, segment } of frames) {
     const to = slices[index]! * size;
     for (let i = 0, from = index * size; i < size; i++, from++) {
-      const value = isBinary ? (bytes[from >> 3]! >> (from & 7)) & 1 : bytes[from]!;
+      const value = isBinary ? bitAt(bytes, from) : bytes[from]!;
       if (value === 0 || (values && value < half)) continue;
       const held = labels[to + i]!;
       if (!values && held !== 0 && held !== segment) {

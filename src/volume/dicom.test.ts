@@ -103,6 +103,7 @@ describe("a DICOM series", () => {
       changed(1, { SamplesPerPixel: 3, PhotometricInterpretation: "RGB" }),
       /IM004: a color image \(RGB\)/,
     ],
+    ["a rescale that is no number", changed(1, { RescaleIntercept: "x-1024" }), /IM004: its rescale slope/],
     ["fewer pixels than it says", changed(1, { Rows: 40 }), /need 1280 bytes of pixels but it holds 640/],
   ])("is refused with %s", async (_, options, reason) => {
     const path = series(options);

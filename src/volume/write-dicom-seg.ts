@@ -2,6 +2,7 @@ import type { DataSet } from "dicom-parser";
 import { badInput } from "../errors.js";
 import { writeWholeFile } from "../files/whole-file.js";
 import { packageVersion } from "../version.js";
+import { setBit } from "./bits.js";
 import { type DicomDataset, encodeFile, newUid } from "./dicom-encode.js";
 import type { DicomFrame } from "./dicom-frame.js";
 import { segmentCodes } from "./segment-codes.js";
@@ -58,7 +59,7 @@ function packBits(frames: readonly WrittenFrame[]): Uint8Array {
   const size = frames[0]!.pixels.length;
   const bytes = new Uint8Array(Math.ceil((frames.length * size) / 8));
   for (const [i, { pixels }] of frames.entries())
-    for (let k = 0, bit = i * size; k < size; k++, bit++) bytes[bit >> 3]! |= pixels[k]! << (bit & 7);
+    for (let k = 0, bit = i * size; k < size; k++, bit++) setBit(bytes, bit, pixels[k]!);
   return bytes;
 }
 
