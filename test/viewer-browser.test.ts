@@ -1,10 +1,11 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
+import { decode } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { openDataset } from "../src/data/dataset.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
@@ -13,6 +14,7 @@ import type { Grid } from "../src/volume/volume.js";
 import { type Browser, CHROMIUM, hasBrowser, openBrowser } from "./browser.js";
 import { tinyArguments } from "./made-up-data.js";
 import {
+  logLine,
   putLargeScan,
   putOddScan,
   putPlacedScans,
@@ -424,6 +426,35 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     expect(drawn).toHaveLength(1);
     const place = placeOf(drawn[0]!, grid);
     expect(Math.hypot(...place.map((value, axis) => value - mm[axis]!))).toBeLessThan(1.4);
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it("gives its connection back while nobody looks, and shows the same curves after", async () => {
+    const { page } = browser;
+    // long enough to be smoothed, over neighbours: iterations that come twice would show
+    writeFileSync(
+      join(fixture.run, "log.jsonl"),
+      Array.from({ length: 200 }, (_, i) => logLine(i + 1)).join(""),
+    );
+    await go("#/training?run=made-up", ".chart .u-over");
+    await page.locator(".live.live").waitFor();
+    const hide = (hidden: boolean) =>
+      page.evaluate((value) => {
+        Object.defineProperty(document, "hidden", { value, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+      }, hidden);
+    const chart = page.locator(".chart").first();
+    await page.mouse.move(0, 0);
+    const before = await chart.screenshot();
+    const asked: string[] = [];
+    page.on("request", (request) => asked.push(request.url()));
+    await hide(true);
+    await hide(false);
+    await vi.waitUntil(() => asked.some((url) => url.includes("api/events")), { timeout: 5000 });
+    await setTimeout(1000); // for the log to come again
+    const [first, second] = [decode(before), decode(await chart.screenshot())];
+    const other = second.data.filter((value, i) => Math.abs(value - first.data[i]!) > 60);
+    expect(other.length).toBeLessThan(60);
     expect(browser.complaints).toEqual([]);
   });
 

@@ -1,7 +1,7 @@
-/** `signal` is aborted by the first interrupt, so that work ends whole, as `promise` says; the second one ends the process at once. */
+/** `signal` is aborted by the first interrupt, so that work ends whole, as `line` tells the person; the second one ends the process at once. */
 export function stopOnSignal(
-  promise: string,
-  say: (line: string) => void,
+  line: string,
+  say: (text: string) => void,
 ): { signal: AbortSignal; release: () => void } {
   const controller = new AbortController();
   const names = ["SIGINT", "SIGTERM"] as const;
@@ -10,7 +10,7 @@ export function stopOnSignal(
   };
   const stop = () => {
     release();
-    say(`${promise}; once more to stop at once`);
+    say(`${line}; once more to stop at once`);
     controller.abort();
   };
   for (const name of names) process.on(name, stop);

@@ -75,13 +75,14 @@ function writeAll(file: number, bytes: Uint8Array): void {
 
 const DAY_MS = 86_400_000;
 
-/** What a stopped preparation left half written, long enough ago that nobody writes on. */
+/** What a stopped preparation left half written, long enough ago that nobody writes on. What can't be removed stays. */
 function removeOldParts(folder: string): void {
-  for (const name of readdirSync(folder).filter((one) => one.endsWith(".part"))) {
-    const path = join(folder, name);
-    const touched = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY;
-    if (Date.now() - touched > DAY_MS) rmSync(path, { force: true });
-  }
+  try {
+    for (const name of readdirSync(folder).filter((one) => one.endsWith(".part"))) {
+      const path = join(folder, name);
+      if (Date.now() - statSync(path).mtimeMs > DAY_MS) rmSync(path, { force: true });
+    }
+  } catch {}
 }
 
 /**

@@ -45,8 +45,8 @@ const isNumber = (value: unknown) => typeof value === "string" && /^\d+$/.test(v
 /** {"0": "background", "1": "liver"} or {"background": 0, "liver": 1}, also with "1" -> names by class number. */
 function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
   const pairs = Object.entries(labels).map(([key, value]): [number, string] => {
-    if (typeof value === "number" || isNumber(value)) return [Number(value), key];
-    return [Number(key), typeof value === "string" ? value : key];
+    if (typeof value === "number" || (isNumber(value) && !isNumber(key))) return [Number(value), key];
+    return typeof value === "string" ? [Number(key), value] : [Number.NaN, key];
   });
   const names: string[] = [];
   for (const [number, name] of pairs) names[number] = name;

@@ -107,6 +107,7 @@ describe("Decathlon layout", () => {
     ["classes with a gap", { labels: { 0: "background", 2: "tumor" } }, /without a gap/],
     ["one class", { labels: { 0: "background" } }, /labels are/],
     ["regions of classes", { labels: { background: 0, all: [1, 2] } }, /labels are/],
+    ["regions named by numbers", { labels: { background: 0, 1: [1, 2] } }, /labels are/],
     ["no labels key", { labels: undefined }, /labels: /],
     ["a list that is none", { training: 5 }, /training: /],
   ])("refuses %s", async (_, json, reason) => {
@@ -194,6 +195,12 @@ describe("nnU-Net 2 layout", () => {
     expect(set.labeled[0]!.imagePath).toBe(join(dir, "imagesTr/a_0000.nii"));
     expect(set.test[0]!.labelPath).toBe(join(dir, "labelsTs/t.nii"));
     expect(set.classNames).toEqual(["background", "atrium"]);
+  });
+
+  it("takes digits for the name of a class", async () => {
+    await putJson({ ...json, labels: { 0: "background", 1: "205" } });
+    await put("imagesTr/a_0000.nii");
+    expect((await openDataset(dir)).classNames).toEqual(["background", "205"]);
   });
 
   it("finds them where an empty list is left, class numbers are text and channels an array", async () => {

@@ -94,10 +94,13 @@ describe.skipIf(!linux)("a process", () => {
   });
 
   it("is dead as soon as it was killed, even if nobody has asked for its exit code", async () => {
-    const parent = spawn("sh", ["-c", "sleep 100 & echo $!; kill -9 $!; exec sleep 100"]); // never waits
+    const parent = spawn("sh", ["-c", "sleep 100 & echo $!; exec sleep 100"]); // then waits for nobody
     const pid = await new Promise<number>((done) =>
       parent.stdout.once("data", (text: Buffer) => done(Number(text.toString()))),
     );
+    const isSleep = () => readFileSync(`/proc/${parent.pid}/comm`, "utf8").startsWith("sleep");
+    while (!isSleep()) await new Promise((done) => setTimeout(done, 5));
+    process.kill(pid, "SIGKILL");
     const stat = () => readFileSync(`/proc/${pid}/stat`, "utf8");
     while (!/\) Z /.test(stat())) await new Promise((done) => setTimeout(done, 5));
     const started = stat().split(") ")[1]!.split(" ")[19]!;

@@ -1,12 +1,10 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { PenumbraError } from "../errors.js";
-import { placeNew } from "./place-new.js";
+import { codeOf, placeNew } from "./place-new.js";
 import { lifeOf, type ProcessIdentity, thisProcess } from "./process-identity.js";
 import { discard } from "./whole-file.js";
 import { writeFailure } from "./write-failure.js";
-
-const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 
 const textOf = (path: string): string | null => {
   try {

@@ -1,6 +1,6 @@
 import { constants, copyFileSync, linkSync } from "node:fs";
 
-const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
+export const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 /** What file systems say that know no hard links. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "ENOSYS"];
 

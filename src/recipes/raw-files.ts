@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { checkPlace } from "../data/inside.js";
+import { checkPlace, isInside } from "../data/inside.js";
 import { badInput, PenumbraError } from "../errors.js";
 import type { RawMember } from "./recipe.js";
 
@@ -10,6 +10,7 @@ import type { RawMember } from "./recipe.js";
  */
 export async function filesBelow(dir: string, allowLinks: boolean): Promise<string[]> {
   const files: string[] = [];
+  const root = await realpath(dir).catch(() => dir);
   const look = async (folder: string, above: readonly string[]): Promise<void> => {
     const real = await realpath(folder);
     if (above.includes(real)) return; // a link to a folder that it lies in
@@ -19,7 +20,10 @@ export async function filesBelow(dir: string, allowLinks: boolean): Promise<stri
       const found = entry.isSymbolicLink() ? await stat(path).catch(() => null) : entry;
       if (found && entry.isSymbolicLink() && !allowLinks) await checkPlace(dir, path);
       if (found?.isFile()) files.push(path);
-      if (found?.isDirectory()) await look(path, [...above, real]);
+      if (!found?.isDirectory()) continue;
+      // a link to a folder in here: what lies there is found there
+      if (entry.isSymbolicLink() && isInside(root, await realpath(path))) continue;
+      await look(path, [...above, real]);
     }
   };
   await look(dir, []).catch((cause: Error) => {

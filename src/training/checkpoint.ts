@@ -2,7 +2,7 @@ import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { scope } from "../engine/scope.js";
 import { fromArray, type Tensor } from "../engine/tensor.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { sha256, sha256OfFile } from "../files/checksum.js";
 import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
@@ -191,7 +191,10 @@ export function loadCheckpoint(
     try {
       read = readCheckpoint(path);
     } catch (error) {
-      if (isOfTheMachine(error)) throw error;
+      if (isOfTheMachine(error)) {
+        const { message } = error as Error;
+        throw new PenumbraError("environment", `${path}: can't be read (${message})`, { cause: error });
+      }
       const how = error instanceof Error ? error.message : error;
       warn(`${path}.json is damaged (${how}); trying the one before`);
       continue;

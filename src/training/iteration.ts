@@ -9,7 +9,7 @@ export interface IterationReport extends StepFigures {
   /** The same over all stages. */
   readonly total: number;
   readonly totalIterations: number;
-  /** Iterations to come, those of later stages as so many of this stage's as take their time. */
+  /** Iterations to come in this stage's time: an iteration of another pace counts as more or less than one. */
   readonly ahead: number;
   readonly learningRate: number;
   readonly seconds: number;

@@ -66,7 +66,8 @@ export interface RunPlan {
 
 /**
  * The plan of a new run; nothing is written yet.
- * @throws PenumbraError "bad-input" for a directory that is taken, and for data and configuration that don't go together
+ * @throws PenumbraError "bad-input" for a directory that is taken, and for data and configuration that don't go together;
+ *   "environment" for a device that is not there
  */
 export async function planNewRun(options: NewRunOptions): Promise<RunPlan> {
   const data = dataOf(options);
@@ -84,7 +85,7 @@ function dataOf({ data }: NewRunOptions): string {
 /**
  * The configuration and the data that a new run would have, after a look at the data; no run is written. Without
  * `checksMemory` a patch that is too large for this machine passes: for what was trained elsewhere.
- * @throws PenumbraError "bad-input" where they don't fit each other.
+ * @throws PenumbraError "bad-input" where they don't fit each other, "environment" for a device that is not there.
  */
 export async function planTraining(
   options: NewRunOptions,

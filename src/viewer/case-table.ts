@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { existsSync, readdirSync } from "node:fs";
 import { join, relative, sep } from "node:path";
 import { type Correction, readCorrections } from "../data/corrections.js";
 import { type CaseFiles, openDataset } from "../data/dataset.js";
@@ -8,7 +8,7 @@ import { RANKING_NAME, type Ranking } from "../inference/rank.js";
 import { readRun } from "../training/run-directory.js";
 import type { CaseRow, CaseTable, ClassScore, Layers, Split } from "./api.js";
 import type { Place } from "./catalogue.js";
-import { evaluationsOf } from "./run-summary.js";
+import { evaluationsOf, isOfData } from "./run-summary.js";
 
 /** Folder of a run with label maps, uncertainty maps and samples, named as `predict` names them. */
 export const MAPS_FOLDER = "maps";
@@ -21,9 +21,9 @@ export const volumeUrl = (kind: "run" | "data", { id }: Place, path: string): st
 export async function casesOfRun(run: Place, data: Place): Promise<CaseTable> {
   const { run: record } = readRun(run.dir);
   const dataset = await openDataset(data.dir, { labeledIds: record.labeled });
-  const evaluations = new Map([...evaluationsOf(run.dir)].filter(([, one]) => isOf(data, one.data)));
+  const evaluations = evaluationsOf(run.dir, data.dir);
   const found = readRanking(run.dir);
-  const ranking = found && isOf(data, found.data) ? found : null;
+  const ranking = found && isOfData(data.dir, found.data) ? found : null;
   const corrections = await readCorrections(data.dir);
   const maps = mapsIn(run.dir);
   const places = new Map(ranking?.cases.map(({ id, value }, i) => [id, { place: i + 1, value }]));
@@ -74,10 +74,6 @@ interface LayerSources {
   /** Whether label maps of these very cases lie in the run's evaluation. */
   readonly isEvaluated: boolean;
 }
-
-/** Whether scores and label maps are of these data: cases of others may have the same names. Data that are gone may be these, moved. */
-const isOf = (data: Place, named: string | undefined): boolean =>
-  named === undefined || !existsSync(named) || realpathSync(named) === realpathSync(data.dir);
 
 function layersOf({ files, corrected, split, run, data, maps, isEvaluated }: LayerSources): Layers {
   const inData = (path: string) => volumeUrl("data", data, relative(data.dir, path));

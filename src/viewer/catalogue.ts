@@ -99,14 +99,20 @@ export class Catalogue {
 
 /** Whether a data directory has an image by the name of each case; told by file names alone. */
 function holdsImages(dir: string, ids: readonly string[]): boolean {
-  const inLists = existsSync(join(dir, "train.list"));
+  const inLists = !existsSync(join(dir, "dataset.json"));
   const names = inLists ? foldersIn(dir).map((path) => basename(path)) : filesIn(join(dir, "imagesTr"));
   const isImageOf = (id: string) => (name: string) =>
     name === id || name.startsWith(`${id}.`) || name.startsWith(`${id}_0000.`);
   return ids.every((id) => names.some(isImageOf(id)));
 }
 
-const filesIn = (dir: string): string[] => (existsSync(dir) ? readdirSync(dir) : []);
+function filesIn(dir: string): string[] {
+  try {
+    return readdirSync(dir);
+  } catch {
+    return [];
+  }
+}
 
 const kindOf = (dir: string): Kind | null =>
   MARKERS.find(([name]) => existsSync(join(dir, name)))?.[1] ?? null;

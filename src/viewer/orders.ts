@@ -35,7 +35,7 @@ export async function orderMaps(jobs: Jobs, run: RunSummary, data: Place, id: st
   });
 }
 
-/** Results are named by the image's file, which nnU-Net's mark of a channel may end: here by the case. */
+/** Results are named by the image's file, as h5 ones are by their folder: here by the case. */
 async function moveAll(from: string, to: string, id: string): Promise<void> {
   const names = await readdir(from);
   const shortest = names.reduce((a, b) => (b.length < a.length ? b : a), names[0] ?? "");

@@ -4,7 +4,7 @@ import { voxelsApart } from "../volume/axis-map.js";
 import { openImage } from "../volume/format.js";
 import { gridInAxisOrder, toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
-import type { Grid, LabelMap } from "../volume/volume.js";
+import { type Grid, isPlaced, type LabelMap } from "../volume/volume.js";
 
 /** Shares of a voxel that two headers may differ by for what is the same grid. */
 const ROUNDING = 1e-3;
@@ -19,6 +19,7 @@ const PLAIN = new Set(["u8", "i16", "u16"]);
 export async function liesOn(file: string, grid: Grid): Promise<boolean> {
   const { grid: label, type, slope, intercept } = await openImage(file);
   if (!PLAIN.has(type) || slope !== 1 || intercept !== 0) return false;
+  if (isPlaced(grid) !== isPlaced(label)) return false; // the page lays each by its own header
   const sameShape = grid.shape.every((n, axis) => n === label.shape[axis]);
   const [a, b] = [grid.affine, label.affine];
   return sameShape && (a === null || b === null ? a === b : voxelsApart(a, b, grid.shape) < ROUNDING);

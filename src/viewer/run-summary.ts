@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, statSync } from "node:fs";
+import { existsSync, readdirSync, realpathSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
@@ -18,14 +18,22 @@ const SILENT_MS = 60_000;
 
 export const EVALUATION = /^evaluation-(test|labeled|unlabeled)$/;
 
-/** The scores that `evaluate` left in a run, by split. */
-export function evaluationsOf(dir: string): Map<string, Partial<SplitScores> & Evaluation> {
+/** Whether scores and label maps are of these data: cases of others may have the same names. Data that are gone may be these, moved. */
+export const isOfData = (dataDir: string, named: string | undefined): boolean =>
+  named === undefined || !existsSync(named) || realpathSync(named) === realpathSync(dataDir);
+
+/** The scores on a run's data that `evaluate` left in the run, by split. */
+export function evaluationsOf(
+  dir: string,
+  dataDir: string | undefined,
+): Map<string, Partial<SplitScores> & Evaluation> {
   const found = new Map<string, Partial<SplitScores> & Evaluation>();
   for (const name of readdirSync(dir).sort()) {
     const [, split] = EVALUATION.exec(name) ?? [];
     const path = join(dir, name, "scores.json");
-    if (split && existsSync(path))
-      found.set(split, parseJson(readTextFile(path, "an evaluation's scores")) as SplitScores);
+    if (!split || !existsSync(path)) continue;
+    const scores = parseJson(readTextFile(path, "an evaluation's scores")) as SplitScores;
+    if (dataDir === undefined || isOfData(dataDir, scores.data)) found.set(split, scores);
   }
   return found;
 }
@@ -62,7 +70,7 @@ function summarize(
 ): RunSummary {
   const data = catalogue.dataOf(run);
   const last = lastLine(join(dir, LOG_NAME)) as { total?: number } | null;
-  const dice = [...evaluationsOf(dir)].map(([split, { mean }]) => [split, mean.dice]);
+  const dice = [...evaluationsOf(dir, data?.dir)].map(([split, { mean }]) => [split, mean.dice]);
   return {
     id,
     name,

@@ -118,7 +118,7 @@ export async function packedFrames({
 /** `count` numbers of a decimal-string attribute; null unless all are there. */
 export function numbersOf(attributes: DataSet, tag: string, count: number): number[] | null {
   const texts = (attributes.string(tag) ?? "").split("\\");
-  const values = texts.map((text) => (text.trim() === "" ? Number.NaN : Number(text.replace(/\0/g, ""))));
+  const values = texts.map((text) => (text.trim() === "" ? Number.NaN : Number(text)));
   return values.length >= count && values.every(Number.isFinite) ? values.slice(0, count) : null;
 }
 

@@ -58,6 +58,12 @@ describe("a DICOM segmentation", () => {
     const { grid, data } = await readLabelMap(path);
     expect(grid.spacingMm![0]).toBeCloseTo(3.3, 6);
     expect(data).toEqual(LABELS.slice(SIZE, 4 * SIZE));
+    const thin = putSeries(join(dir, "thin"), { step: [0, 0, 0.94] }); // said as 1: every second slice still lies nearest
+    const said = join(dir, "thin.dcm");
+    const whole = Uint8Array.from(LABELS, (_, i) => (i % 3 === 0 ? 1 : 0));
+    const thinSource = { frames: await openDicomFrames(thin), classNames: CLASSES };
+    await writeSegmentation(said, { kind: "BINARY", labels: whole }, thinSource, 1);
+    expect((await readLabelMap(said)).data).toEqual(whole);
   });
 
   it("holds what dcmjs reads: bits, segments and the references to the scan", async () => {

@@ -85,14 +85,19 @@ function parseSegmentation(file: DicomFile): Segmentation {
   };
 }
 
-/** What the header says where the gaps are multiples of it (it may be a thickness, which others are not), else the smallest gap. */
-function sliceDistance(gaps: readonly number[], said: number | null): number {
-  if (gaps.length === 0) return said || 1;
-  const isMultiple = (step: number, gap: number) => {
-    const steps = Math.round(gap / step);
-    return steps > 0 && Math.abs(gap / step - steps) < OFF_GRID;
+/** What the header says where the places (rising) lie on a stack of it (it may be a thickness), else what the gaps are multiples of. */
+function sliceDistance(places: readonly number[], said: number | null): number {
+  const gaps = places.slice(1).map((place, i) => place - places[i]!);
+  const smallest = Math.min(...gaps.filter((gap) => gap > 1e-3));
+  if (!Number.isFinite(smallest)) return said || 1;
+  const isOnStack = (step: number) => (place: number) => {
+    const slices = (place - places[0]!) / step;
+    return Math.abs(slices - Math.round(slices)) < OFF_GRID;
   };
-  return said && gaps.every((gap) => isMultiple(said, gap)) ? said : Math.min(...gaps);
+  if (said && said < smallest * (1 + OFF_GRID) && places.every(isOnStack(said))) return said;
+  // rounded places add up over many slices: the mean step rather than the smallest
+  const steps = gaps.reduce((sum, gap) => sum + Math.round(gap / smallest), 0);
+  return (places.at(-1)! - places[0]!) / steps;
 }
 
 /** The grid that the frames lie on: from the first slice that has one to the last. */
@@ -100,11 +105,7 @@ function ownGrid({ file, frames, axes, sliceSpacing, rows, columns }: Segmentati
   const { row, column, normal, spacing } = axes;
   const along = frames.map(({ position }) => dot(position, normal));
   const places = [...new Set(along)].sort((a, b) => a - b);
-  const gaps = places.slice(1).map((place, i) => place - places[i]!);
-  const distance = sliceDistance(
-    gaps.filter((gap) => gap > 1e-3),
-    sliceSpacing,
-  );
+  const distance = sliceDistance(places, sliceSpacing);
   const first = frames[along.indexOf(places[0]!)]!.position;
   const depth = Math.round((places.at(-1)! - places[0]!) / distance) + 1;
   if (depth > MOST_SPARSE * places.length) {

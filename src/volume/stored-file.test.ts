@@ -1,5 +1,5 @@
 import { mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { freemem, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
 import { openStored, readBytes } from "./stored-file.js";
@@ -15,17 +15,21 @@ function sparse(name: string, size: number): string {
   return path;
 }
 
-it("reads more than one read call carries, 2 GiB", async () => {
-  const length = 2 ** 31 + 5;
-  const file = await openStored(sparse("long", length));
-  const bytes = await readBytes(file, 0, length);
-  expect(bytes.length).toBe(length);
-  expect(Buffer.from(bytes.subarray(0, 5)).toString()).toBe("start");
-}, 60_000);
+it.runIf(freemem() > 6e9)(
+  "reads more than one read call carries, 2 GiB",
+  async () => {
+    const length = 2 ** 31 + 5;
+    const file = await openStored(sparse("long", length));
+    const bytes = await readBytes(file, 0, length);
+    expect(bytes.length).toBe(length);
+    expect(Buffer.from(bytes.subarray(0, 5)).toString()).toBe("start");
+  },
+  60_000,
+);
 
 it("refuses more than a piece of memory may hold, before it takes any", async () => {
   const file = await openStored(sparse("longer", 2 ** 40));
   await expect(readBytes(file, 352, 2 ** 39)).rejects.toThrow(
-    /longer: its header needs 549755813888 bytes in one piece; at most \d+ are read/,
+    /longer: 549755813888 bytes in one piece are needed; at most \d+ are read/,
   );
 });

@@ -49,7 +49,7 @@ async function withFile<T>(path: string, work: (handle: FileHandle) => Promise<T
 function allocate(path: string, length: number): Buffer {
   if (length <= bufferConstants.MAX_LENGTH) return Buffer.allocUnsafeSlow(length);
   throw badInput(
-    `${path}: its header needs ${length} bytes in one piece; at most ${bufferConstants.MAX_LENGTH} are read: store it with a smaller type of voxels, or cut it`,
+    `${path}: ${length} bytes in one piece are needed; at most ${bufferConstants.MAX_LENGTH} are read: store it with a smaller type of voxels, or cut it`,
   );
 }
 

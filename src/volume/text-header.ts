@@ -31,7 +31,7 @@ export async function readTextHeader(file: StoredFile, end: RegExp, openEnded: b
 /** Longer names no file system has. */
 const MAX_NAME = 255;
 /** No control characters, which a damaged name is full of. */
-const PRINTABLE = /^[^\p{Cc}\ufffd]+$/u;
+const PRINTABLE = /^[^\p{Cc}]+$/u;
 
 /** Headers are read a byte a letter; file names are UTF-8 nearly everywhere. */
 function asUtf8(latin: string): string {

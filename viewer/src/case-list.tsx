@@ -1,5 +1,6 @@
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { CaseRow, CaseTable, Split } from "../../src/viewer/api.js";
+import { opensElsewhere } from "./unsaved.js";
 
 interface CaseListProps {
   readonly title: string;
@@ -204,7 +205,10 @@ function Row({ row, columns, open, show, hrefTo, splitShown }: RowProps) {
   return (
     <tr ref={element} aria-current={open ? "true" : undefined} onClick={() => show(row.id)}>
       <td title={`${row.id}, ${row.split}`}>
-        <a href={hrefTo(row.id)} onClick={(event) => event.preventDefault()}>
+        <a
+          href={hrefTo(row.id)}
+          onClick={(event) => (opensElsewhere(event) ? event.stopPropagation() : event.preventDefault())}
+        >
           {row.id}
         </a>
         <small class="soft">

@@ -154,9 +154,9 @@ function Seeds({ comparison: { cells }, dark }: { comparison: Comparison; dark: 
   const seeds = [...new Set(cells.map(({ seed }) => seed))].sort((a, b) => a - b);
   return (
     <p class="legend">
-      {seeds.map((seed) => (
+      {seeds.map((seed, i) => (
         <span key={seed}>
-          <i class="dot" style={{ background: seriesColour(seed, dark) }} /> seed {seed}
+          <i class="dot" style={{ background: seriesColour(i, dark) }} /> seed {seed}
         </span>
       ))}
       <span>

@@ -96,6 +96,8 @@ export function DrawPanel({
       ),
     [begun, drawing, saving],
   );
+  const download = () =>
+    drawing?.download(row.id).catch((error: Error) => setMessage({ text: error.message, bad: true }));
   const chooseStart = (event: { readonly currentTarget: HTMLSelectElement }) => {
     const select = event.currentTarget;
     if (mayLeave()) {
@@ -157,7 +159,7 @@ export function DrawPanel({
       )}
       {message && <p class={message.bad ? "alarm" : "small good"}>{message.text}</p>}
       {message?.bad && begun && (
-        <button type="button" onClick={() => void drawing?.download(row.id)}>
+        <button type="button" onClick={() => void download()}>
           download what is drawn
         </button>
       )}

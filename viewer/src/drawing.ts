@@ -72,7 +72,8 @@ export class Drawing {
   /** Gives what is drawn to the person as a file, where it can't be saved. */
   async download(name: string): Promise<void> {
     const drawn = changesSoFar();
-    await this.scene.nv.saveImage({ filename: `${name}.nii.gz`, isSaveDrawing: true, volumeByIndex: 0 });
+    const file = { filename: `${name}.nii.gz`, isSaveDrawing: true, volumeByIndex: 0 };
+    if ((await this.scene.nv.saveImage(file)) === false) throw new Error("nothing is drawn");
     settle(drawn);
   }
 

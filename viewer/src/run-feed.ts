@@ -23,8 +23,8 @@ interface Message<P> {
 }
 
 /**
- * Follows the logs of runs and the jobs. One connection for all of them; the browser reconnects by itself and says where
- * it was, so only what is new comes.
+ * Follows the logs of runs and the jobs while the page is looked at. One connection for all of them; where it is lost the
+ * browser reconnects by itself and says where it was, so only what is new comes.
  */
 export function useFeed(runIds: readonly string[]): Feed {
   const [feed, set] = useState<Feed>({ runs: new Map(), jobs: [], state: "connecting", version: 0 });
@@ -58,7 +58,9 @@ export function useFeed(runIds: readonly string[]): Feed {
     const follow = () => {
       source?.close();
       source = null;
-      if (!document.hidden) listen();
+      if (document.hidden) return;
+      for (const logs of runs.current.values()) logs.log.length = logs.validation.length = 0; // a new connection sends all
+      listen();
     };
     follow();
     document.addEventListener("visibilitychange", follow);

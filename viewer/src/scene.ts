@@ -109,10 +109,7 @@ export class Scene {
       this.#showImage(full, layers.reference === null && layers.prediction === null);
       this.#loaded = new LoadedLayers(layers, classNames, signal);
       this.events.onStatus("loading the outlines", null);
-      await this.#loaded.load(this.#state); // what fails is said by `update`
-      if (signal.aborted) return false;
-      this.#placeCrosshair();
-      await this.update(this.#state);
+      await this.update(this.#state, true);
     } catch (error) {
       if (!signal.aborted) this.events.onStatus((error as Error).message);
     }
@@ -218,12 +215,13 @@ export class Scene {
     this.events.onWindow(image.cal_min, image.cal_max, false);
   }
 
-  /** Loads what a state needs and shows it. */
-  async update(state: SceneState): Promise<void> {
+  /** Loads what a state needs and shows it; first of a case, with the crosshair where there is something to see. */
+  async update(state: SceneState, first = false): Promise<void> {
     this.#state = state;
     const loaded = this.#loaded;
     if (!loaded) return;
     const problem = await loaded.load(state);
+    if (first && loaded === this.#loaded) this.#placeCrosshair();
     if (loaded !== this.#loaded || state !== this.#state) return;
     this.#render(loaded);
     this.events.onStatus(problem);

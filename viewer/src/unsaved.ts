@@ -19,6 +19,10 @@ export function mayLeave(): boolean {
   return true;
 }
 
+/** Whether a click on a link leaves this page as it is: it opens another tab or window. */
+export const opensElsewhere = ({ ctrlKey, metaKey, shiftKey }: MouseEvent): boolean =>
+  ctrlKey || metaKey || shiftKey;
+
 /** Asks before a link within the pages, or the end of the page, takes a drawing along. */
 export function guardUnsaved(): void {
   addEventListener("beforeunload", (event) => {
@@ -28,7 +32,7 @@ export function guardUnsaved(): void {
     "click",
     (event) => {
       const leads = event.target instanceof Element && event.target.closest("a[href^='#']");
-      if (!leads || mayLeave()) return;
+      if (!leads || opensElsewhere(event) || mayLeave()) return;
       event.preventDefault();
       event.stopPropagation();
     },
