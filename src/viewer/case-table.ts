@@ -55,10 +55,8 @@ export async function casesOfData(data: Place): Promise<CaseTable> {
   const rowsOf = (split: Split) =>
     dataset[split].map((files): CaseRow => {
       const corrected = corrections.get(files.id);
-      const layers = layersOf({
-        ...{ files, corrected, split, data },
-        ...{ run: null, maps: new Set<string>(), isEvaluated: false },
-      });
+      const nothingOfARun = { run: null, maps: new Set<string>(), isEvaluated: false };
+      const layers = layersOf({ files, corrected, split, data, ...nothingOfARun });
       return { id: files.id, split, scores: [], rank: null, corrected: corrected?.version ?? 0, layers };
     });
   return { unit: "mm", rule: null, rows: [...rowsOf("unlabeled"), ...rowsOf("labeled"), ...rowsOf("test")] };
