@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { setThreads } from "./libtorch.js";
-import { generatorState, restoreGeneratorState, seedGenerators } from "./random.js";
+import { generatorState, OwnGenerators, restoreGeneratorState, seedGenerators } from "./random.js";
 import { ones, randn } from "./tensor.js";
 
 const draw = () => [...randn([5]).toFloat32Array()];
@@ -33,6 +33,27 @@ describe("generators", () => {
     const bytes = state.toUint8Array();
     draw();
     expect(state.toUint8Array()).toEqual(bytes);
+  });
+
+  it("of one's own draw as if they were alone, and disturb no others", () => {
+    seedGenerators(3);
+    const alone = [draw(), draw(), draw()];
+    const own = OwnGenerators.seeded(3, "cpu");
+    seedGenerators(8);
+    const others = [draw(), draw()];
+    seedGenerators(8);
+    expect(own.draw(draw)).toEqual(alone[0]);
+    expect(draw()).toEqual(others[0]);
+    expect(own.draw(draw)).toEqual(alone[1]);
+    const later = new OwnGenerators("cpu");
+    later.loadState(own.stateDict());
+    expect(() =>
+      own.draw(() => {
+        throw new Error("inside");
+      }),
+    ).toThrow("inside");
+    expect(draw()).toEqual(others[1]);
+    expect([own.draw(draw), later.draw(draw)]).toEqual([alone[2], alone[2]]);
   });
 
   it("refuse what is no state, and no seed", () => {

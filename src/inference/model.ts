@@ -7,7 +7,7 @@ import { checkDevice, resolvePrecision } from "../engine/device.js";
 import { flushDenormals, setThreads } from "../engine/libtorch.js";
 import { mostLikelyClass } from "../engine/ops.js";
 import { type Precision, withPrecision } from "../engine/precision.js";
-import { seedGenerators } from "../engine/random.js";
+import { OwnGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import { cat, type Tensor } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
@@ -142,18 +142,24 @@ export interface SegmentOptions {
 export type Scan = Pick<PreparedCase, "image" | "region"> & { readonly grid: Pick<Grid, "shape"> };
 
 /**
- * Segments a scan: sliding window, softmax, uniform mean over overlaps, argmax. For uncertainty,
- * libtorch's generators are seeded with the config's seed first, so that a scan always gets the same map.
+ * Segments a scan: sliding window, softmax, uniform mean over overlaps, argmax. For uncertainty it draws with the
+ * config's seed, so that a scan always gets the same map.
  */
-export function segment(
+export function segment(model: Model, scan: Scan, options: SegmentOptions): Segmentation {
+  const { seed, device } = model.config;
+  if (!options.uncertainty) return segmentWith(0, model, scan, options);
+  const samples = model.config.inference.uncertaintySamples;
+  return OwnGenerators.seeded(seed, device).draw(() => segmentWith(samples, model, scan, options));
+}
+
+function segmentWith(
+  samples: number,
   model: Model,
   { image, region, grid: { shape } }: Scan,
   options: SegmentOptions,
 ): Segmentation {
   const { config } = model;
   const classes = config.model.classes;
-  const samples = options.uncertainty ? config.inference.uncertaintySamples : 0;
-  if (samples > 0) seedGenerators(config.seed);
   return noGrad(() =>
     scope(() => {
       const run: WindowFunction = (patch, _, inside) =>
@@ -167,7 +173,7 @@ export function segment(
         device: config.device,
         region,
         ...(config.inference.skipOutsideRegion && { skipOutside: samples > 0 ? [0, classes] : [0] }),
-        ...(options.onWindow && { onWindow: options.onWindow }),
+        onWindow: options.onWindow,
       });
       const probabilities = mean.slice(0, 0, classes);
       const sampled = samples > 0 ? mean.slice(0, mean.shape[0]! - classes, mean.shape[0]!) : null;

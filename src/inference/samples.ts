@@ -1,7 +1,7 @@
 import { noGrad } from "../engine/autograd.js";
 import { mostLikelyClass } from "../engine/ops.js";
 import { withPrecision } from "../engine/precision.js";
-import { seedGenerators } from "../engine/random.js";
+import { OwnGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import { randn } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
@@ -34,8 +34,8 @@ export function checkSamples({ stochastic, config }: Model, samples: number): vo
  * Label maps [D,H,W] that the model thinks possible: samples of the predicted distribution of all logits together,
  * given one by one to `take`, numbered from 0. A sample is one drawing for the whole volume: the noise behind the shared
  * factors is the same in every window and that of the voxels belongs to the voxel, so nothing breaks at a window's edge;
- * overlapping windows are averaged as logits. The generators are seeded with the config's seed: a scan's samples are
- * always the same. Outside the scan's region there is no doubt, as in training.
+ * overlapping windows are averaged as logits. They are drawn with the config's seed: a scan's samples are always the
+ * same. Outside the scan's region there is no doubt, as in training.
  * Source of the distribution: Monteiro et al. 2020, eq. 5, as arXiv 2111.10989 trains it.
  */
 export async function drawSamples(
@@ -51,10 +51,10 @@ export async function drawSamples(
   const padded = shape.map((n, axis) => Math.max(n, patchSize[axis]!)) as unknown as Triple;
   const logitBytes = 4 * config.model.classes * padded.reduce((product, n) => product * n);
   const pairsAtOnce = Math.max(1, Math.floor(BYTES_AT_ONCE / (3 * logitBytes)));
-  seedGenerators(config.seed);
+  const generators = OwnGenerators.seeded(config.seed, config.device);
   for (let pair = 0; pair < options.samples / 2; pair += pairsAtOnce) {
     const pairs = Math.min(pairsAtOnce, options.samples / 2 - pair);
-    const drawn = drawPairs(model, scan, padded, pairs, options);
+    const drawn = generators.draw(() => drawPairs(model, scan, padded, pairs, options));
     for (const [i, labels] of drawn.entries()) await take(labels, 2 * pair + i);
   }
 }
@@ -87,7 +87,7 @@ function drawPairs(
         neighbours: config.model.neighbours,
         device,
         region,
-        ...(options.onWindow && { onWindow: options.onWindow }),
+        onWindow: options.onWindow,
       });
       return Array.from({ length: 2 * pairs }, (_, i) =>
         scope(() => mostLikelyClass(mean.slice(0, i * classes, (i + 1) * classes), 0)).toUint8Array(),

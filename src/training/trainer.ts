@@ -98,7 +98,9 @@ async function runStage(
       const { clipNorm } = optimizer;
       const parts = config.memory.parts ?? 1;
       const step = { iteration: i, learningRate, precision, clipNorm, parts };
-      const figures = trainStep(state.method, state.optimizer, () => toDevice(batch, config.device), step);
+      const figures = state.generators.draw(() =>
+        trainStep(state.method, state.optimizer, () => toDevice(batch, config.device), step),
+      );
       const position = { stage: stage.name, iteration: i + 1, total: before + i + 1 };
       const report = {
         ...figures,
@@ -144,6 +146,6 @@ function loaderOf(stage: Stage, { config, labeled, unlabeled, onWarning }: Train
     unlabeledPerBatch: stage.batch.unlabeled,
     augment: config.data,
     seed: config.seed,
-    ...(onWarning && { onWarning }),
+    onWarning,
   });
 }

@@ -1,20 +1,23 @@
-import { generatorState, restoreGeneratorState } from "../engine/random.js";
+import { OwnGenerators } from "../engine/random.js";
 import { keep, scope } from "../engine/scope.js";
 import { type Method, part, restoreMethod, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
 import { Sgd, type SgdOptions } from "../nn/optimizer.js";
 import type { Stage } from "./stages.js";
 
-/** Everything that a stage changes as it runs: the method's tensors, the optimizer's, and libtorch's generators. */
+/** Everything that a stage changes as it runs: the method's tensors, the optimizer's, and what random draws come next. */
 export class TrainingState {
   readonly optimizer: Sgd;
+  /** Those that a step draws from. */
+  readonly generators: OwnGenerators;
 
-  /** A stage at its start. */
+  /** A stage at its start: its generators go on from where they are now. */
   constructor(
     readonly method: Method,
     readonly options: { readonly optimizer: SgdOptions; readonly device: string },
   ) {
     this.optimizer = new Sgd(method.parameters(), options.optimizer);
+    this.generators = new OwnGenerators(options.device);
   }
 
   /** A stage as `capture` found it, to the bit. @throws Error naming a tensor that `saved` lacks. */
@@ -24,11 +27,7 @@ export class TrainingState {
     restoreMethod(method, ofMethod);
     const state = new TrainingState(method, options);
     state.optimizer.loadState(part(saved, "optimizer"));
-    const generators = part(saved, "generator");
-    for (const device of state.#devices()) {
-      const generator = generators.get(device); // none where the run moves to another device
-      if (generator) restoreGeneratorState(device, generator);
-    }
+    state.generators.loadState(part(saved, "generator")); // none of a device that the run moves to
     return state;
   }
 
@@ -37,13 +36,8 @@ export class TrainingState {
     return new Map([
       ...under("method", this.method.state()),
       ...under("optimizer", this.optimizer.stateDict()),
-      ...under("generator", new Map(this.#devices().map((name) => [name, generatorState(name)]))),
+      ...under("generator", this.generators.stateDict()),
     ]);
-  }
-
-  /** Those whose generators a step draws from. */
-  #devices(): string[] {
-    return [...new Set(["cpu", this.options.device])];
   }
 
   /** What the next stage starts from: copies of the method's tensors, which belong to the caller. */
