@@ -1,5 +1,6 @@
 import { Command, CommanderError } from "commander";
 import { EXIT_CODES, PenumbraError } from "../errors.js";
+import { machineReason } from "../files/system-error.js";
 import { packageVersion } from "../version.js";
 import { compareCommand } from "./compare.js";
 import { demoCommand } from "./demo.js";
@@ -78,13 +79,11 @@ export function report(thrown: unknown, debug: boolean): number {
 }
 
 /** Errors of the system that are no bug, wherever they come from: no room, no files left, a disk that fails. */
-const MACHINE_CODES = /^(ENOSPC|EDQUOT|EIO|EROFS|EMFILE|ENFILE|ENOMEM)$/;
-
 function ofTheMachine(error: unknown): PenumbraError | null {
   if (!(error instanceof Error) || error instanceof PenumbraError) return null;
-  const { code = "", syscall, message } = error as NodeJS.ErrnoException;
+  const { syscall, message } = error as NodeJS.ErrnoException;
   const isGone = syscall === "uv_cwd";
-  if (!isGone && !MACHINE_CODES.test(code)) return null;
+  if (!isGone && machineReason(error) === null) return null;
   const what = isGone ? "the current directory was removed; change to one that is there" : message;
   return new PenumbraError("environment", what, { cause: error });
 }

@@ -1,5 +1,6 @@
 import { closeSync, constants, fstatSync, openSync, readSync } from "node:fs";
 import { badInput } from "../errors.js";
+import { throwIfMachine } from "./system-error.js";
 
 /** Below the 2 GiB that one read call may carry. */
 const CHUNK_BYTES = 1 << 30;
@@ -12,7 +13,7 @@ export class FileBytes {
   readonly size: number;
   readonly #file: number;
 
-  /** @throws PenumbraError "bad-input" naming the file when it can't be opened; `wanted` says what it should be */
+  /** @throws PenumbraError naming the file when it can't be opened, "environment" where the machine is to blame, else "bad-input"; `wanted` says what it should be */
   constructor(
     readonly path: string,
     wanted: string,
@@ -20,6 +21,7 @@ export class FileBytes {
     try {
       this.#file = openSync(path, READ_FLAGS);
     } catch (cause) {
+      throwIfMachine(path, cause);
       throw badInput(`can't open ${path}: ${(cause as Error).message}; give the path of ${wanted}`, cause);
     }
     const stat = fstatSync(this.#file);

@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { PenumbraError } from "../errors.js";
-import { codeOf, placeNew } from "./place-new.js";
+import { placeNew } from "./place-new.js";
 import { lifeOf, type ProcessIdentity, thisProcess } from "./process-identity.js";
+import { systemCodeOf } from "./system-error.js";
 import { discard } from "./whole-file.js";
 import { writeFailure } from "./write-failure.js";
 
@@ -10,7 +11,7 @@ const textOf = (path: string): string | null => {
   try {
     return statSync(path).isFile() ? readFileSync(path, "utf8") : "";
   } catch (error) {
-    if (codeOf(error) === "ENOENT" || codeOf(error) === "ENOTDIR") return null;
+    if (systemCodeOf(error) === "ENOENT" || systemCodeOf(error) === "ENOTDIR") return null;
     throw error;
   }
 };
@@ -38,7 +39,7 @@ function removeStale(path: string, judged: string): boolean {
   try {
     renameSync(path, aside);
   } catch (error) {
-    if (codeOf(error) === "ENOENT") return true;
+    if (systemCodeOf(error) === "ENOENT") return true;
     throw error;
   }
   const same = textOf(aside) === judged;

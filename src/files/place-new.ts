@@ -1,6 +1,6 @@
 import { constants, copyFileSync, linkSync } from "node:fs";
+import { systemCodeOf } from "./system-error.js";
 
-export const codeOf = (error: unknown) => (error as NodeJS.ErrnoException).code;
 /** What file systems say that know no hard links. */
 const NO_LINKS = ["EPERM", "ENOTSUP", "ENOSYS"];
 
@@ -9,12 +9,12 @@ export function placeNew(source: string, path: string): boolean {
   try {
     linkSync(source, path);
   } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    if (!NO_LINKS.includes(codeOf(error) ?? "")) throw error;
+    if (systemCodeOf(error) === "EEXIST") return false;
+    if (!NO_LINKS.includes(systemCodeOf(error))) throw error;
     try {
       copyFileSync(source, path, constants.COPYFILE_EXCL);
     } catch (again) {
-      if (codeOf(again) === "EEXIST") return false;
+      if (systemCodeOf(again) === "EEXIST") return false;
       throw again;
     }
   }

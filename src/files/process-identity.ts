@@ -1,5 +1,6 @@
 import { readFileSync, readlinkSync } from "node:fs";
 import { hostname } from "node:os";
+import { systemCodeOf } from "./system-error.js";
 
 /** A process as a file on a shared disk can name it: a number alone is given again to other processes. */
 export interface ProcessIdentity {
@@ -58,6 +59,6 @@ function answersSignals(pid: number): boolean {
     process.kill(pid, 0);
     return true;
   } catch (error) {
-    return (error as NodeJS.ErrnoException).code === "EPERM"; // there, but another user's
+    return systemCodeOf(error) === "EPERM"; // there, but another user's
   }
 }

@@ -1,13 +1,14 @@
+import { randomUUID } from "node:crypto";
 import { closeSync, fsyncSync, openSync, readdirSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { writeFailure } from "./write-failure.js";
 
 /** Below the 2 GiB that one write call may carry. */
 const CHUNK_BYTES = 1 << 30;
-const TEMPORARY = /\.\d+\.tmp$/;
+const TEMPORARY = /\.[\da-f]{1,8}\.tmp$/;
 
-/** The name under which this process writes a file until it is whole. */
-export const temporaryName = (path: string): string => `${path}.${process.pid}.tmp`;
+/** A name under which a file is written until it is whole, and which no other thread or process takes. */
+export const temporaryName = (path: string): string => `${path}.${randomUUID().slice(0, 8)}.tmp`;
 
 /**
  * Writes a file so that a reader sees the old one or the whole new one, never a part: temporary name in the same folder,

@@ -1,15 +1,11 @@
 import { type ErrorCode, PenumbraError } from "../errors.js";
+import { machineReason, systemCodeOf } from "./system-error.js";
 
-/** What the system's error codes mean to a person, and whose they are: the machine's or the given path's. */
+/** What the system's codes about a path to write to mean to a person, and whose they are: the machine's or the path's. */
 const REASONS: Record<string, readonly [ErrorCode, string]> = {
-  ENOSPC: ["environment", "the disk is full; free some space"],
-  EDQUOT: ["environment", "the disk quota is used up; free some space"],
   EFBIG: ["environment", "the file would be larger than this process may write (ulimit -f)"],
-  EROFS: ["environment", "the file system is read-only; mount it for writing, or choose another place"],
   EACCES: ["environment", "this user may not write there; change the permissions, or choose another place"],
   EPERM: ["environment", "this user may not write there; change the permissions, or choose another place"],
-  EIO: ["environment", "the disk reports an error; check it"],
-  EMFILE: ["environment", "too many files are open (ulimit -n)"],
   ENOENT: ["bad-input", "its directory is not there"],
   ENOTDIR: ["bad-input", "a part of its path is a file"],
   EEXIST: ["bad-input", "a file has that name"],
@@ -22,7 +18,10 @@ export class WriteError extends PenumbraError {}
 
 /** The system's error about a path, in a person's words. */
 export function writeFailure(path: string, cause: unknown, what = "can't be written"): WriteError {
-  const { code = "", message } = cause as NodeJS.ErrnoException;
-  const [kind, reason] = REASONS[code] ?? ["environment", message];
+  const code = systemCodeOf(cause);
+  const machine = machineReason(cause);
+  const [kind, reason] = machine
+    ? (["environment", machine] as const)
+    : (REASONS[code] ?? (["environment", (cause as Error).message] as const));
   return new WriteError(kind, `${path}: ${what}: ${reason}${code && ` (${code})`}`, { cause });
 }

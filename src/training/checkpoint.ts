@@ -5,6 +5,7 @@ import { fromArray, type Tensor } from "../engine/tensor.js";
 import { badInput, PenumbraError } from "../errors.js";
 import { sha256, sha256OfFile } from "../files/checksum.js";
 import { parseJson } from "../files/json.js";
+import { machineReason, systemCodeOf } from "../files/system-error.js";
 import { readTextFile } from "../files/text-file.js";
 import { writeJson, writeWholeFile } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
@@ -166,13 +167,10 @@ const describedBy = ({ stage, iteration, total }: Manifest): Description => ({
 });
 
 /** What says nothing of a file's content: it can't be read just now. */
-function isOfTheMachine(error: unknown): boolean {
-  const { code = "", cause } = error as NodeJS.ErrnoException;
-  return (
-    /^(EIO|EMFILE|ENFILE|EACCES|ENOMEM|environment)$/.test(code) ||
-    (cause instanceof Error && isOfTheMachine(cause))
-  );
-}
+const isOfTheMachine = (error: unknown): boolean =>
+  machineReason(error) !== null ||
+  systemCodeOf(error) === "EACCES" ||
+  (error instanceof PenumbraError && error.code === "environment");
 
 /**
  * The newest checkpoint that is whole, or null when there is none. Damaged ones are passed over and named to `warn`.

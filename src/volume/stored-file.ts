@@ -3,6 +3,7 @@ import { createReadStream, constants as fsConstants } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { constants, createUnzip, gunzipSync } from "node:zlib";
 import { badInput, PenumbraError } from "../errors.js";
+import { systemCodeOf, throwIfMachine } from "../files/system-error.js";
 
 /** A file whose bytes may be gzipped; told by its content, not its name. */
 export interface StoredFile {
@@ -33,10 +34,11 @@ const REASONS: Readonly<Record<string, string>> = {
   ENOTDIR: "no such file",
 };
 
-/** Opens a regular file, does the work and closes it; bad input when it can't be opened. */
+/** Opens a regular file, does the work and closes it; bad input when it can't be opened, unless the machine is to blame. */
 async function withFile<T>(path: string, work: (handle: FileHandle) => Promise<T>): Promise<T> {
-  const handle = await open(path, READ_FLAGS).catch((cause: NodeJS.ErrnoException) => {
-    throw badInput(`${path}: ${REASONS[cause.code ?? ""] ?? cause.message}`, cause);
+  const handle = await open(path, READ_FLAGS).catch((cause: Error) => {
+    throwIfMachine(path, cause);
+    throw badInput(`${path}: ${REASONS[systemCodeOf(cause)] ?? cause.message}`, cause);
   });
   try {
     return await work(handle);
