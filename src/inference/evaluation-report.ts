@@ -1,6 +1,7 @@
 import type { Series } from "../report/chart.js";
 import type { ReportSection } from "../report/report.js";
 import type { Config } from "../training/config.js";
+import { methodEntry } from "../training/method-catalog.js";
 import { correctedLabels, type RunRecord } from "../training/run-directory.js";
 import type { LogEntry } from "../training/run-log.js";
 import { stagesOf } from "../training/stages.js";
@@ -154,5 +155,7 @@ export function notesOf({
         : "Uncertainty: entropy (nats) of the predicted probabilities; this method learns no distribution of logits.",
     );
   }
-  return [...notes, ...model.config.citation.map((text) => `Cite: ${text}`)];
+  const { method, citation } = model.config;
+  const cited = new Set([methodEntry(method).citation, ...citation]);
+  return [...notes, ...[...cited].map((text) => `Cite: ${text}`)];
 }

@@ -7,7 +7,7 @@ import { CONFIG_KEYS, type Config } from "./config-schema.js";
  */
 const NO_MATTER = new Set([
   "precision",
-  ...["threads", "data.workers", "data.prefetch", "checkpoint.keep", "log.every"],
+  ...["citation", "threads", "data.workers", "data.prefetch", "checkpoint.keep", "log.every"],
   ...["memory.limitGb", "memory.recomputeLevels", "memory.parts"],
 ]);
 

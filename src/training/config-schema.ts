@@ -238,7 +238,7 @@ export const configSchema = z.strictObject({
       "a loss so many median deviations above the median of the last 50 is reported",
     ),
   }),
-  citation: leaf(z.array(z.string()), "a list of texts", "what to cite for a result of this run"),
+  citation: leaf(z.array(z.string()), "a list of texts", "what to cite for these data, beside the method"),
 });
 
 /** A complete configuration: what `resolveConfig` returns and a run directory stores. */
