@@ -102,7 +102,7 @@ describe("a case in a file", () => {
     const whole = { start: [0, 0, 0], end: stored.grid.shape } as const;
     expect(() => readCaseBox(stored, ["image"], whole)).toThrow(/cut short/);
     expect(await findPrepared(cases[0]!, OPTIONS, cache)).toBeNull();
-    const [old, fresh] = [`${stored.path}.1.part`, `${stored.path}.2.part`]; // of stopped preparations
+    const [old, fresh] = [`${stored.path}.1.tmp`, `${stored.path}.2.tmp`]; // of stopped preparations
     for (const part of [old, fresh]) writeFileSync(part, "half");
     utimesSync(old, 0, Date.now() / 1000 - 90_000);
     const again = await prepareIntoCache(cases[0]!, OPTIONS, cache);

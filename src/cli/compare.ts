@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { TrainOptions } from "../training/train.js";
+import type { CompareOptions } from "../compare/compare.js";
 import {
   cacheOption,
   checksOption,
@@ -17,26 +17,9 @@ import { AFTER_ITERATION, stopOnSignal } from "./stop-on-signal.js";
 import { progressOf } from "./training-progress.js";
 
 interface CompareArguments
-  extends Pick<
-    TrainOptions,
-    | "labeled"
-    | "init"
-    | "preset"
-    | "set"
-    | "device"
-    | "precision"
-    | "threads"
-    | "cache"
-    | "skipChecks"
-    | "allowLinks"
-  > {
-  readonly data: string;
-  readonly methods: readonly string[];
-  readonly seeds: number;
-  readonly firstSeed: number;
+  extends Omit<CompareOptions, "configFile" | "signal" | "onStatus" | "onIteration"> {
   readonly config?: string;
   readonly memoryLimit?: number;
-  readonly out: string;
 }
 
 const EVERY_ITERATIONS = 50;
@@ -89,7 +72,7 @@ async function runCompare({ config, memoryLimit, ...options }: CompareArguments)
   const comparison = await compare({
     ...options,
     ...withMemoryLimit(options.set, memoryLimit),
-    ...(config && { configFile: config }),
+    configFile: config,
     signal,
     onStatus: (line) => progress.note(line),
     onIteration: (report) => progress.update(report),

@@ -1,20 +1,9 @@
 import { Command, Option } from "commander";
-import type { Split } from "../inference/split-cases.js";
+import type { EvaluateOptions } from "../inference/evaluate.js";
 import { deviceOption, linksOption, precisionOption, status, threadsOption } from "./options.js";
 import { stopOnSignal } from "./stop-on-signal.js";
 
-interface EvaluateArguments {
-  readonly run: string;
-  readonly data: string;
-  readonly split: Split;
-  readonly out?: string;
-  readonly json?: true;
-  readonly uncertainty: boolean;
-  readonly allowLinks?: true;
-  readonly device?: string;
-  readonly precision?: "auto" | "fp32" | "bf16";
-  readonly threads?: number;
-}
+type EvaluateArguments = Omit<EvaluateOptions, "command" | "signal" | "onStatus"> & { readonly json?: true };
 
 export function evaluateCommand(): Command {
   return new Command("evaluate")

@@ -1,13 +1,7 @@
 import { Command } from "commander";
-import type { SpatialAxes } from "../weights/spatial-axes.js";
+import type { ExportOptions } from "../weights/export-weights.js";
 import { axesOption } from "./import.js";
 import { status } from "./options.js";
-
-interface ExportArguments {
-  readonly run: string;
-  readonly out: string;
-  readonly axes: SpatialAxes;
-}
 
 export function exportCommand(): Command {
   return new Command("export")
@@ -18,9 +12,9 @@ export function exportCommand(): Command {
     .action(runExport);
 }
 
-async function runExport({ run, out, axes }: ExportArguments): Promise<void> {
+async function runExport(options: ExportOptions): Promise<void> {
   const { exportWeights } = await import("../weights/export-weights.js");
-  const count = exportWeights({ run, out, axes });
+  const count = exportWeights(options);
   status(`${count} tensors`);
-  process.stdout.write(`${out}\n`);
+  process.stdout.write(`${options.out}\n`);
 }

@@ -40,7 +40,7 @@ async function runFingerprint({
   ]);
   const { toFingerprintTable } = await import("../data/fingerprint-table.js");
   const dataset = await openDataset(data, {
-    ...(labeled !== undefined && { labeled }),
+    labeled,
     allowLinks: allowLinks ?? false,
   });
   const onProgress = caseProgress("looked at", status);

@@ -1,19 +1,10 @@
 import { Command, Option } from "commander";
-import type { ResultFormat } from "../inference/result-files.js";
+import type { PredictOptions } from "../inference/predict.js";
 import { deviceOption, precisionOption, status, threadsOption, wholeNumber } from "./options.js";
 import { stopOnSignal } from "./stop-on-signal.js";
 
-interface PredictArguments {
-  readonly run: string;
-  readonly out: string;
-  readonly format?: ResultFormat;
-  readonly probabilities?: "float32" | "int16";
-  readonly uncertainty?: true;
-  readonly samples?: number;
-  readonly device?: string;
-  readonly precision?: "auto" | "fp32" | "bf16";
-  readonly threads?: number;
-}
+/** The library's options under the names of the command's. */
+type PredictArguments = Omit<PredictOptions, "images" | "signal" | "onWritten" | "onStatus">;
 
 export function predictCommand(): Command {
   return new Command("predict")

@@ -1,15 +1,8 @@
 import { Command } from "commander";
+import type { RankOptions } from "../inference/rank.js";
 import { deviceOption, linksOption, precisionOption, status, threadsOption } from "./options.js";
 
-interface RankArguments {
-  readonly run: string;
-  readonly data?: string;
-  readonly json?: true;
-  readonly allowLinks?: true;
-  readonly device?: string;
-  readonly precision?: "auto" | "fp32" | "bf16";
-  readonly threads?: number;
-}
+type RankArguments = Omit<RankOptions, "onStatus"> & { readonly json?: true };
 
 export function rankCommand(): Command {
   return new Command("rank")

@@ -19,17 +19,12 @@ import { AFTER_ITERATION, stopOnSignal } from "./stop-on-signal.js";
 import { progressOf } from "./training-progress.js";
 
 interface TrainArguments
-  extends Pick<
+  extends Omit<
     TrainOptions,
-    "data" | "out" | "method" | "init" | "labeled" | "preset" | "set" | "threads" | "allowLinks"
+    "configFile" | "beginWith" | "signal" | "onStatus" | "onIteration" | "observer"
   > {
-  readonly resume?: string;
   readonly config?: string;
-  readonly device?: string;
-  readonly precision?: TrainOptions["precision"];
   readonly memoryLimit?: number;
-  readonly cache: string;
-  readonly skipChecks?: true;
   readonly listKeys?: true;
 }
 

@@ -69,19 +69,19 @@ async function trainCell(cell: Cell): Promise<string | null> {
       await train({
         resume: run,
         observer: watchFixedCases,
-        ...(threads && { threads }),
-        ...(cache && { cache }),
-        ...(allowLinks && { allowLinks }),
-        ...(signal && { signal }),
-        ...(onStatus && { onStatus }),
-        ...(onIteration && { onIteration }),
+        threads,
+        cache,
+        allowLinks,
+        signal,
+        onStatus,
+        onIteration,
       });
     } else {
       const beginWith = cell.beginWith.find(
         (other) =>
           isFinished(other) && holdsCheckpoint(checkpointsOf(other)) && differenceFrom(other, cell) === null,
       );
-      await train({ ...training, out: run, observer: watchFixedCases, ...(beginWith && { beginWith }) });
+      await train({ ...training, out: run, observer: watchFixedCases, beginWith });
     }
     return null;
   } catch (error) {
@@ -141,12 +141,12 @@ async function score({ run, training, expected }: Cell): Promise<Evaluation> {
     run,
     data,
     uncertainty: false,
-    ...(threads && { threads }),
-    ...(allowLinks && { allowLinks }),
-    ...(device && { device }),
-    ...(precision && { precision }),
-    ...(signal && { signal }),
-    ...(onStatus && { onStatus }),
+    threads,
+    allowLinks,
+    device,
+    precision,
+    signal,
+    onStatus,
   });
 }
 

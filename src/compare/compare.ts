@@ -14,7 +14,7 @@ import { comparisonPicture, renderComparison } from "./comparison-report.js";
 import { comparisonCsv, comparisonMarkdown } from "./comparison-table.js";
 import { curvesCsv, curvesOf } from "./curves.js";
 import { planCells, RUNS_FOLDER, seedsOf } from "./plan.js";
-import { allDifferences, summarizeMethod } from "./summary.js";
+import { allDifferences, finished, summarizeMethod } from "./summary.js";
 
 export interface CompareOptions
   extends Pick<
@@ -159,12 +159,11 @@ function holdsRunsAlone(out: string): boolean {
 function comparisonOf(cells: readonly Cell[], results: readonly CellResult[]): Comparison {
   const byMethod = new Map<MethodName, CellResult[]>();
   for (const result of results) byMethod.set(result.method, [...(byMethod.get(result.method) ?? []), result]);
-  const scored = results.find(({ evaluation }) => evaluation !== null);
   return {
     data: cells[0]!.training.data,
     labeled: cells[0]!.expected.labeled.length,
     planned: cells.length,
-    unit: scored?.evaluation?.unit ?? "mm",
+    unit: finished(results)[0]?.evaluation.unit ?? "mm",
     methods: [...byMethod.values()].map(summarizeMethod),
     differences: allDifferences(byMethod),
     cells: results,

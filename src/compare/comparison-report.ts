@@ -73,9 +73,7 @@ const PICTURES: readonly { metric: Metric; label: (unit: string) => string; fact
 
 const pictures = (comparison: Comparison): Html[] =>
   PICTURES.flatMap((picture) =>
-    classesOf(comparison.cells.flatMap(({ evaluation }) => evaluation ?? [])).map((name) =>
-      figureInPage(dotsOf(comparison, picture, name)),
-    ),
+    classesOf(comparison.cells).map((name) => figureInPage(dotsOf(comparison, picture, name))),
   );
 
 /** Dice over all classes, a dot a case, as an SVG file; null before anything is scored. */

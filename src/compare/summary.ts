@@ -22,9 +22,16 @@ export function spreadOf(values: readonly number[]): Spread {
   return { mean: centre, deviation: values.length > 1 ? Math.sqrt(squares / (values.length - 1)) : null };
 }
 
+type Finished = CellResult & { readonly evaluation: Evaluation };
+
+/** Cells that were scored: those whose training did not diverge. */
+export const finished = (cells: readonly CellResult[]): Finished[] =>
+  cells.filter((cell): cell is Finished => cell.evaluation !== null);
+
 /** The classes of a comparison's rows: each, and all together where there are several. */
-export function classesOf(evaluations: readonly Evaluation[]): string[] {
-  const names = [...new Set(evaluations.flatMap(({ perClass }) => perClass.map((row) => row.class)))];
+export function classesOf(cells: readonly CellResult[]): string[] {
+  const rows = finished(cells).flatMap(({ evaluation }) => evaluation.perClass);
+  const names = [...new Set(rows.map((row) => row.class))];
   return names.length > 1 ? [...names, ALL] : names;
 }
 
@@ -34,8 +41,8 @@ const rowsOf = ({ cases }: Evaluation, name: string): CaseScore[] =>
 const valuesOf = (rows: readonly CaseScore[], metric: Metric): number[] =>
   rows.flatMap((row) => row[metric] ?? []);
 
-function summarizeClass(evaluations: readonly Evaluation[], name: string): ClassSummary {
-  const perSeed = evaluations.map((evaluation) => rowsOf(evaluation, name));
+function summarizeClass(cells: readonly Finished[], name: string): ClassSummary {
+  const perSeed = cells.map(({ evaluation }) => rowsOf(evaluation, name));
   const spread = (metric: Metric): Spread | null => {
     const means = perSeed.map((rows) => valuesOf(rows, metric)).filter((values) => values.length > 0);
     return means.length > 0 ? spreadOf(means.map(mean)) : null;
@@ -52,19 +59,15 @@ function summarizeClass(evaluations: readonly Evaluation[], name: string): Class
   };
 }
 
-const finished = (cells: readonly CellResult[]): Evaluation[] =>
-  cells.flatMap(({ evaluation }) => evaluation ?? []);
-
 /** One method over its seeds; those that diverged are counted and in no mean, unless all did: then their minutes. */
 export function summarizeMethod(cells: readonly CellResult[]): MethodSummary {
   const { method, steps, labeledPatches } = cells[0]!;
-  const evaluations = finished(cells);
-  const whole = cells.filter(({ evaluation }) => evaluation !== null);
+  const whole = finished(cells);
   return {
     method,
     seeds: cells.length,
-    diverged: cells.length - evaluations.length,
-    classes: classesOf(evaluations).map((name) => summarizeClass(evaluations, name)),
+    diverged: cells.length - whole.length,
+    classes: classesOf(whole).map((name) => summarizeClass(whole, name)),
     steps,
     labeledPatches,
     minutes: spreadOf((whole.length > 0 ? whole : cells).map(({ minutes }) => minutes)),
@@ -80,7 +83,7 @@ export function caseValues(
   name: string,
   metric: Metric,
 ): Map<string, { readonly value: number | null; readonly whole: boolean }> {
-  const rows = finished(cells).flatMap((evaluation) => rowsOf(evaluation, name));
+  const rows = finished(cells).flatMap(({ evaluation }) => rowsOf(evaluation, name));
   const ids = [...new Set(rows.map(({ id }) => id))].sort();
   return new Map(
     ids.map((id) => {
@@ -129,16 +132,14 @@ export function differenceOf(
 }
 
 function seedsOfBoth(cells: readonly CellResult[], against: readonly CellResult[]): number[] {
-  const finishedSeeds = (own: readonly CellResult[]) =>
-    own.flatMap(({ seed, evaluation }) => (evaluation ? [seed] : []));
-  const theirs = new Set(finishedSeeds(against));
-  return finishedSeeds(cells).filter((seed) => theirs.has(seed));
+  const [ours, theirs] = [cells, against].map((own) => finished(own).map(({ seed }) => seed));
+  return ours!.filter((seed) => theirs!.includes(seed));
 }
 
 /** Every later method against every earlier one, in every class and metric. */
 export function allDifferences(byMethod: ReadonlyMap<MethodName, readonly CellResult[]>): Difference[] {
   const groups = [...byMethod.values()];
-  const classes = classesOf(groups.flatMap(finished));
+  const classes = classesOf(groups.flat());
   return groups.flatMap((cells, i) =>
     groups
       .slice(0, i)

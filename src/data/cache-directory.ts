@@ -11,9 +11,12 @@ export const defaultCacheDir = (): string =>
   join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "penumbra");
 
 /** Makes a folder of the cache. @throws PenumbraError "bad-input" or "environment" when it can't be made, with the way out */
-export function makeCacheFolder(dir: string): void {
+export const makeCacheFolder = (dir: string): void => orAnotherCache(() => makeDirectories(dir));
+
+/** Writes in the cache; where that fails, the error names the way out. */
+export function orAnotherCache(write: () => void): void {
   try {
-    makeDirectories(dir);
+    write();
   } catch (cause) {
     if (!(cause instanceof PenumbraError)) throw cause;
     throw new PenumbraError(cause.code, `${cause.message}; name another cache with --cache`, { cause });

@@ -2,7 +2,7 @@ import { dirname, join } from "node:path";
 import { packageVersion } from "../version.js";
 import { makeCacheFolder } from "./cache-directory.js";
 import { openCaseFile, type StoredCase, writeCaseFile } from "./case-file.js";
-import { contentHash, rememberedHash, sha256 } from "./content-hash.js";
+import { contentHash, rememberedHash, sha256OfText } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
 import { imagePathsOf } from "./image-paths.js";
 import { type PrepareOptions, prepareRaw } from "./prepare.js";
@@ -46,7 +46,7 @@ async function caseHash<T extends string | null>(
   for (const path of imagePathsOf(files)) images.push(await hashOf(path, memory));
   const image = images.includes(null) ? null : images.join("+");
   const label = labelPath === null ? "" : labelPath === imagePath ? image : await hashOf(labelPath, memory);
-  return image === null || label === null ? null : sha256(`${image},${label}`);
+  return image === null || label === null ? null : sha256OfText(`${image},${label}`);
 }
 
 /** A case's content, read where it is not known yet. Bad input: a file that can't be opened. */
@@ -59,7 +59,7 @@ export const knownContent = (files: CaseFiles, cache: string): Promise<string | 
 
 /** The file of a case prepared so: its name follows from content, settings and version, so nothing else is ever there. */
 function pathOf(content: string, options: PrepareOptions, cache: string): string {
-  const key = sha256([FORM, packageVersion(), content, settingsText(options)].join("\n"));
+  const key = sha256OfText([FORM, packageVersion(), content, settingsText(options)].join("\n"));
   return join(cache, "cases", key.slice(0, 2), `${key}.safetensors`);
 }
 

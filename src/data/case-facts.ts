@@ -1,12 +1,14 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { PenumbraError } from "../errors.js";
+import { writeText } from "../files/whole-file.js";
 import { packageVersion } from "../version.js";
 import { percentiles } from "../volume/percentiles.js";
 import type { Grid, LabelMap, Triple } from "../volume/volume.js";
+import { makeCacheFolder } from "./cache-directory.js";
 import { contentOf, knownContent } from "./case-cache.js";
-import { putSmallFile, sha256 } from "./content-hash.js";
+import { sha256OfText } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
 import { imagePathsOf } from "./image-paths.js";
 import { meanAndDeviation } from "./normalize.js";
@@ -128,46 +130,40 @@ function imageFacts({ grid, channels }: RawCase, stored: Grid): ImageFacts | nul
   };
 }
 
-/** The line of a refusal; null where nothing is refused. Bugs are thrown on. */
-async function refusalOf(check: () => unknown): Promise<string | null> {
-  try {
-    await check();
-    return null;
-  } catch (error) {
-    if (error instanceof PenumbraError && error.code === "bad-input") return error.message;
-    throw error;
-  }
+/** The line of a refusal. Bugs, and what is the machine's matter, are thrown on. */
+function refusal(error: unknown): string {
+  if (error instanceof PenumbraError && error.code === "bad-input") return error.message;
+  throw error;
 }
+
+/** What checks refuse, a line each. */
+const refusalsOf = (checks: readonly (() => void)[]): string[] =>
+  checks.flatMap((check) => {
+    try {
+      check();
+      return [];
+    } catch (error) {
+      return [refusal(error)];
+    }
+  });
 
 /** Reads a case of so many channels and says what it holds. A case that can't be read is a fact too, and no error. */
 export async function surveyCase(files: CaseFiles, count: number): Promise<CaseFacts> {
-  let raw: RawCase | null = null;
-  const read = async () => {
-    raw = await readCase(files, count);
-  };
-  const unreadable = await refusalOf(read);
-  if (unreadable !== null || raw === null)
-    return {
-      image: null,
-      classes: null,
-      foreground: null,
-      labelOffset: null,
-      problems: [unreadable ?? "can't be read"],
-    };
-  const { label: stored } = raw as RawCase;
+  const raw = await readCase(files, count).catch(refusal);
+  if (typeof raw === "string")
+    return { image: null, classes: null, foreground: null, labelOffset: null, problems: [raw] };
   const turned = inAxisOrder(raw, "RAS");
   const { grid, channels, label } = turned;
-  const checks = [
+  const problems = refusalsOf([
     ...channels.map((data, i) => () => checkFinite(data, channelName(files, i, count))),
-    () => label && checkSameGrid(grid, label.grid, areBothPlaced(raw as RawCase), files),
-  ];
-  const problems = (await Promise.all(checks.map(refusalOf))).filter((line) => line !== null);
+    () => label && checkSameGrid(grid, label.grid, areBothPlaced(raw), files),
+  ]);
   const [first] = channels as [Float32Array];
   const inside =
     label && label.data.length === first.length ? first.filter((_, i) => label.data[i] !== 0) : null;
   return {
-    image: imageFacts(turned, (raw as RawCase).grid),
-    classes: stored && classesOf(stored),
+    image: imageFacts(turned, raw.grid),
+    classes: raw.label && classesOf(raw.label),
     foreground: inside && inside.length > 0 ? intensityOf(inside) : null,
     labelOffset: labelOffset(raw),
     problems,
@@ -176,7 +172,7 @@ export async function surveyCase(files: CaseFiles, count: number): Promise<CaseF
 
 function factsPath(files: CaseFiles, count: number, content: string, cache: string): string {
   const paths = [...imagePathsOf(files), files.labelPath];
-  const key = sha256([FORM, packageVersion(), content, count, ...paths].join("\n"));
+  const key = sha256OfText([FORM, packageVersion(), content, count, ...paths].join("\n"));
   return join(cache, "facts", key.slice(0, 2), `${key}.json`);
 }
 
@@ -200,6 +196,7 @@ export async function surveyIntoCache(files: CaseFiles, count: number, cache: st
   const known = readFacts(path);
   if (known) return known;
   const facts = await surveyCase(files, count);
-  putSmallFile(path, `${JSON.stringify(facts)}\n`);
+  makeCacheFolder(dirname(path));
+  writeText(path, `${JSON.stringify(facts)}\n`);
   return facts;
 }

@@ -1,19 +1,10 @@
-import { randomUUID } from "node:crypto";
-import {
-  closeSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeSync,
-} from "node:fs";
+import { closeSync, fstatSync, openSync, readdirSync, readSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { badInput } from "../errors.js";
+import { discard, isLeftover, writeWholeFile } from "../files/whole-file.js";
 import { type Box, boxShape } from "../volume/box.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
+import { orAnotherCache } from "./cache-directory.js";
 import type { PreparedCase } from "./prepare.js";
 
 /** The arrays of a prepared case. */
@@ -49,6 +40,9 @@ const arraysOf = ({ image, label, region }: PreparedCase): [ArrayName, Float32Ar
   ...(region ? [["region", region] as [ArrayName, Uint8Array]] : []),
 ];
 
+const bytesOf = ({ buffer, byteOffset, byteLength }: Float32Array | Uint8Array): Uint8Array =>
+  new Uint8Array(buffer, byteOffset, byteLength);
+
 function encodeHeader(prepared: PreparedCase): Buffer {
   let position = 0;
   const entries = arraysOf(prepared).map(([name, data]): [string, Entry] => {
@@ -68,47 +62,27 @@ function encodeHeader(prepared: PreparedCase): Buffer {
   return header;
 }
 
-function writeAll(file: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; )
-    done += writeSync(file, bytes, done, Math.min(CHUNK_BYTES, bytes.length - done));
-}
-
 const DAY_MS = 86_400_000;
 
 /** What a stopped preparation left half written, long enough ago that nobody writes on. What can't be removed stays. */
-function removeOldParts(folder: string): void {
+function removeOldLeftovers(folder: string): void {
   try {
-    for (const name of readdirSync(folder).filter((one) => one.endsWith(".part"))) {
+    for (const name of readdirSync(folder).filter(isLeftover)) {
       const path = join(folder, name);
-      if (Date.now() - statSync(path).mtimeMs > DAY_MS) rmSync(path, { force: true });
+      if (Date.now() - statSync(path).mtimeMs > DAY_MS) discard(path);
     }
   } catch {}
 }
 
 /**
  * Writes a prepared case in the safetensors format (uncompressed arrays behind a JSON header, so that it can be mapped
- * into memory), whole or not at all. Bad input: a folder that can't be written or is full.
+ * into memory), whole or not at all.
+ * @throws PenumbraError "bad-input" or "environment" when it can't be written, with the way out
  */
 export function writeCaseFile(path: string, prepared: PreparedCase): void {
-  removeOldParts(dirname(path));
-  const temporary = `${path}.${randomUUID()}.part`;
-  try {
-    const file = openSync(temporary, "wx");
-    try {
-      writeAll(file, encodeHeader(prepared));
-      for (const [, { buffer, byteOffset, byteLength }] of arraysOf(prepared))
-        writeAll(file, new Uint8Array(buffer, byteOffset, byteLength));
-    } finally {
-      closeSync(file);
-    }
-    renameSync(temporary, path);
-  } catch (cause) {
-    rmSync(temporary, { force: true });
-    throw badInput(
-      `${path}: a prepared case can't be written (${(cause as Error).message}); make room or name another folder with --cache`,
-      cause,
-    );
-  }
+  removeOldLeftovers(dirname(path));
+  const arrays = arraysOf(prepared).map(([, data]) => bytesOf(data));
+  orAnotherCache(() => writeWholeFile(path, [encodeHeader(prepared), ...arrays]));
 }
 
 /** Reads exactly `length` bytes from `position`; fewer where the file ends. */

@@ -1,12 +1,11 @@
-import { createHash, randomUUID } from "node:crypto";
-import { createReadStream, readFileSync, renameSync, statSync, writeFileSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { makeDirectories } from "../files/directory.js";
-import { writeFailure } from "../files/write-failure.js";
+import { createHash } from "node:crypto";
+import { createReadStream, readFileSync, statSync } from "node:fs";
+import { join } from "node:path";
+import { writeText } from "../files/whole-file.js";
 import { filesBehind } from "../volume/files-behind.js";
 import { makeCacheFolder } from "./cache-directory.js";
 
-export const sha256 = (text: string): string => createHash("sha256").update(text).digest("hex");
+export const sha256OfText = (text: string): string => createHash("sha256").update(text).digest("hex");
 
 /** What changes when a file does, without reading it. */
 function stampOf(path: string): string {
@@ -20,21 +19,9 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Writes a small file whole or not at all. @throws PenumbraError "bad-input" or "environment" when it can't be written */
-export function putSmallFile(path: string, text: string): void {
-  makeDirectories(dirname(path));
-  const temporary = `${path}.${randomUUID()}.part`;
-  try {
-    writeFileSync(temporary, text);
-    renameSync(temporary, path);
-  } catch (cause) {
-    throw writeFailure(path, cause);
-  }
-}
-
 /** Remembered digests of files: null where a file was never read, or was touched since. */
 function remember(memory: string) {
-  const placeOf = (stamp: string) => join(memory, sha256(stamp).slice(0, 32));
+  const placeOf = (stamp: string) => join(memory, sha256OfText(stamp).slice(0, 32));
   return {
     recall(file: string): string | null {
       try {
@@ -48,13 +35,13 @@ function remember(memory: string) {
     keep(file: string, stamp: string, digest: string): void {
       if (stampOf(file) !== stamp) return;
       makeCacheFolder(memory);
-      putSmallFile(placeOf(stamp), digest);
+      writeText(placeOf(stamp), digest);
     },
   };
 }
 
 const together = (digests: readonly string[]): string =>
-  digests.length === 1 ? digests[0]! : sha256(digests.join());
+  digests.length === 1 ? digests[0]! : sha256OfText(digests.join());
 
 /**
  * SHA-256 of everything that an image's or label's path stands for (a file, a header with its data, a directory).

@@ -1,9 +1,10 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, join, relative, resolve, sep } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { badInput } from "../errors.js";
 import { readTextFile } from "../files/text-file.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 import { type DatasetJson, type ListedCase, parseDatasetJson } from "./dataset-json.js";
+import { checkDistinct, isInside } from "./inside.js";
 
 const FOLDERS = {
   training: { images: "imagesTr", labels: "labelsTr" },
@@ -31,9 +32,7 @@ const imageExists = async (path: string): Promise<boolean> => (await stat(path).
 /** A path of the data folder; bad input when it leads out of it. */
 function within(dir: string, path: string): string {
   const full = resolve(dir, path);
-  const inside = relative(dir, full);
-  if (inside !== "" && inside !== ".." && !inside.startsWith(`..${sep}`) && resolve(dir, inside) === full)
-    return full;
+  if (full !== resolve(dir) && isInside(resolve(dir), full)) return full;
   throw badInput(
     `${join(dir, "dataset.json")}: ${JSON.stringify(path)} leads out of the data folder; expected a path inside it`,
   );
@@ -149,15 +148,6 @@ async function unlistedImages(dir: string, json: DatasetJson, part: Part, found:
 
 /** File systems that know no case, or spell letters in their own way, find a file by another name than they list. */
 const asOneName = (path: string): string => path.normalize("NFC").toLowerCase();
-
-function checkDistinct(cases: readonly CaseFiles[]): void {
-  const seen = new Map<string, string>();
-  for (const { id, imagePath } of cases) {
-    const before = seen.get(id);
-    if (before) throw badInput(`${imagePath}: has the same case name as ${before}; expected each case once`);
-    seen.set(id, imagePath);
-  }
-}
 
 /**
  * Reads a folder in the Decathlon's or nnU-Net's layout. A training image whose label isn't listed or isn't there is

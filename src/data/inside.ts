@@ -50,3 +50,14 @@ export function checkCaseName(name: string, file: string): string {
     `${file}: ${JSON.stringify(name.slice(0, MAX_NAME_LETTERS))} can't be a case's name, which results are named by; rename the file`,
   );
 }
+
+/** @throws PenumbraError "bad-input" where two cases have one name */
+export function checkDistinct(cases: readonly CaseFiles[]): void {
+  const seen = new Map<string, string>();
+  for (const { id, imagePath } of cases) {
+    const before = seen.get(id);
+    if (before)
+      throw badInput(`${imagePath}: has the same case name, ${id}, as ${before}; leave one of them out`);
+    seen.set(id, imagePath);
+  }
+}

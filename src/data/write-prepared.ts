@@ -1,10 +1,11 @@
 import { existsSync, readFileSync, rmSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { makeDirectories } from "../files/directory.js";
+import { writeText } from "../files/whole-file.js";
 import { packageVersion } from "../version.js";
 import { writeLabelMap, writeVolume } from "../volume/write.js";
 import { contentOf, settingsText } from "./case-cache.js";
-import { putSmallFile, sha256 } from "./content-hash.js";
+import { sha256OfText } from "./content-hash.js";
 import type { CaseFiles } from "./dataset.js";
 import { channelMark } from "./decathlon.js";
 import { type LabelRepair, repaired } from "./label-repair.js";
@@ -26,7 +27,7 @@ export interface WriteOrder {
 
 function keyOf({ options, repair, imageOut, labelOut, memory }: WriteOrder, content: string): string {
   const places = [imageOut, labelOut].map((path) => relative(dirname(memory), path));
-  return sha256(
+  return sha256OfText(
     [packageVersion(), content, settingsText(options), JSON.stringify(repair), ...places].join("\n"),
   );
 }
@@ -60,6 +61,7 @@ export async function writePrepared(order: WriteOrder): Promise<boolean> {
   rmSync(remembered, { force: true }); // it vouches for none of the files until all are written
   for (const [i, path] of images.entries()) await writeVolume(path, { grid, data: channelOf(prepared, i) });
   if (label) await writeLabelMap(labelOut, { grid, data: label });
-  putSmallFile(remembered, key);
+  makeDirectories(dirname(remembered));
+  writeText(remembered, key);
   return true;
 }

@@ -92,7 +92,7 @@ async function demoSection(run: DemoRun, dataset: Dataset, signal?: AbortSignal)
   const picks = pickShown(run.evaluation);
   const images = picks.map(({ id }) => dataset.test.find((files) => files.id === id)!.imagePath);
   const out = join(run.dir, MAPS);
-  await predict({ run: run.dir, images, out, uncertainty: true, device: "cpu", ...(signal && { signal }) });
+  await predict({ run: run.dir, images, out, uncertainty: true, device: "cpu", signal });
   const shown: { why: Why; case: ReportCase }[] = [];
   for (const { why, id } of picks) shown.push({ why, case: await readCase(run, dataset, id) });
   return {

@@ -93,9 +93,9 @@ async function trainAndScore(
     device: "cpu",
     cache: join(out, "prepared"),
     observer: watchFixedCases,
-    ...(onStatus && { onStatus }),
-    ...(onIteration && { onIteration }),
-    ...(signal && { signal }),
+    onStatus,
+    onIteration,
+    signal,
   });
   const evaluation = await evaluate({
     run: dir,
@@ -103,8 +103,8 @@ async function trainAndScore(
     split: "test",
     uncertainty: false,
     device: "cpu",
-    ...(onStatus && { onStatus }),
-    ...(signal && { signal }),
+    onStatus,
+    signal,
   });
   return { dir, title, evaluation };
 }

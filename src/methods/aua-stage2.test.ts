@@ -41,7 +41,7 @@ describe("AuaStage2", () => {
         .map(({ value }) => value)
         .reduce((sum, value) => sum.add(value))
         .backward();
-      method.afterStep();
+      method.afterStep(1);
       expect(state()).toEqual(before);
       expect(method.labeler.training).toBe(false);
       method.dispose();

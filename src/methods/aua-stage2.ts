@@ -6,7 +6,8 @@ import { type PrototypeEstimator, prototypeContrast } from "../losses/prototype-
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { type Estimators, estimatorState } from "./estimators.js";
-import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
+import { type LossTerms, type PatchBatch, under } from "./method.js";
+import { NetworkMethod } from "./network-method.js";
 import { SPACE_NAMES } from "./prototype-space.js";
 import { supervisedLoss } from "./supervised.js";
 
@@ -26,13 +27,14 @@ export type PrototypeUpdates = "while-training" | "frozen";
  * Stage 2 of AUA (arXiv 2111.10989, eq. 12 and 15): a new network trained on the labels and on the pseudo labels of the
  * frozen stage-1 student, with contrast of features against the classes' prototypes.
  */
-export class AuaStage2 implements Method {
+export class AuaStage2 extends NetworkMethod {
   constructor(
-    readonly network: SegmentationNetwork,
+    network: SegmentationNetwork,
     readonly labeler: SegmentationNetwork,
     readonly estimators: Estimators,
     readonly options: AuaStage2Options,
   ) {
+    super(network);
     labeler.evaluate();
   }
 
@@ -83,9 +85,6 @@ export class AuaStage2 implements Method {
     return values.length > 0 ? values.reduce((sum, value) => sum.add(value)) : null;
   }
 
-  parameters(): StateDict {
-    return this.network.parameters();
-  }
   networks(): Record<string, SegmentationNetwork> {
     return { student: this.network, "pseudo labels": this.labeler };
   }
@@ -93,16 +92,15 @@ export class AuaStage2 implements Method {
   prototypes(): Tensor | null {
     return this.estimators.get("features")?.mean ?? null;
   }
-  afterStep(): void {}
-  state(): StateDict {
+  override state(): StateDict {
     return new Map([
-      ...under("network", this.network.stateDict()),
+      ...super.state(),
       ...under("labeler", this.labeler.stateDict()),
       ...estimatorState(this.estimators),
     ]);
   }
-  dispose(): void {
-    this.network.dispose();
+  override dispose(): void {
+    super.dispose();
     this.labeler.dispose();
     for (const estimator of this.estimators.values()) estimator.dispose();
   }

@@ -4,20 +4,19 @@ import type { Tensor } from "../engine/tensor.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { type Estimators, estimatorState, newEstimators } from "./estimators.js";
-import { type LossTerms, type Method, type PatchBatch, under } from "./method.js";
+import type { LossTerms, PatchBatch } from "./method.js";
+import { NetworkMethod } from "./network-method.js";
 import type { PrototypeSpaces } from "./prototype-space.js";
 
 /**
  * Between the stages (arXiv 2111.10989, eq. 13): the stage-1 student in evaluation mode goes over labeled patches and
  * each class's features are summed up. Nothing is optimized.
  */
-export class PrototypeEstimation implements Method {
+export class PrototypeEstimation extends NetworkMethod {
   readonly estimators: Estimators;
 
-  constructor(
-    readonly network: SegmentationNetwork,
-    spaces: PrototypeSpaces = "features",
-  ) {
+  constructor(network: SegmentationNetwork, spaces: PrototypeSpaces = "features") {
+    super(network);
     network.evaluate();
     this.estimators = newEstimators(network.options, spaces);
   }
@@ -34,19 +33,15 @@ export class PrototypeEstimation implements Method {
     );
     return {};
   }
-  parameters(): StateDict {
-    return this.network.parameters();
-  }
   /** Those of features, where the method keeps them. */
   prototypes(): Tensor | null {
     return this.estimators.get("features")?.mean ?? null;
   }
-  afterStep(): void {}
-  state(): StateDict {
-    return new Map([...under("network", this.network.stateDict()), ...estimatorState(this.estimators)]);
+  override state(): StateDict {
+    return new Map([...super.state(), ...estimatorState(this.estimators)]);
   }
-  dispose(): void {
-    this.network.dispose();
+  override dispose(): void {
+    super.dispose();
     for (const estimator of this.estimators.values()) estimator.dispose();
   }
 }

@@ -3,13 +3,11 @@ import { fingerprintOf } from "../data/fingerprint.js";
 import { NO_REPAIR } from "../data/label-repair.js";
 import { totalMemory } from "../machine-memory.js";
 import { autoSettings, withoutAsked } from "../training/auto-settings.js";
+import { DECATHLON } from "../training/presets.js";
 import { ABDOMEN } from "./pancreas.js";
 import { split } from "./raw-files.js";
 import type { RawOptions, RawSet, Recipe } from "./recipe.js";
 import { decathlonFolder } from "./unpack.js";
-
-const REFERENCE =
-  "Antonelli M et al. The Medical Segmentation Decathlon. Nature Communications 13:4128, 2022";
 
 /** Keys that say how patches are drawn, not how cases are prepared, are left to training. */
 async function find(raw: string, options: RawOptions): Promise<RawSet> {
@@ -21,7 +19,7 @@ async function find(raw: string, options: RawOptions): Promise<RawSet> {
     cache,
     workers,
     onProgress: onLook,
-    ...(signal && { signal }),
+    signal,
   });
   const limits = { device: "cpu", stepBytes: totalMemory() / 2 };
   const { config, settings } = withoutAsked(autoSettings(fingerprint, limits), { set });
@@ -33,10 +31,10 @@ async function find(raw: string, options: RawOptions): Promise<RawSet> {
     name: "Decathlon task",
     channelNames: dataset.modality === null ? ["unknown"] : dataset.channelNames,
     classNames: dataset.classNames,
-    reference: REFERENCE,
+    reference: DECATHLON,
     members,
     repair: NO_REPAIR,
-    config: { ...(config.model && { model: config.model }), data: { ...config.data } },
+    config: { model: config.model, data: { ...config.data } },
     notes: settings.map(({ key, value, reason }) => `derived: ${key}=${JSON.stringify(value)} (${reason})`),
   };
 }
@@ -63,7 +61,7 @@ export const colon: Recipe = {
       name: "Colon tumors",
       channelNames: ["CT"],
       classNames: dataset.classNames,
-      reference: REFERENCE,
+      reference: DECATHLON,
       members: split(dataset.labeled, testIds, forTest),
       repair: NO_REPAIR,
       config: ABDOMEN,

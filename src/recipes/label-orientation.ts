@@ -1,11 +1,13 @@
 import { readFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
+import { makeCacheFolder } from "../data/cache-directory.js";
 import { contentOf } from "../data/case-cache.js";
-import { putSmallFile, sha256 } from "../data/content-hash.js";
+import { sha256OfText } from "../data/content-hash.js";
 import type { CaseFiles } from "../data/dataset.js";
 import { checkSameShape, type LabelRepair } from "../data/label-repair.js";
 import { readCase } from "../data/read-case.js";
 import { badInput } from "../errors.js";
+import { writeText } from "../files/whole-file.js";
 
 type Reversed = NonNullable<LabelRepair["reversed"]>;
 
@@ -49,13 +51,14 @@ async function tissueShares(files: CaseFiles): Promise<number[]> {
 
 /** The same, looked up where the case was seen before. */
 async function knownShares(files: CaseFiles, memory: string): Promise<number[]> {
-  const name = sha256([FORM, await contentOf(files, memory)].join("\n"));
+  const name = sha256OfText([FORM, await contentOf(files, memory)].join("\n"));
   const path = join(memory, "tissue", `${name}.json`);
   try {
     return JSON.parse(readFileSync(path, "utf8")) as number[];
   } catch {
     const shares = await tissueShares(files);
-    putSmallFile(path, `${JSON.stringify(shares)}\n`);
+    makeCacheFolder(dirname(path));
+    writeText(path, `${JSON.stringify(shares)}\n`);
     return shares;
   }
 }

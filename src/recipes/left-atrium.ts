@@ -1,8 +1,10 @@
 import { existsSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import { sha256 } from "../data/content-hash.js";
+import { sha256OfText } from "../data/content-hash.js";
+import { checkDistinct } from "../data/inside.js";
 import { seeded } from "../data/random.js";
 import { badInput } from "../errors.js";
+import { LEFT_ATRIUM } from "../training/presets.js";
 import type { Triple } from "../volume/volume.js";
 import { filesBelow, split } from "./raw-files.js";
 import type { RawOptions, RawSet, Recipe } from "./recipe.js";
@@ -26,20 +28,21 @@ async function find(raw: string, { testIds, allowLinks }: RawOptions): Promise<R
     const label = join(dirname(imagePath), "laendo.nrrd");
     return { id: basename(dirname(imagePath)), imagePath, labelPath: existsSync(label) ? label : null };
   });
+  checkDistinct(cases);
   const bare = cases.find(({ labelPath }) => labelPath === null);
   if (bare) throw badInput(`${bare.imagePath}: has no laendo.nrrd beside it, which its crop is taken from`);
   return {
     name: "Left atrium, LGE-MRI",
     channelNames: ["MRI"],
     classNames: ["background", "left atrium"],
-    reference: "Xiong Z et al. Medical Image Analysis 67:101832, 2021",
+    reference: LEFT_ATRIUM,
     members: split(cases, testIds, Math.round(TEST_SHARE * cases.length)),
     repair: { classOf: { 0: 0, 255: 1 }, reversed: null },
     config: {
       data: { normalization: "z-score", normalizeOver: "volume", crop: "label-box", patchSize: [...PATCH] },
     },
     perCase: (options, id) => {
-      const random = seeded(Number.parseInt(sha256(id).slice(0, 8), 16));
+      const random = seeded(Number.parseInt(sha256OfText(id).slice(0, 8), 16));
       const draw = () => LEAST_MARGIN + random.below(MOST_MARGIN - LEAST_MARGIN + 1);
       const margin: Triple = [0, draw(), draw()];
       const [d, h, w] = PATCH;

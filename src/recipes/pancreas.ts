@@ -2,6 +2,7 @@ import { basename, dirname, relative } from "node:path";
 import type { CaseFiles } from "../data/dataset.js";
 import { badInput } from "../errors.js";
 import type { PartialConfig } from "../training/config.js";
+import { PANCREAS_CT } from "../training/presets.js";
 import { labelOrientations } from "./label-orientation.js";
 import { filesBelow, split } from "./raw-files.js";
 import type { RawOptions, RawSet, Recipe } from "./recipe.js";
@@ -71,8 +72,7 @@ async function find(raw: string, { testIds, cache, allowLinks, onLook }: RawOpti
     name: "Pancreas-CT",
     channelNames: ["CT"],
     classNames: ["background", "pancreas"],
-    reference:
-      "Roth HR et al. Data from Pancreas-CT. The Cancer Imaging Archive, 2016. doi:10.7937/K9/TCIA.2016.tNB1kqBU",
+    reference: PANCREAS_CT,
     members: split(cases, testIds, forTest),
     repair: { classOf: { 0: 0, 1: 1 }, reversed: null },
     repairOf: (repair, id) => ({ ...repair, reversed: reversed.get(id)! }),

@@ -2,13 +2,12 @@ import { existsSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WriteJob } from "../data/case-job.js";
 import { doCaseJobs, interrupted } from "../data/case-pool.js";
-import { putSmallFile } from "../data/content-hash.js";
 import type { PrepareOptions } from "../data/prepare.js";
 import { threadsFor } from "../data/prepare-set.js";
 import { badInput } from "../errors.js";
 import { hasContent, makeDirectories } from "../files/directory.js";
 import { parseJson } from "../files/json.js";
-import { writeText } from "../files/whole-file.js";
+import { writeJson, writeText } from "../files/whole-file.js";
 import { prepareOptions, resolveConfig } from "../training/config.js";
 import { nearestName } from "../training/nearest-name.js";
 import { caseProgress } from "../training/training-data.js";
@@ -83,7 +82,7 @@ function claim(out: string, recipe: string, raw: string): void {
 }
 
 const begin = (out: string, recipe: string, raw: string): void =>
-  putSmallFile(join(out, MARKER), `${JSON.stringify({ recipe, raw, finished: false })}\n`);
+  writeText(join(out, MARKER), `${JSON.stringify({ recipe, raw, finished: false })}\n`);
 
 function readIds(path: string): string[] {
   try {
@@ -129,7 +128,7 @@ function settingsFor(
       classes: classNames.length,
       inputChannels: channelNames.length,
       auto,
-      ...(set && { set }),
+      set,
     }),
   );
 }
@@ -176,7 +175,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
     workers: options.workers,
     set: options.set ?? [],
     allowLinks: options.allowLinks ?? false,
-    ...(options.signal && { signal: options.signal }),
+    signal: options.signal,
     onLook: (done, total) => {
       if (options.signal?.aborted) throw interrupted(done, total);
       look(done, total);
@@ -193,12 +192,12 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
       options.workers,
       shared.channels,
     ),
-    ...(options.signal && { signal: options.signal }),
-    ...(options.onProgress && { onProgress: options.onProgress }),
+    signal: options.signal,
+    onProgress: options.onProgress,
   });
   writeDescription(out, found);
   const record = { recipe: options.recipe, raw, finished: true, preparation: shared, notes: found.notes };
-  putSmallFile(join(out, MARKER), `${JSON.stringify(record, null, 2)}\n`);
+  writeJson(join(out, MARKER), record);
   rmSync(scratch, { recursive: true, force: true });
   return written.filter(Boolean).length;
 }

@@ -1,12 +1,16 @@
 import { expect, it } from "vitest";
 import { split } from "./raw-files.js";
 
-const files = (folder: string, id: string) => ({ id, imagePath: `${folder}/${id}/image`, labelPath: null });
+const cases = ["a", "b", "c"].map((id) => ({ id, imagePath: `raw/${id}/image`, labelPath: null }));
 
-it("parts the last cases for the test, and refuses one name for two", () => {
-  const cases = ["a", "b", "c"].map((id) => files("raw", id));
+it("parts the last cases for the test, or the named ones", () => {
   expect(split(cases, null, 1).map(({ part }) => part)).toEqual(["training", "training", "test"]);
-  expect(() => split([...cases, files("raw/again", "b")], null, 1)).toThrow(
-    "raw/again/b/image: raw/b/image is named b, too",
-  );
+  expect(split(cases, ["b"], 1).map(({ part }) => part)).toEqual(["training", "test", "training"]);
+});
+
+it.each([
+  [["d"], "--test-list names d, but the raw data has no such case"],
+  [["c", "a", "b"], "--test-list names all 3 cases"],
+])("refuses %j for the test", (ids, message) => {
+  expect(() => split(cases, ids, 1)).toThrow(message);
 });

@@ -38,18 +38,13 @@ export async function filesBelow(dir: string, allowLinks: boolean): Promise<stri
 
 /**
  * Parts cases into training and test: by the ids that were named, else the last ones in the order given.
- * Bad input: an id that no case has, or two have, nothing left to train on.
+ * Bad input: an id that no case has, nothing left to train on.
  */
 export function split(
   cases: readonly RawMember["files"][],
   testIds: readonly string[] | null,
   lastForTest: number,
 ): RawMember[] {
-  const twice = cases.find(({ id }, i) => cases.findIndex((one) => one.id === id) < i);
-  if (twice)
-    throw badInput(
-      `${twice.imagePath}: ${cases.find(({ id }) => id === twice.id)!.imagePath} is named ${twice.id}, too; leave one of them out of the raw data`,
-    );
   const unknown = testIds?.find((id) => !cases.some((files) => files.id === id));
   if (unknown !== undefined)
     throw badInput(

@@ -172,8 +172,8 @@ export function createRun(
     classNames: dataset.classNames,
     ...caseLists(dataset),
     test: idsOf(dataset.test),
-    ...(medianSpacingMm !== undefined && { medianSpacingMm }),
-    ...(imported && { imported }),
+    medianSpacingMm,
+    imported,
   };
   try {
     checkNewRun(dir); // now that nobody else can begin one here

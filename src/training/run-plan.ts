@@ -96,13 +96,13 @@ export async function planTraining(
   const sources: ConfigSources = {
     classes: dataset.classNames.length,
     inputChannels: dataset.channelNames.length,
-    ...(options.preset && { preset: options.preset }),
+    preset: options.preset,
     ...(options.configFile && { file: readConfigFile(options.configFile) }),
     set: [...(options.set ?? []), ...(options.threads ? [`threads=${options.threads}`] : [])],
-    ...(options.method && { method: options.method }),
-    ...(options.init && { init: options.init }),
-    ...(options.device && { device: options.device }),
-    ...(options.precision && { precision: options.precision }),
+    method: options.method,
+    init: options.init,
+    device: options.device,
+    precision: options.precision,
   };
   return { dataset, ...(await settle(sources, dataset, { ...options, checksMemory })) };
 }

@@ -182,7 +182,7 @@ async function runToEnd(session: Session, options: TrainOptions): Promise<string
       initial,
       resume,
       observer,
-      ...(signal && { signal }),
+      signal,
       onWarning: status,
       onIteration: (report) => {
         recorder.iteration(report);

@@ -51,7 +51,7 @@ export const preparationOf = ({
 }: Pick<NewRunOptions, "cache" | "onStatus" | "signal">): PreparationOptions => ({
   cache: resolve(cache ?? defaultCacheDir()),
   status: onStatus ?? (() => {}),
-  ...(signal && { signal }),
+  signal,
 });
 
 /** The cases that a method uses, in the cache's files. */
@@ -63,7 +63,7 @@ export async function prepareTraining(
   const prepared = await prepareSet([...labeled, ...unlabeled], prepareOptions(config), {
     cache,
     workers: allCores(config.data.workers),
-    ...(signal && { signal }),
+    signal,
     onProgress: caseProgress("prepared", status),
   });
   return { labeled: prepared.slice(0, labeled.length), unlabeled: prepared.slice(labeled.length) };
@@ -100,7 +100,7 @@ export const surveyTraining = (
   fingerprintOf(dataset, {
     cache,
     workers: allCores(config.data.workers),
-    ...(signal && { signal }),
+    signal,
     onProgress: caseProgress("looked at", status),
   });
 

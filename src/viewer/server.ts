@@ -38,7 +38,7 @@ export async function startViewer({ dir, port, pages }: ViewerOptions): Promise<
   const token = newToken();
   const server: Server = createServer((request, response) => answer(request, response));
   const portOf = () => (server.address() as AddressInfo).port;
-  const app = routesOf({ catalogue, jobs, token, guard: guard(token, portOf), ...(pages && { pages }) });
+  const app = routesOf({ catalogue, jobs, token, guard: guard(token, portOf), pages });
   const answer = getRequestListener(app.fetch);
   await listen(server, port);
   return {

@@ -90,8 +90,8 @@ function configFor(options: ImportOptions, network: NetworkShape): Config {
   const { classes, dimensions, filters, rank, normalization, kind } = network;
   const asked = {
     auto: windowsOf(dimensions),
-    ...(options.preset && { preset: options.preset }),
-    ...(options.config !== undefined && { file: options.config }),
+    preset: options.preset,
+    file: options.config,
   };
   const set = options.set ?? [];
   const trained = options.stage === 1 ? "aua-contrast" : "aua"; // the first uses the network's own distribution

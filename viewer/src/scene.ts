@@ -258,7 +258,7 @@ export class Scene {
       if (!layer) return;
       const colourOf = (label: number) => css(labelColour(colour, label, loaded.classNames.length), alpha);
       const classes = layer.classes.filter((label) => !hidden.includes(label));
-      styles.push({ volume: layer.volume, classes, colourOf, width, ...(dash && { dash }) });
+      styles.push({ volume: layer.volume, classes, colourOf, width, dash });
     };
     if (layers.samples.on && allSamples) {
       for (const i of loaded.urls.samples.keys()) add(`sample ${i}`, SAMPLE, 1, 0.4);
