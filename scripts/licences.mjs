@@ -43,6 +43,9 @@ libtorch (BSD-3-Clause) and OpenBLAS (BSD-3-Clause) come from the system and are
 
 ## Needed to develop only
 
+Of these, what the viewer's pages show with (NiiVue, preact, uPlot and what they stand on) is bundled into the package's
+\`viewer/dist\`, with their notices in \`viewer/dist/licences.md\`.
+
 ${table(development)}
 `;
 }

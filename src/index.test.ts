@@ -12,7 +12,7 @@ const FUNCTIONS = {
   export: penumbra.exportWeights,
   inspect: penumbra.inspect,
   fingerprint: penumbra.fingerprintOf,
-  prepare: penumbra.prepareSet,
+  prepare: penumbra.prepareData,
   rank: penumbra.rank,
   view: penumbra.startViewer,
   demo: penumbra.runDemo,

@@ -1,6 +1,6 @@
 /**
  * Penumbra as a library. Each command is one function (`train`, `evaluate`, `predict`, `rank`, `compare`, `inspect`,
- * `fingerprintOf`, `prepareSet`, `importWeights`, `exportWeights`, `startViewer`, `runDemo`, `doctor`; what `methods`
+ * `fingerprintOf`, `prepareData` and `prepareRecipe`, `importWeights`, `exportWeights`, `startViewer`, `runDemo`, `doctor`; what `methods`
  * lists is `METHODS`); below them, the building blocks: data, tensors, networks, losses, methods, inference, metrics
  * and report.
  */
@@ -18,7 +18,6 @@ export {
   type PreparedCase,
   type PrepareOptions,
   prepareCase,
-  prepareCases,
 } from "./data/prepare.js";
 export { type PrepareSetOptions, prepareSet } from "./data/prepare-set.js";
 export { type CheckOptions, type Suspicion, suspicionsOf } from "./data/suspicions.js";
@@ -36,18 +35,18 @@ export { watchFixedCases } from "./inference/fixed-cases.js";
 export {
   closeModel,
   type EngineOptions,
-  loadModel,
   type Model,
   type OpenedModel,
   openModel,
+  type Scan,
   type Segmentation,
   type SegmentOptions,
   segment,
 } from "./inference/model.js";
 export { type PredictOptions, predict } from "./inference/predict.js";
-export { type Ranking, rank } from "./inference/rank.js";
+export { type Ranking, type RankOptions, rank } from "./inference/rank.js";
 export type { ResultFormat } from "./inference/result-files.js";
-export { drawSamples } from "./inference/samples.js";
+export { drawSamples, type SampleOptions } from "./inference/samples.js";
 export {
   type SlidingWindowOptions,
   slidingWindow,
@@ -86,12 +85,21 @@ export { VNet } from "./models/vnet.js";
 export { Module, type StateDict } from "./nn/module.js";
 export { Sgd, type SgdOptions } from "./nn/optimizer.js";
 export { type PrepareRecipeOptions, prepareRecipe, RECIPES } from "./recipes/prepare-recipe.js";
+export type { Recipe } from "./recipes/recipe.js";
 export { type ReportOptions, type ReportSection, renderReport } from "./report/report.js";
-export { type AutoSetting, autoSettings } from "./training/auto-settings.js";
-export { type Config, describeConfigKeys, type PartialConfig, resolveConfig } from "./training/config.js";
+export { type AutoSetting, type AutoSettings, autoSettings } from "./training/auto-settings.js";
+export {
+  type Config,
+  type ConfigSources,
+  describeConfigKeys,
+  type PartialConfig,
+  prepareOptions,
+  resolveConfig,
+} from "./training/config.js";
 export type { IterationReport } from "./training/iteration.js";
 export { METHODS, type MethodEntry, type MethodName } from "./training/method-catalog.js";
 export type { MakeObserver, ObservedRun, Observer } from "./training/observer.js";
+export { type PrepareDataOptions, type PreparedData, prepareData } from "./training/prepare-data.js";
 export { PRESETS, type PresetName } from "./training/presets.js";
 export { type RunRecord, readRun } from "./training/run-directory.js";
 export { type LogEntry, readRunLog } from "./training/run-log.js";

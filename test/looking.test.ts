@@ -1,4 +1,13 @@
-import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -85,6 +94,27 @@ describe("a training that is looked at", () => {
     const bytes = (dir: string) => readFileSync(join(dir, "model.safetensors"));
     expect(bytes(run).equals(bytes(unseen))).toBe(true);
   });
+});
+
+it("goes on although a line about its fixed cases is torn, and not where a case's files have changed", async () => {
+  const [changing, out] = [join(root, "changing-data"), join(root, "changing-run")];
+  cpSync(data, changing, { recursive: true });
+  const begun = ["--method", "supervised", ...tinyArguments("validation.every=1")];
+  expect((await penumbra("train", "--data", changing, "--out", out, ...begun)).code).toBe(0);
+  const log = join(out, "validation", "log.jsonl");
+  const [first, ...others] = linesOf(log);
+  writeFileSync(log, [first!.slice(0, 20), ...others, ""].join("\n"));
+  const resume = (...more: string[]) => penumbra("train", "--resume", out, ...more);
+  expect((await resume()).code).toBe(0);
+  expect(linesOf(log)).toEqual(others);
+  const label = join(changing, "labelsTr/tr0.nii.gz");
+  writeFileSync(label, readFileSync(join(changing, "labelsTr/tr1.nii.gz")));
+  const refused = await resume();
+  expect(refused.code).toBe(2);
+  expect(refused.stderr).toContain("the files of case tr0 have changed since");
+  const forced = await resume("--skip-checks");
+  expect(forced.code, forced.stderr).toBe(0);
+  expect(forced.stderr).toContain("it goes on, but not to the same bits");
 });
 
 it("goes on without a test case that is damaged, which its evaluation names", async () => {

@@ -12,5 +12,6 @@ export default defineConfig({
     chunkSizeWarningLimit: 4000,
     assetsInlineLimit: 0,
     reportCompressedSize: false,
+    license: { fileName: "licences.md" }, // of what is bundled, which asks for it
   },
 });

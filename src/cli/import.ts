@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import type { ImportReport } from "../weights/import-weights.js";
+import { shown } from "../weights/shown.js";
 import type { SpatialAxes } from "../weights/spatial-axes.js";
 import { collected, status } from "./options.js";
 
@@ -67,7 +68,7 @@ function textOf({ network, ...report }: ImportReport): string {
   const heads =
     kind === "aua" ? `AUA's heads, rank ${rank}` : "no heads: its out_conv becomes the mean logits";
   const rows = {
-    file: `${report.form}${report.prefix ? `, names under "${report.prefix}"` : ""}`,
+    file: `${report.form}${report.prefix ? `, names under "${shown(report.prefix)}"` : ""}`,
     network: `V-Net, ${filters} filters, ${normalization} normalization, ${classes} classes, ${heads}`,
     axes: report.axes === "xyz" ? "(x, y, z), reversed to (z, y, x)" : "(z, y, x), as they are",
     matched: `${report.matched} of ${report.total} tensors`,

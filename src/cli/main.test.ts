@@ -67,6 +67,17 @@ describe("errors are one line and exit code 2", () => {
   });
 });
 
+it.each([
+  [["train", "--data", "x", "--out", "y", "--init", ""], "--init is empty"],
+  [["predict", "--run", "x", "--out", "", "scan.nii"], "--out is empty"],
+  [["predict", "--run", "x", "--out", "y", ""], "a name on the command line is empty"],
+])("an empty value is an unset variable, and no choice: %j", async (args, text) => {
+  expect(await penumbra(...args)).toBe(2);
+  expect(complained).toBe(
+    `penumbra: ${text}; give it${text.includes("name") ? "" : " a value"}, or leave it out\n`,
+  );
+});
+
 describe("what commands throw", () => {
   it("keeps each kind's exit code", async () => {
     const dir = mkdtempSync(join(tmpdir(), "penumbra-cli-"));

@@ -1,5 +1,5 @@
 import { Command, CommanderError } from "commander";
-import { EXIT_CODES, PenumbraError } from "../errors.js";
+import { badInput, EXIT_CODES, PenumbraError } from "../errors.js";
 import { machineReason } from "../files/system-error.js";
 import { packageVersion } from "../version.js";
 import { compareCommand } from "./compare.js";
@@ -43,10 +43,24 @@ export function program(): Command {
   ]) {
     root.addCommand(command);
   }
+  root.hook("preAction", (_, command) => refuseEmpty(command));
   for (const command of [root, ...root.commands]) {
     command.exitOverride().configureOutput({ outputError: (text, write) => write(oneLine(text)) });
   }
   return root;
+}
+
+/** Names that mean something when they are empty: --key "" is the network whose tensors have no prefix. */
+const MAY_BE_EMPTY = ["key"];
+
+/** An empty value is a variable of a script that was not set. @throws PenumbraError "bad-input" naming the option */
+function refuseEmpty(command: Command): void {
+  const given = Object.entries<unknown>(command.opts());
+  const empty = given.find(([name, value]) => value === "" && !MAY_BE_EMPTY.includes(name))?.[0];
+  const option = command.options.find((one) => one.attributeName() === empty);
+  if (option) throw badInput(`${option.long} is empty; give it a value, or leave it out`);
+  if (command.args.includes(""))
+    throw badInput("a name on the command line is empty; give it, or leave it out");
 }
 
 /** "error: unknown option '--dta'\n(Did you mean --data?)\n" -> "penumbra: unknown option '--dta' (Did you mean --data?)\n" */

@@ -1,6 +1,7 @@
 import { availableParallelism } from "node:os";
 import { InvalidArgumentError, Option } from "commander";
 import { defaultCacheDir } from "../data/cache-directory.js";
+import { printable } from "../errors.js";
 
 /** "3" -> 3; refuses what is no whole number of at least `least`. */
 export function wholeNumber(least: number): (text: string) => number {
@@ -35,8 +36,9 @@ export const memoryOption = () =>
   ).argParser(positiveNumber);
 
 /** What --memory-limit adds to --set. */
-export const withMemoryLimit = (set: readonly string[] = [], gb?: number) =>
-  gb === undefined ? {} : { set: [...set, `memory.limitGb=${gb}`] };
+export const withMemoryLimit = (set: readonly string[] = [], gb?: number) => ({
+  set: gb === undefined ? set : [...set, `memory.limitGb=${gb}`],
+});
 
 /** Where prepared cases are kept between runs. */
 export const cacheOption = () =>
@@ -59,4 +61,4 @@ export const linksOption = () =>
   new Option("--allow-links", "follow symbolic links that lead out of the data directory");
 
 /** A line about what is being done; standard output is left to results. */
-export const status = (line: string): void => void process.stderr.write(`${line}\n`);
+export const status = (line: string): void => void process.stderr.write(`${printable(line)}\n`);

@@ -32,7 +32,7 @@ interface PrepareArguments {
 }
 
 const OF_A_RECIPE = ["in", "out", "testList"];
-const OF_A_SET = ["data", "labeled", "method", "preset", "memoryLimit", "skipChecks"];
+const OF_A_SET = ["data", "labeled", "method", "preset", "cache", "memoryLimit", "skipChecks"];
 
 export function prepareCommand(): Command {
   return new Command("prepare")
@@ -101,30 +101,19 @@ async function useRecipe(options: PrepareArguments, signal: AbortSignal): Promis
   status(`next: penumbra train --data ${out}${preset ? ` --preset ${preset}` : ""} --labeled N --out RUN`);
 }
 
-async function fillCache(options: PrepareArguments, data: string, signal: AbortSignal): Promise<void> {
-  const [{ planTraining }, { casesFor, prepareTraining }] = await Promise.all([
-    import("../training/run-plan.js"),
-    import("../training/training-data.js"),
-  ]);
-  const { labeled, method, preset, cache, workers, skipChecks, allowLinks } = options;
-  const { set = [] } = { set: options.set, ...withMemoryLimit(options.set, options.memoryLimit) };
-  const plan = await planTraining({
+async function fillCache(
+  { set, memoryLimit, ...options }: PrepareArguments,
+  data: string,
+  signal: AbortSignal,
+): Promise<void> {
+  const { prepareData } = await import("../training/prepare-data.js");
+  const { labeled, unlabeled, dataset, cache } = await prepareData({
+    ...options,
+    ...withMemoryLimit(set, memoryLimit),
     data,
-    labeled,
-    method,
-    preset,
-    skipChecks,
-    allowLinks,
-    set: workers === 0 ? [...set, "data.workers=0"] : set,
-    cache,
     signal,
     onStatus: status,
   });
-  const prepared = await prepareTraining(plan.config, casesFor(plan.config, plan.dataset), {
-    cache,
-    signal,
-    status,
-  });
-  const count = prepared.labeled.length + prepared.unlabeled.length;
-  status(`prepared: ${count} training cases of ${plan.dataset.dir} in ${cache}`);
+  const count = labeled.length + unlabeled.length;
+  status(`prepared: ${count} training cases of ${dataset.dir} in ${cache}`);
 }

@@ -5,6 +5,7 @@ import { writeJson } from "../files/whole-file.js";
 import { evaluate, type SplitScores } from "../inference/evaluate.js";
 import { watchFixedCases } from "../inference/fixed-cases.js";
 import type { Evaluation } from "../metrics/score.js";
+import { type CaseContents, firstChanged } from "../training/case-contents.js";
 import { holdsCheckpoint } from "../training/checkpoint.js";
 import type { Config } from "../training/config.js";
 import { firstDifference } from "../training/config-difference.js";
@@ -32,6 +33,7 @@ export interface Cell {
 export interface Expected
   extends Required<Pick<RunRecord, "labeled" | "unlabeled" | "corrected" | "precision">> {
   readonly config: Config;
+  readonly contents: CaseContents;
   /** Test cases that have a label: those that are scored. */
   readonly scored: readonly string[];
 }
@@ -99,6 +101,8 @@ function differenceFrom(run: string, { training, expected }: Cell): string | nul
     const [there, here] = [found.run[kind] ?? [], expected[kind]];
     if (there.join() !== here.join()) return `${name}: ${differenceInWords(there, here)}`;
   }
+  const changed = firstChanged(found.run.contents, expected.contents);
+  if (changed !== null) return `case ${changed}: its files have changed since`;
   if (found.run.precision !== expected.precision)
     return `precision: ${found.run.precision} there, ${expected.precision} here, which --precision ${found.run.precision} changes`;
   return firstDifference(found.config, { ...expected.config, method: found.config.method });

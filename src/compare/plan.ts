@@ -5,6 +5,7 @@ import { badInput, PenumbraError } from "../errors.js";
 import { isDirectory } from "../files/directory.js";
 import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
+import { contentsOf } from "../training/case-contents.js";
 import { askedFor } from "../training/config.js";
 import { precisionOf } from "../training/engine-setup.js";
 import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
@@ -26,10 +27,12 @@ interface Planning {
   readonly say: (line: string) => void;
 }
 
+const MOST_SEEDS = 1000;
+
 /** @throws PenumbraError "bad-input" for numbers that count or name no seeds */
 export function seedsOf(seeds = 3, firstSeed = 0): number[] {
-  if (!Number.isInteger(seeds) || seeds < 1)
-    throw badInput(`seeds is ${seeds}; expected how many seeds, a whole number of 1 or more`);
+  if (!Number.isInteger(seeds) || seeds < 1 || seeds > MOST_SEEDS)
+    throw badInput(`seeds is ${seeds}; expected how many seeds, a whole number from 1 to ${MOST_SEEDS}`);
   if (!Number.isInteger(firstSeed) || firstSeed < 0)
     throw badInput(`the first seed is ${firstSeed}; expected a whole number of 0 or more`);
   return Array.from({ length: seeds }, (_, i) => firstSeed + i);
@@ -131,7 +134,8 @@ async function planCell({ given, say }: Planning, { method, seed }: Place, out: 
     { ...training, onStatus: say },
     { checksMemory: !isRun(run) },
   );
-  const expected = { config, precision: precisionOf(config), ...casesOf(dataset) };
+  const contents = await contentsOf(dataset, given.cache);
+  const expected = { config, precision: precisionOf(config), contents, ...casesOf(dataset) };
   const { beginsAs } = methodEntry(method);
   const beginWith = beginsAs ? [runOf(out, beginsAs, seed)] : [];
   return { method, seed, run, beginWith, training, expected };

@@ -1,4 +1,5 @@
 import { mapAxes, type Triple } from "../volume/volume.js";
+import { defaultCacheDir } from "./cache-directory.js";
 import { type CaseFacts, findFacts } from "./case-facts.js";
 import type { SurveyJob } from "./case-job.js";
 import { doCaseJobs } from "./case-pool.js";
@@ -62,8 +63,10 @@ function rangeOf(triples: readonly Triple[]): AxisRange | null {
  * read are part of the result.
  * @throws PenumbraError "interrupted" by `signal`; "bad-input" for a cache that can't be written.
  */
-export async function fingerprintOf(dataset: Dataset, options: PrepareSetOptions): Promise<Fingerprint> {
-  const { cache, workers, ...pool } = options;
+export async function fingerprintOf(
+  dataset: Dataset,
+  { cache = defaultCacheDir(), workers, ...pool }: PrepareSetOptions = {},
+): Promise<Fingerprint> {
   const channels = dataset.channelNames.length;
   const roles: readonly Role[] = ["labeled", "unlabeled", "test"];
   const listed = roles.flatMap((role) => dataset[role].map((files) => ({ role, files })));

@@ -2,6 +2,7 @@ import { availableParallelism } from "node:os";
 import { freeMemory } from "../machine-memory.js";
 import { openChannels } from "../volume/read-channels.js";
 import { voxelCount } from "../volume/volume.js";
+import { defaultCacheDir } from "./cache-directory.js";
 import { findPrepared } from "./case-cache.js";
 import type { StoredCase } from "./case-file.js";
 import type { PrepareJob } from "./case-job.js";
@@ -10,9 +11,11 @@ import type { CaseFiles } from "./dataset.js";
 import { imagePathsOf } from "./image-paths.js";
 import type { PrepareOptions } from "./prepare.js";
 
-export interface PrepareSetOptions extends PoolOptions {
-  /** Folder of the cache. */
-  readonly cache: string;
+export interface PrepareSetOptions extends Omit<PoolOptions, "workers"> {
+  /** Folder of the cache; left out: ~/.cache/penumbra. */
+  readonly cache?: string;
+  /** Threads that work side by side, as far as memory allows; 0: one case after another. Left out: one for each core. */
+  readonly workers?: number;
 }
 
 /** Bytes at once for each stored voxel while a case is prepared: packed file, image, label, region and their resampled copies. */
@@ -36,7 +39,7 @@ async function largestOf(cases: readonly CaseFiles[], channels: number): Promise
 /** As many threads as are asked for, have a case to do, and fit into free memory; 0 stays 0. */
 export async function threadsFor(
   cases: readonly CaseFiles[],
-  workers: number,
+  workers = availableParallelism(),
   channels = 1,
 ): Promise<number> {
   if (workers === 0 || cases.length === 0) return 0;
@@ -56,7 +59,7 @@ export const allCores = (workers: number): number => (workers === 0 ? 0 : availa
 export async function prepareSet(
   cases: readonly CaseFiles[],
   options: PrepareOptions,
-  { cache, workers, ...pool }: PrepareSetOptions,
+  { cache = defaultCacheDir(), workers, ...pool }: PrepareSetOptions = {},
 ): Promise<StoredCase[]> {
   const found: (StoredCase | null)[] = [];
   for (const files of cases) found.push(await findPrepared(files, options, cache));

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Grid, Triple } from "../volume/volume.js";
 import { writeLabelMap, writeVolume } from "../volume/write.js";
-import { type PrepareOptions, prepareCase, prepareCases } from "./prepare.js";
+import { type PrepareOptions, prepareCase } from "./prepare.js";
 
 let dir = "";
 beforeAll(async () => {
@@ -97,17 +97,6 @@ describe("prepareCase", () => {
       /image\.nii\.gz: 2 of 64 voxels are not finite/,
     );
     await expect(prepareCase(await put(zeros(), null), OPTIONS)).rejects.toThrow(/every voxel is 0/);
-  });
-
-  it("prepareCases keeps the order and tells how far it is", async () => {
-    const files = await put(numbers, null);
-    const told: string[] = [];
-    const cases = [files, { ...files, id: "y" }];
-    const prepared = await prepareCases(cases, OPTIONS, (done, total, id) =>
-      told.push(`${done}/${total} ${id}`),
-    );
-    expect(prepared.map(({ id }) => id)).toEqual(["x", "y"]);
-    expect(told).toEqual(["1/2 x", "2/2 y"]);
   });
 });
 

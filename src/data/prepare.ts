@@ -266,17 +266,3 @@ export function prepareRaw(raw: RawCase, files: CaseFiles, options: PrepareOptio
     placement,
   };
 }
-
-/** Prepares cases one after another (one raw image in memory at a time), telling after each how many are done. */
-export async function prepareCases(
-  cases: readonly CaseFiles[],
-  options: PrepareOptions,
-  onProgress?: (done: number, total: number, id: string) => void,
-): Promise<PreparedCase[]> {
-  const prepared: PreparedCase[] = [];
-  for (const files of cases) {
-    prepared.push(await prepareCase(files, options));
-    onProgress?.(prepared.length, cases.length, files.id);
-  }
-  return prepared;
-}

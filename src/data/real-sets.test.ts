@@ -3,7 +3,7 @@ import { join, resolve } from "node:path";
 import { describe, expect, it } from "vitest";
 import { openDataset } from "./dataset.js";
 import { meanAndDeviation } from "./normalize.js";
-import { type PrepareOptions, prepareCase, prepareCases } from "./prepare.js";
+import { type PrepareOptions, prepareCase } from "./prepare.js";
 
 /** Public sets beside the project, not part of it. */
 const DATA = resolve(import.meta.dirname, "../../../shared/data");
@@ -25,9 +25,10 @@ describe.skipIf(!has("hippocampus"))(title("hippocampus"), () => {
 
   it("prepares every case, also where labels are stored as floats, and finds three classes", async () => {
     const { labeled, test } = await openDataset(at("hippocampus"), { labeled: 17 });
-    const cases = await prepareCases([...labeled, ...test], { ...ZSCORE, classes: 3, regionMask: "all" });
+    const cases = [...labeled, ...test];
     expect(cases.length).toBe(47);
-    for (const { label, image } of cases) {
+    for (const files of cases) {
+      const { label, image } = await prepareCase(files, { ...ZSCORE, classes: 3, regionMask: "all" });
       expect([...new Set(label)].sort()).toEqual([0, 1, 2]);
       const { mean, deviation } = meanAndDeviation(image, null);
       expect(mean).toBeCloseTo(0, 4);

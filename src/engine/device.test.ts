@@ -37,6 +37,10 @@ describe("devices", () => {
 });
 
 describe("withPrecision", () => {
+  it("is one that there is", () => {
+    expect(() => resolvePrecision("fp64" as "fp32", "cpu")).toThrow('precision "fp64": expected auto');
+  });
+
   it("computes products in bfloat16, close to float32, and only inside", () => {
     const [a, b] = [randn([16, 64]), randn([64, 16])];
     const exact = a.matmul(b);
@@ -129,6 +133,10 @@ describe("memory figures", () => {
 });
 
 describe("libtorch", () => {
+  it.each([-1, 1.5, 1025, Number.NaN])("refuses %d threads", (count) => {
+    expect(() => setThreads(count, 2)).toThrow("expected a whole number from 1 to 1024");
+  });
+
   it("says what it is and takes a number of threads", () => {
     expect(libtorchFacts().version).toMatch(/^\d+\.\d+\.\d+/);
     expect(setThreads(1, 2)).toBe(1);

@@ -21,9 +21,10 @@ export function checkDevice(device: string): string {
   );
 }
 
-/** "auto" is bf16 where the hardware computes it natively (AMX, AVX-512 BF16, CUDA from Ampere on), else fp32. */
+/** @throws PenumbraError "bad-input" for another word. "auto" is bf16 where the hardware computes it natively (AMX, AVX-512 BF16, CUDA from Ampere on), else fp32. */
 export function resolvePrecision(wanted: Precision | "auto", device: string): Precision {
-  if (wanted !== "auto") return wanted;
+  if (wanted === "fp32" || wanted === "bf16") return wanted;
+  if (wanted !== "auto") throw badInput(`precision "${wanted}": expected auto, fp32 or bf16`);
   if (device.startsWith("cuda")) return libtorchFacts().cudaBf16 ? "bf16" : "fp32";
   const { amx, avx512Bf16 } = cpuCapability();
   return device === "cpu" && (amx || avx512Bf16) ? "bf16" : "fp32";

@@ -1,5 +1,5 @@
 import { createRequire } from "node:module";
-import { PenumbraError } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { findAddon, prepareEnvironment, setupCommand } from "./find-libtorch.js";
 
 /** An opaque native tensor. */
@@ -101,8 +101,18 @@ export const resetPeakMemory = (): void => native().resetPeak();
 /** Gives blocks kept for reuse back to the system. */
 export const trimMemory = (): void => native().trim();
 
-/** Threads for operators; 0 takes all cores. Debian's libtorch starts at one. */
+/** More than any machine has cores; each takes memory and time to start. */
+const MOST_THREADS = 1024;
+
+/**
+ * Threads for operators; 0 takes all cores. Debian's libtorch starts at one. Returns how many there are now.
+ * @throws PenumbraError "bad-input" for no whole number from 0 to 1,024
+ */
 export function setThreads(count: number, cores: number): number {
+  if (!Number.isInteger(count) || count < 0 || count > MOST_THREADS)
+    throw badInput(
+      `threads: ${count}; expected a whole number from 1 to ${MOST_THREADS}, or 0 for one for each core`,
+    );
   native().setThreads(count > 0 ? count : cores);
   return native().threads();
 }

@@ -37,6 +37,16 @@ describe("scope", () => {
     expect(memoryFigures().peakBytes - before).toBeLessThan(500e6);
   });
 
+  it("refuses a body that would go on when its tensors are freed", () => {
+    const late = () =>
+      scope(async () => {
+        const x = ones([2]);
+        await turn(0);
+        return x.add(1);
+      });
+    expect(late).toThrow("its body is asynchronous");
+  });
+
   it("hands returned tensors to the scope around it, however deep they lie", () => {
     const before = live();
     scope(() => {

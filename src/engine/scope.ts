@@ -14,7 +14,10 @@ export function keep<T extends Tensor>(tensor: T): T {
   return tensor;
 }
 
-/** Every tensor made by `body` is freed when it ends, but those in what it returns go to the scope around it, or to garbage collection. */
+/**
+ * Every tensor made by `body` is freed when it ends, but those in what it returns go to the scope around it, or to garbage
+ * collection. `body` can't be asynchronous: its tensors would be freed while it waits.
+ */
 export function scope<T>(body: () => T): T {
   const tensors = new Set<Tensor>();
   open.push(tensors);
@@ -27,6 +30,10 @@ export function scope<T>(body: () => T): T {
     throw error;
   }
   open.pop();
+  if (result instanceof Promise) {
+    result.catch(() => {}); // it will miss its tensors
+    throw new TypeError("scope: its body is asynchronous; wait for what it needs before the scope");
+  }
   for (const tensor of tensorsIn(result)) {
     if (tensors.delete(tensor) && !own(tensor)) native().reportBytes(tensor.handle);
   }

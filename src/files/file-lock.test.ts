@@ -1,5 +1,14 @@
 import { spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -60,6 +69,16 @@ describe("a lock", () => {
     expect(owners.map((owner) => owner.pid)).toEqual([pid]);
     expect(lock.held()).toBe(true);
     expect(readdirSync(dir)).toEqual(["run.lock"]);
+  });
+
+  it.skipIf(!linux)("that was copied with its directory holds nobody back", () => {
+    const lock = FileLock.take(path);
+    const copy = join(dir, "copy");
+    mkdirSync(copy);
+    copyFileSync(path, join(copy, "run.lock"));
+    expect(FileLock.isTaken(join(copy, "run.lock"))).toBe(false);
+    FileLock.take(join(copy, "run.lock")).release();
+    expect([lock.held(), FileLock.isTaken(path)]).toEqual([true, true]);
   });
 
   it.each([

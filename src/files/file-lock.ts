@@ -1,8 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { PenumbraError } from "../errors.js";
 import { placeNew } from "./place-new.js";
-import { lifeOf, type ProcessIdentity, thisProcess } from "./process-identity.js";
+import { type Life, lifeOf, type ProcessIdentity, thisProcess } from "./process-identity.js";
 import { systemCodeOf } from "./system-error.js";
 import { discard } from "./whole-file.js";
 import { writeFailure } from "./write-failure.js";
@@ -12,20 +13,33 @@ const textOf = (path: string): string | null => {
     return statSync(path).isFile() ? readFileSync(path, "utf8") : "";
   } catch (error) {
     if (systemCodeOf(error) === "ENOENT" || systemCodeOf(error) === "ENOTDIR") return null;
-    throw error;
+    throw writeFailure(path, error, "can't be read");
   }
 };
 
-function ownerIn(text: string): ProcessIdentity | null {
+/** Who took a lock, and in which folder: a copy of a folder is nobody's. Locks of earlier versions lack the folder. */
+interface Owner extends ProcessIdentity {
+  readonly folder?: string;
+}
+
+/** A folder's number in its file system, which a copy has not. */
+const inodeOf = (folder: string): string => String(statSync(folder, { bigint: true }).ino);
+
+const lifeOfLock = (owner: Owner, folder: string): Life => {
+  const life = lifeOf(owner);
+  return life === "alive" && (owner.folder ?? folder) !== folder ? "dead" : life;
+};
+
+function ownerIn(text: string): Owner | null {
   try {
-    const owner = JSON.parse(text) as ProcessIdentity | null;
+    const owner = JSON.parse(text) as Owner | null;
     return typeof owner?.pid === "number" && typeof owner.host === "string" ? owner : null;
   } catch {
     return null;
   }
 }
 
-function heldBy(path: string, owner: ProcessIdentity | null, alive: boolean): PenumbraError {
+function heldBy(path: string, owner: Owner | null, alive: boolean): PenumbraError {
   const who = owner ? `process ${owner.pid} on ${owner.host}` : "a process that can't be told";
   const wayOut = alive
     ? "wait for it to end, or stop it"
@@ -60,15 +74,16 @@ export class FileLock {
    * @throws PenumbraError "environment" when a process has it that runs, or that can't be seen from here.
    */
   static take(path: string, onTakeOver: (owner: ProcessIdentity) => void = () => {}): FileLock {
-    const text = `${JSON.stringify({ ...thisProcess(), lock: randomUUID() })}\n`;
     const mine = `${path}.${process.pid}.claim`;
     try {
+      const folder = inodeOf(dirname(path));
+      const text = `${JSON.stringify({ ...thisProcess(), folder, lock: randomUUID() })}\n`;
       writeFileSync(mine, text);
       while (!placeNew(mine, path)) {
         const there = textOf(path);
         if (there === null) continue; // released just now
         const owner = ownerIn(there);
-        const life = owner ? lifeOf(owner) : "unknown";
+        const life = owner ? lifeOfLock(owner, folder) : "unknown";
         if (!owner || life !== "dead") throw heldBy(path, owner, life === "alive");
         if (removeStale(path, there)) onTakeOver(owner);
       }
@@ -83,7 +98,7 @@ export class FileLock {
   /** Whether a process that runs is known to have a lock. */
   static isTaken(path: string): boolean {
     const owner = ownerIn(textOf(path) ?? "");
-    return owner !== null && lifeOf(owner) === "alive";
+    return owner !== null && lifeOfLock(owner, inodeOf(dirname(path))) === "alive";
   }
 
   /** Whether the lock is still there and still this one: not when the directory was removed or another took it. */
@@ -91,8 +106,10 @@ export class FileLock {
     return textOf(this.path) === this.text;
   }
 
-  /** Where the file can't be removed it says, from now on, that its process is gone. */
+  /** Where the file can't be read or removed it says, from now on, that its process is gone. */
   release(): void {
-    if (this.held()) discard(this.path);
+    try {
+      if (this.held()) discard(this.path);
+    } catch {}
   }
 }

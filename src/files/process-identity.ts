@@ -50,7 +50,8 @@ export function lifeOf(other: ProcessIdentity): Life {
   if (other.namespace !== here.namespace) return "unknown";
   if (here.started === null) return answersSignals(other.pid) ? "alive" : "dead";
   const stat = statOf(other.pid);
-  const ended = stat === null || stat.state === "Z" || stat.state === "X";
+  if (stat === null) return answersSignals(other.pid) ? "unknown" : "dead"; // /proc may hide what others run
+  const ended = stat.state === "Z" || stat.state === "X";
   return !ended && stat.started === other.started ? "alive" : "dead";
 }
 

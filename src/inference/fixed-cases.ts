@@ -9,6 +9,7 @@ import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
 import { PenumbraError } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
+import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
 import { writeText, writeWholeFile } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
@@ -110,7 +111,7 @@ function append(path: string, line: string): void {
   }
 }
 
-/** Drops lines past the iteration that a run goes on from: they will be written again. */
+/** Drops lines past the iteration that a run goes on from, which will be written again, and what a full disk left of one. */
 function keepUntil(path: string, done: number): void {
   if (!existsSync(path)) return;
   if (done === 0) {
@@ -118,8 +119,17 @@ function keepUntil(path: string, done: number): void {
     return;
   }
   const lines = readTextFile(path, "a log of fixed cases").split("\n").slice(0, -1);
-  const kept = lines.filter((line) => (JSON.parse(line) as Position).total <= done);
-  writeWholeFile(path, [Buffer.from(kept.map((line) => `${line}\n`).join(""))]);
+  const kept = lines.filter((line) => totalIn(line) <= done);
+  writeText(path, kept.map((line) => `${line}\n`).join(""));
+}
+
+/** Iterations over all stages that a line was written after; NaN for a damaged one. */
+function totalIn(line: string): number {
+  try {
+    return Number((parseJson(line) as Partial<Position> | null)?.total);
+  } catch {
+    return Number.NaN;
+  }
 }
 
 function lookAt(

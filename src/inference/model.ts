@@ -42,12 +42,6 @@ export interface Segmentation {
   readonly uncertainty: Float32Array | null;
 }
 
-/**
- * Loads what `train` left in a run directory.
- * @throws PenumbraError "bad-input" when there is no finished model in it, or one that does not fit its configuration.
- */
-export const loadModel = (runDir: string, device: string): Model => modelOf(runDir, readRun(runDir), device);
-
 function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, device: string): Model {
   const { segments, stochastic: where } = methodEntry(config.method);
   if (!segments) {
@@ -100,9 +94,10 @@ export interface OpenedModel {
 
 /**
  * Loads a run's model onto a device that is there, and sets threads as in training.
- * @throws PenumbraError as `loadModel`, "environment" for a device this machine lacks.
+ * @throws PenumbraError "bad-input" when there is no finished model in it, or one that does not fit its configuration;
+ *   "environment" for a device this machine lacks.
  */
-export function openModel(runDir: string, options: EngineOptions): OpenedModel {
+export function openModel(runDir: string, options: EngineOptions = {}): OpenedModel {
   const found = readRun(runDir);
   const { config, run } = found;
   const device = checkDevice(options.device ?? config.device);

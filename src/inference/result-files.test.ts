@@ -27,3 +27,11 @@ it("makes file names of class names, never two alike", () => {
   expect(classSlugs(["left atrium", "Läsion 2", "../x"])).toEqual(["left-atrium", "Läsion-2", "..-x"]);
   expect(classSlugs(["a b", "c", "a/b"])).toEqual(["a-b-1", "c", "a-b-3"]);
 });
+
+it("knows no other formats", () => {
+  const image = { path: "a.nii", format: "NIfTI" } as unknown as StoredImage;
+  const odd = { out: "out", format: "bmp" as "nifti" };
+  expect(() => resultFiles(image, odd, ["background", "organ"])).toThrow(
+    'format "bmp": expected nifti, nrrd,',
+  );
+});

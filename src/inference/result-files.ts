@@ -11,16 +11,10 @@ import { writeSegmentation } from "../volume/write-dicom-seg.js";
 import type { Segmentation } from "./model.js";
 import { unmarked } from "./scans.js";
 
-export const RESULT_FORMATS = ["nifti", "nrrd", "mha", "dicom-seg"] as const;
+const ENDINGS = { nifti: ".nii.gz", nrrd: ".nrrd", mha: ".mha", "dicom-seg": ".dcm" } as const;
 /** What results are written as. */
-export type ResultFormat = (typeof RESULT_FORMATS)[number];
+export type ResultFormat = keyof typeof ENDINGS;
 
-const ENDINGS: Record<ResultFormat, string> = {
-  nifti: ".nii.gz",
-  nrrd: ".nrrd",
-  mha: ".mha",
-  "dicom-seg": ".dcm",
-};
 const IMAGE_ENDING = /\.(nii|hdr|img)(\.gz)?$|\.(h5|hdf5|nrrd|nhdr|mha|mhd|dcm|png|tiff?)$/i;
 
 /** What is wanted beside the label map. */
@@ -63,6 +57,8 @@ export function classSlugs(names: readonly string[]): string[] {
 
 /** As the scan where that can be written, else NIfTI. */
 function formatFor({ path, format }: StoredImage, wanted: ResultFormat | undefined): ResultFormat {
+  if (wanted !== undefined && !Object.hasOwn(ENDINGS, wanted))
+    throw badInput(`format "${wanted}": expected ${Object.keys(ENDINGS).join(", ")}`);
   if (wanted === "dicom-seg" && !format.startsWith("DICOM ")) {
     throw badInput(
       `${path}: is ${format}; only a DICOM scan can have a DICOM segmentation: use --format nifti`,

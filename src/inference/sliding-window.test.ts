@@ -84,6 +84,14 @@ describe("slidingWindow", () => {
     expect(looks).toBe(3);
   });
 
+  it("refuses an image of another length than its shape, and a window that does not fit", () => {
+    const options = { patchSize: [2, 2, 2], stride: [1, 1, 1], device: "cpu" } as const;
+    expect(() => slidingWindow(new Float32Array(7), [2, 2, 2], (x) => x, options)).toThrow(
+      "an image of 7 values is no [C, 2, 2, 2]",
+    );
+    expect(() => windowStarts(3, 4, 4)).toThrow("a window of 4 voxels does not fit into 3");
+  });
+
   it("averages overlapping windows: the n-th window answers n", () => {
     let n = 0;
     const image = new Float32Array(6);

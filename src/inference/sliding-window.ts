@@ -29,8 +29,10 @@ export interface SlidingWindowOptions {
 /**
  * Where windows start along an axis: every `stride` voxels, the last one flush with the edge.
  * windowStarts(10, 4, 4) = [0, 4, 6]
+ * @throws RangeError where not even one window fits
  */
 export function windowStarts(size: number, patch: number, stride: number): number[] {
+  if (size < patch) throw new RangeError(`a window of ${patch} voxels does not fit into ${size}`);
   const count = Math.ceil((size - patch) / stride) + 1;
   return Array.from({ length: count }, (_, i) => Math.min(i * stride, size - patch));
 }
@@ -39,6 +41,7 @@ export function windowStarts(size: number, patch: number, stride: number): numbe
  * Uniform mean over overlapping windows of a whole image, padded with zeros (centered) where it is smaller than the
  * patch. image [C,D,H,W] -> [N,D,H,W], which the caller's scope owns.
  * Source: the published evaluation of UA-MT and AUA; `stride` along each axis is theirs.
+ * @throws RangeError for an image of another length than its shape says
  */
 export function slidingWindow(
   image: Float32Array,
@@ -46,6 +49,9 @@ export function slidingWindow(
   run: WindowFunction,
   { patchSize, stride, device, neighbours = 0, region = null, skipOutside, onWindow }: SlidingWindowOptions,
 ): Tensor {
+  const voxels = voxelCount(shape);
+  if (image.length === 0 || image.length % voxels !== 0)
+    throw new RangeError(`an image of ${image.length} values is no [C, ${shape.join(", ")}]`);
   return noGrad(() =>
     scope(() => {
       const missing = shape.map((n, axis) => Math.max(patchSize[axis]! - n, 0));
@@ -53,7 +59,7 @@ export function slidingWindow(
       const after = missing.map((n, axis) => n - before[axis]!);
       // pad counts pairs from the last axis
       const pairs = [2, 1, 0].flatMap((axis) => [before[axis]!, after[axis]!]);
-      const whole = fromArray(image, [1, image.length / voxelCount(shape), ...shape], device);
+      const whole = fromArray(image, [1, image.length / voxels, ...shape], device);
       const padded = call("constant_pad_nd", "", whole, pairs, 0);
       const size = padded.shape.slice(2) as unknown as Triple;
       const seen = endsRepeated(padded, neighbours);

@@ -12,7 +12,8 @@ import type { OpenedModel } from "./model.js";
  * "test": the data's test cases; "labeled": those whose labels the run was trained with; "unlabeled": training cases whose
  * labels the run never saw, where the data has them.
  */
-export type Split = "test" | "labeled" | "unlabeled";
+export type Split = (typeof SPLITS)[number];
+const SPLITS = ["test", "labeled", "unlabeled"] as const;
 
 /** The cases of a split that can be scored. */
 export interface SplitCases {
@@ -30,6 +31,7 @@ export async function openSplit(
   { model, run }: Pick<OpenedModel, "model" | "run">,
   { data, split, allowLinks }: { data: string; split: Split; allowLinks?: boolean },
 ): Promise<SplitCases> {
+  if (!SPLITS.includes(split)) throw badInput(`split "${split}": expected ${SPLITS.join(", ")}`);
   const labeledIds = split === "test" ? undefined : run[split];
   const dataset = await openDataset(resolve(data), { labeledIds, allowLinks });
   checkClasses(dataset, model);

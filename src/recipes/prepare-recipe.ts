@@ -29,7 +29,8 @@ export interface PrepareRecipeOptions {
   readonly testList?: string;
   /** "data.spacingMm=[1,1,1]" */
   readonly set?: readonly string[];
-  readonly workers: number;
+  /** Threads, each with a case; 0: one case after another. Left out: one for each core. */
+  readonly workers?: number;
   /** Follow symbolic links that lead out of the raw data's folder. */
   readonly allowLinks?: boolean;
   readonly signal?: AbortSignal;

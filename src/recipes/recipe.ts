@@ -36,7 +36,7 @@ export interface RawOptions {
   readonly scratch: string;
   /** Folder with what is known of files already read. */
   readonly cache: string;
-  readonly workers: number;
+  readonly workers?: number;
   /** Follow symbolic links that lead out of the raw data's folder. */
   readonly allowLinks: boolean;
   /** "data.spacingMm=[1,1,1]": what is asked for instead of what the recipe would set. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { complaint } from "../errors.testing.js";
-import { configDoubt, describeConfigKeys, parseConfig, resolveConfig } from "./config.js";
+import { askedFor, configDoubt, describeConfigKeys, parseConfig, resolveConfig } from "./config.js";
 import { readConfigFile } from "./config-file.js";
 import { CONFIG_KEYS } from "./config-schema.js";
 import { editDistance, nearestName } from "./nearest-name.js";
@@ -31,7 +31,9 @@ describe("layers", () => {
   it("takes a file's keys in sections or with dotted names", () => {
     const path = join(mkdtempSync(join(tmpdir(), "penumbra-config-")), "config.json");
     writeFileSync(path, '{"stage1.iterations": 50, "stage1": {"contrast.weight": 0.5}, "model.filters": 4}');
-    const { stage1, model } = resolveConfig({ file: readConfigFile(path) });
+    const file = readConfigFile(path);
+    const { stage1, model } = resolveConfig({ file });
+    expect(askedFor({ file }, "stage1.iterations")).toBe(50);
     expect([stage1.iterations, stage1.contrast.weight, model.filters]).toEqual([50, 0.5, 4]);
     writeFileSync(path, '{"model.filter": 4}');
     expect(complaint(() => resolveConfig({ file: readConfigFile(path) }))).toMatch(
@@ -42,7 +44,7 @@ describe("layers", () => {
       '{"model": 5, "model.filters": 4}',
     ]) {
       writeFileSync(path, twice);
-      expect(complaint(() => readConfigFile(path))).toMatch(
+      expect(complaint(() => resolveConfig({ file: readConfigFile(path) }))).toMatch(
         /config key "(stage1\.iterations|model)" is given twice/,
       );
     }

@@ -1,7 +1,7 @@
 import type { PrepareOptions } from "../data/prepare.js";
 import { badInput, type PenumbraError } from "../errors.js";
 import { parseJson } from "../files/json.js";
-import { atPath, isObject, MOST_PARTS, merge, valueAt } from "./config-layers.js";
+import { atPath, isObject, MOST_PARTS, merge, nested, valueAt } from "./config-layers.js";
 import { CONFIG_KEYS, type Config, configSchema, type PartialConfig } from "./config-schema.js";
 import { methodEntry } from "./method-catalog.js";
 import { nearestName } from "./nearest-name.js";
@@ -21,7 +21,7 @@ export interface ConfigSources {
   readonly auto?: PartialConfig;
   /** A name from `PRESETS`. */
   readonly preset?: string;
-  /** Content of a configuration file. */
+  /** Content of a configuration file; {"stage1.iterations": 100} is read as {"stage1": {"iterations": 100}}. */
   readonly file?: unknown;
   /** "dotted.key=value" each; the value is JSON, or else the text as it stands. */
   readonly set?: readonly string[];
@@ -183,7 +183,7 @@ function checkTogether(config: Config): Config {
 
 /** What a configuration file or --set says of a key; undefined where neither does. */
 export function askedFor({ file, set = [] }: ConfigSources, key: string): unknown {
-  const layers = [file, ...set.map((assignment) => setLayer(assignment).values)];
+  const layers = [nested(file), ...set.map((assignment) => setLayer(assignment).values)];
   return layers.map((values) => valueAt(values, key)).findLast((value) => value !== undefined);
 }
 
@@ -196,7 +196,7 @@ export function resolveConfig(sources: ConfigSources = {}): Config {
   const layers: Layer[] = [{ name: "data", values: { model: { classes, inputChannels } } }];
   if (auto !== undefined) layers.push({ name: "derived from the data", values: auto });
   if (preset !== undefined) layers.push(presetLayer(preset));
-  if (file !== undefined) layers.push({ name: "config file", values: file });
+  if (file !== undefined) layers.push({ name: "config file", values: nested(file) });
   layers.push(...set.map(setLayer), { name: "command line", values: named });
   for (const layer of layers) checkKeys(layer.values, "", layer.name);
   const merged = layers.reduce<unknown>((values, layer) => merge(values, layer.values), BASE_CONFIG);

@@ -2,6 +2,7 @@ import { availableParallelism, cpus } from "node:os";
 import { checkDevice, resolvePrecision } from "../engine/device.js";
 import { flushDenormals, libtorchFacts, setThreads } from "../engine/libtorch.js";
 import type { Precision } from "../engine/precision.js";
+import { packageVersion } from "../version.js";
 import type { Config } from "./config.js";
 import type { RunRecord } from "./run-directory.js";
 
@@ -41,6 +42,7 @@ export function setUpEngine(config: Config, began: RunRecord | null, asked?: num
  */
 export function differenceOf(here: EngineSetup, began: RunRecord, device: string): string | null {
   const pairs: [string, string | number | undefined, string | number][] = [
+    ["penumbra", began.penumbra, packageVersion()],
     ["device", device, here.device],
     ["libtorch", began.libtorch, here.libtorch],
     ["processor", began.processor, here.processor],

@@ -10,12 +10,14 @@ import { readState } from "./checkpoint.js";
 /** Heads whose shape follows from the classes; another data set's are left out. */
 const OF_THE_CLASSES = /^(mean_l|log_cov_diag_l|cov_factor_l)\./;
 
+export const initialWeightsPath = (run: string): string => join(run, "model.safetensors");
+
 /**
  * The network's weights that another run ended with, or the part of them that it trained (a pretraining's encoder).
  * @throws PenumbraError "bad-input" when that run is not finished.
  */
 export function readInitialWeights(run: string, device: string): StateDict {
-  const path = join(run, "model.safetensors");
+  const path = initialWeightsPath(run);
   if (!existsSync(path)) {
     throw badInput(`--init ${run}: it has no model.safetensors; name the directory of a finished run`);
   }

@@ -1,4 +1,5 @@
 import type { Writable } from "node:stream";
+import { printable } from "../errors.js";
 import type { IterationReport } from "./iteration.js";
 import { weightedLoss } from "./run-log.js";
 
@@ -74,7 +75,7 @@ export class Progress {
   /** A line of its own, below what is shown. */
   note(text: string): void {
     this.end();
-    this.#options.stream.write(`${text}\n`);
+    this.#options.stream.write(`${printable(text)}\n`);
   }
 
   /** Leaves a bar that is still open as it stands. */

@@ -15,6 +15,7 @@ import { writeFailure } from "../files/write-failure.js";
 import { StateMisfit } from "../nn/module.js";
 import { packageVersion } from "../version.js";
 import type { Triple } from "../volume/volume.js";
+import type { CaseContents } from "./case-contents.js";
 import { type Config, parseConfig } from "./config.js";
 
 /** The form of run directories that this version reads and writes. */
@@ -52,6 +53,10 @@ export interface RunRecord {
   readonly medianSpacingMm?: Triple | null;
   /** Set when the weights were imported; `data` is "" then and there are no cases. */
   readonly imported?: ImportRecord;
+  /** Of the cases that it trains on; records of earlier versions lack them. */
+  readonly contents?: CaseContents;
+  /** SHA-256 of the weights that it starts from, where the configuration names a run to `init` from. */
+  readonly initial?: string;
   /** Labels drawn by a person that were used, below the data directory. Runs of before they existed have none. */
   readonly corrected?: readonly string[];
 }
@@ -144,6 +149,8 @@ interface Made {
   readonly dataset: Pick<Dataset, "dir" | "classNames" | "labeled" | "unlabeled" | "test">;
   readonly medianSpacingMm?: Triple | null;
   readonly imported?: ImportRecord;
+  readonly contents?: CaseContents;
+  readonly initial?: string;
 }
 type Engine = Required<Pick<RunRecord, "libtorch" | "precision" | "threads" | "processor">>;
 
@@ -153,7 +160,7 @@ type Engine = Required<Pick<RunRecord, "libtorch" | "precision" | "threads" | "p
  */
 export function createRun(
   dir: string,
-  { config, dataset, medianSpacingMm, imported }: Made,
+  { config, dataset, medianSpacingMm, imported, contents, initial }: Made,
   engine: Engine,
 ): FileLock {
   checkNewRun(dir);
@@ -174,6 +181,8 @@ export function createRun(
     test: idsOf(dataset.test),
     medianSpacingMm,
     imported,
+    contents,
+    initial,
   };
   try {
     checkNewRun(dir); // now that nobody else can begin one here

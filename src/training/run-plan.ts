@@ -45,6 +45,8 @@ export interface NewRunOptions {
   readonly threads?: number;
   /** Folder that keeps prepared cases for this and other runs; left out: ~/.cache/penumbra. */
   readonly cache?: string;
+  /** Threads that read and prepare cases, each with one; 0: one case after another. Left out: one for each core. */
+  readonly workers?: number;
   /** Go on where the checks of the data would refuse. */
   readonly skipChecks?: boolean;
   readonly signal?: AbortSignal;

@@ -35,10 +35,15 @@ export class RunRecorder {
   /** @throws PenumbraError "environment" when the directory is gone, another's, or can't be written */
   iteration(report: IterationReport): void {
     const { dir, lock, onStatus } = this.options;
-    if (!lock.held())
-      throw new PenumbraError("environment", `${dir} was removed or taken while training; training stopped`);
     const spike = this.#spikes.see(report);
-    this.#record(() => this.#log.append(report, spike));
+    this.guard(() => {
+      if (!lock.held())
+        throw new PenumbraError(
+          "environment",
+          `${dir} was removed or taken while training; training stopped`,
+        );
+      this.#log.append(report, spike);
+    });
     const remark = remarkOn(report, spike);
     if (remark) onStatus(remark);
   }
@@ -46,7 +51,7 @@ export class RunRecorder {
   /** @throws as `iteration`, and as `saveCheckpoint` for a state that is not finite */
   save(checkpoint: Checkpoint): void {
     const { dir, config } = this.options;
-    this.#record(() => {
+    this.guard(() => {
       this.#log.sync(); // a checkpoint must not be ahead of the log
       saveCheckpoint(checkpointsOf(dir), checkpoint, config.checkpoint.keep);
     });
@@ -57,10 +62,14 @@ export class RunRecorder {
     this.#log.close();
   }
 
-  /** Whatever path a write failed on, it is the machine's doing by now; says what there is to go on from. */
-  #record(work: () => void): void {
+  /**
+   * Does what writes into the run directory. Whatever path that failed on, it is the machine's doing by now; says what there is
+   * to go on from.
+   * @throws PenumbraError "environment"
+   */
+  guard<T>(work: () => T): T {
     try {
-      work();
+      return work();
     } catch (error) {
       if (!(error instanceof WriteError)) throw error;
       const next = this.#saved

@@ -4,21 +4,31 @@ import type { PatchSource } from "../data/loader.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
+import { sha256OfFile } from "../files/checksum.js";
 import { makeDirectory } from "../files/directory.js";
 import type { FileLock } from "../files/file-lock.js";
 import { writeJson } from "../files/whole-file.js";
 import { encoderOf } from "../methods/densecl.js";
 import { part, under } from "../methods/method.js";
 import type { StateDict } from "../nn/module.js";
+import { contentsOf, firstChanged } from "./case-contents.js";
 import { type Checkpoint, loadCheckpoint, removeOldCheckpoints, writeState } from "./checkpoint.js";
 import type { Config } from "./config.js";
 import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
-import { readInitialWeights, startFrom } from "./initial-weights.js";
+import { initialWeightsPath, readInitialWeights, startFrom } from "./initial-weights.js";
 import type { IterationReport } from "./iteration.js";
 import { planInWords, planMemory, planResumed } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import type { MakeObserver, Observer } from "./observer.js";
-import { checkpointsOf, copyProgress, createRun, lockRun, misfitOf, readRun } from "./run-directory.js";
+import {
+  checkpointsOf,
+  copyProgress,
+  createRun,
+  lockRun,
+  misfitOf,
+  type RunRecord,
+  readRun,
+} from "./run-directory.js";
 import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-plan.js";
 import { RunRecorder } from "./run-recorder.js";
 import { newNetwork, stagesOf } from "./stages.js";
@@ -64,7 +74,9 @@ async function begin(options: TrainOptions): Promise<string> {
   const initial = initialWeights(plan.config);
   sayCrowded(engine.threads, engine.device, options.onStatus ?? (() => {}));
   const cases = await readCases(plan, options);
-  const lock = createRun(plan.dir, plan, engine);
+  const contents = await contentsOf(casesFor(plan.config, plan.dataset), options.cache);
+  const made = { ...plan, contents, initial: initialSum(plan.config) };
+  const lock = createRun(plan.dir, made, engine);
   try {
     if (plan.derived.length > 0) writeJson(join(plan.dir, "derived.json"), plan.derived);
     const status = options.onStatus ?? (() => {});
@@ -128,8 +140,13 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
     makeDirectory(checkpointsOf(dir));
     const inLastStage = resume?.position.stage === stagesOf(config).at(-1)!.name;
     const initial = inLastStage ? new Map() : initialWeights(config); // no new network comes any more
+    if (!inLastStage && run.initial !== undefined && run.initial !== initialSum(config))
+      throw badInput(
+        `${config.init}: its weights are not those that ${dir} began with; restore them, or train again into a new directory`,
+      );
     sayCrowded(engine.threads, engine.device, status);
     const cases = await readCases(plan, options);
+    await checkContents(run, plan, options);
     // the process before may have been killed between saving this one and that
     if (resume) removeOldCheckpoints(checkpointsOf(dir), resume.position.total, config.checkpoint.keep);
     status(
@@ -144,6 +161,16 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
   } finally {
     lock.release();
   }
+}
+
+/** @throws PenumbraError "bad-input" where a case that the run trains on is not what it was, unless checks are skipped */
+async function checkContents(run: RunRecord, { config, dataset, dir }: RunPlan, options: TrainOptions) {
+  const changed = firstChanged(run.contents, await contentsOf(casesFor(config, dataset), options.cache));
+  if (changed === null) return;
+  const what = `${dataset.dir}: the files of case ${changed} have changed since ${dir} began`;
+  if (!options.skipChecks)
+    throw badInput(`${what}; restore them, go on all the same with --skip-checks, or train again`);
+  options.onStatus?.(`${what}: it goes on, but not to the same bits`);
 }
 
 async function readCases(
@@ -168,12 +195,19 @@ export function initialWeights(config: Config): StateDict {
   return weights;
 }
 
+/** SHA-256 of the weights that the configuration names; undefined where it names none. */
+const initialSum = ({ init }: Config): string | undefined =>
+  init === null ? undefined : sha256OfFile(initialWeightsPath(init));
+
 async function runToEnd(session: Session, options: TrainOptions): Promise<string> {
   const { signal, onStatus, onIteration } = options;
   const { dir, config, engine, initial, cases, lock, resume } = session;
   const status = onStatus ?? (() => {});
-  const observer = await observerOf(session, options);
+  const looking = await observerOf(session, options);
   const recorder = new RunRecorder({ dir, config, lock, from: resume?.position ?? null, onStatus: status });
+  const observer: Observer | null = looking && {
+    look: (method, position) => recorder.guard(() => looking.look(method, position)),
+  };
   try {
     const state = await runStages({
       config,
@@ -190,7 +224,7 @@ async function runToEnd(session: Session, options: TrainOptions): Promise<string
       },
       save: (checkpoint) => recorder.save(checkpoint),
     });
-    writeState(join(dir, "model.safetensors"), finalModel(state, config));
+    recorder.guard(() => writeState(join(dir, "model.safetensors"), finalModel(state, config)));
     for (const tensor of [...state.values(), ...initial.values()]) tensor.dispose();
   } finally {
     recorder.close();

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -216,6 +216,31 @@ describe("a run that was stopped", () => {
     expect(resumed.reports[0]).toMatchObject({ stage: "prototypes", iteration: 3, total: 9 });
     expectSame(resumed);
   });
+});
+
+it("does not go on from a checkpoint of another configuration", async () => {
+  for (const change of ["method=ssn", "stage1.iterations=5"]) {
+    const checkpoints = fresh();
+    cpSync(wholeDir, checkpoints, { recursive: true });
+    const other = run({ config: settings(change, "ssn.samples=2"), checkpoints });
+    await expect(other).rejects.toMatchObject({
+      code: "bad-input",
+      message: expect.stringMatching(
+        /^its checkpoint is after 6 iterations of stage2, 15 in all, but its configuration \((ssn|aua)\) has \d+ of /,
+      ),
+    });
+  }
+});
+
+it("two runs that take turns in one process are each as if it were alone", async () => {
+  const other = settings("seed=1", "method=mean-teacher", "supervised.iterations=6");
+  const alone = await run({ config: other, checkpoints: fresh() });
+  const [first, second] = await Promise.all([
+    run({ checkpoints: fresh() }),
+    run({ config: other, checkpoints: fresh() }),
+  ]);
+  expectSame(first!);
+  expect(second).toEqual(alone);
 });
 
 describe.each(METHOD_NAMES)("%s", (method) => {

@@ -3,10 +3,10 @@ import { Loader, type PatchSource } from "../data/loader.js";
 import type { Precision } from "../engine/precision.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { PenumbraError } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import type { StateDict } from "../nn/module.js";
 import { stepDecay } from "../nn/schedule.js";
-import type { Checkpoint } from "./checkpoint.js";
+import type { Checkpoint, Position } from "./checkpoint.js";
 import type { Config } from "./config.js";
 import type { IterationReport } from "./iteration.js";
 import type { Observer } from "./observer.js";
@@ -54,6 +54,7 @@ export async function runStages(given: TrainerOptions): Promise<StateDict> {
   const { config, resume } = options;
   const stages = stagesOf(config, options.initial).filter((stage) => stage.iterations > 0);
   const totalIterations = stages.reduce((sum, { iterations }) => sum + iterations, 0);
+  if (resume) checkPosition(resume.position, stages, config);
   let before = 0;
   let previous: StateDict = new Map();
   for (const [index, stage] of stages.entries()) {
@@ -72,6 +73,21 @@ export async function runStages(given: TrainerOptions): Promise<StateDict> {
     before += stage.iterations;
   }
   return previous;
+}
+
+/** @throws PenumbraError "bad-input" for a checkpoint of no place in these stages, which another configuration made */
+function checkPosition(
+  { stage, iteration, total }: Position,
+  stages: readonly Stage[],
+  { method }: Config,
+): void {
+  const index = stages.findIndex(({ name }) => name === stage);
+  const before = stages.slice(0, Math.max(0, index)).reduce((sum, { iterations }) => sum + iterations, 0);
+  if (index >= 0 && iteration <= stages[index]!.iterations && total === before + iteration) return;
+  const plan = stages.map(({ name, iterations }) => `${iterations} of ${name}`).join(", ");
+  throw badInput(
+    `its checkpoint is after ${iteration} iterations of ${stage}, ${total} in all, but its configuration (${method}) has ${plan}; restore the run's config.json, or train again`,
+  );
 }
 
 /** About, in iterations of a main stage. */

@@ -16,6 +16,8 @@ import type { NewRunOptions } from "./run-plan.js";
 /** Where prepared cases are kept, and how preparation is told of and stopped. */
 export interface PreparationOptions {
   readonly cache: string;
+  /** Left out: none where the configuration has none for batches, else one for each core. */
+  readonly workers?: number;
   readonly signal?: AbortSignal;
   readonly status: (line: string) => void;
 }
@@ -46,10 +48,12 @@ export function casesFor({ method }: Config, { labeled, unlabeled }: Dataset) {
 /** Where a run's preparation keeps its files, and whom it tells. */
 export const preparationOf = ({
   cache,
+  workers,
   onStatus,
   signal,
-}: Pick<NewRunOptions, "cache" | "onStatus" | "signal">): PreparationOptions => ({
+}: Pick<NewRunOptions, "cache" | "workers" | "onStatus" | "signal">): PreparationOptions => ({
   cache: resolve(cache ?? defaultCacheDir()),
+  workers,
   status: onStatus ?? (() => {}),
   signal,
 });
@@ -58,11 +62,11 @@ export const preparationOf = ({
 export async function prepareTraining(
   config: Config,
   { labeled, unlabeled }: ReturnType<typeof casesFor>,
-  { cache, signal, status }: PreparationOptions,
+  { cache, workers, signal, status }: PreparationOptions,
 ): Promise<{ labeled: StoredCase[]; unlabeled: StoredCase[] }> {
   const prepared = await prepareSet([...labeled, ...unlabeled], prepareOptions(config), {
     cache,
-    workers: allCores(config.data.workers),
+    workers: workers ?? allCores(config.data.workers),
     signal,
     onProgress: caseProgress("prepared", status),
   });
@@ -95,11 +99,11 @@ export function checkSet(
 export const surveyTraining = (
   dataset: Dataset,
   config: Config,
-  { cache, signal, status }: PreparationOptions,
+  { cache, workers, signal, status }: PreparationOptions,
 ): Promise<Fingerprint> =>
   fingerprintOf(dataset, {
     cache,
-    workers: allCores(config.data.workers),
+    workers: workers ?? allCores(config.data.workers),
     signal,
     onProgress: caseProgress("looked at", status),
   });

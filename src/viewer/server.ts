@@ -1,6 +1,6 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { PenumbraError } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { guard, newToken } from "./access.js";
 import { Catalogue } from "./catalogue.js";
 import { Jobs } from "./jobs.js";
@@ -28,6 +28,8 @@ const LOOPBACK = "127.0.0.1";
  * @throws PenumbraError "bad-input" for a directory with nothing to show; "environment" for a port that is taken.
  */
 export async function startViewer({ dir, port, pages }: ViewerOptions): Promise<Viewer> {
+  if (!Number.isInteger(port) || port < 0 || port > 65_535)
+    throw badInput(`port ${port}: expected a whole number from 1 to 65535, or 0 for any free one`);
   // here, so that who imports the library for something else does not load a web server
   const [{ getRequestListener }, { routesOf }] = await Promise.all([
     import("@hono/node-server"),

@@ -18,7 +18,7 @@ export interface NetworkShape extends Pick<NetworkOptions, "classes" | "filters"
 
 /** The first tensor of every network of this family. */
 const FIRST = "block_one.conv.0.weight";
-/** A tensor as wide as the network gets: with it in the file, the network is about as large as the file. */
+/** A tensor as wide as the network gets: with it and its kernel in the file, the network is about as large as the file. */
 const WIDEST = "block_five.conv.0.weight";
 const DEFAULT_RANK = 8;
 
@@ -62,9 +62,9 @@ export function pickNetwork(
 
 function shapeOf(state: NamedTensors, name: string, rank: number, path: string): readonly number[] {
   const shape = state.get(name)?.shape;
-  if (shape?.length === rank) return shape;
+  if (shape?.length === rank && shape.every((extent) => extent > 0)) return shape;
   throw badInput(
-    `${path}: ${name} is ${shape ? `[${shape}]` : "missing"}; expected the published V-Net's, of ${rank} axes`,
+    `${path}: ${name} is ${shape ? `[${shape}]` : "missing"}; expected the published V-Net's, of ${rank} axes above 0`,
   );
 }
 
@@ -80,16 +80,22 @@ function normalizationOf(state: NamedTensors): NetworkShape["normalization"] {
  */
 export function networkShape(state: NamedTensors, path: string): NetworkShape {
   const [filters, inputChannels, ...kernel] = shapeOf(state, FIRST, 5, path) as [number, number, ...number[]];
-  const [wide, alsoWide] = shapeOf(state, WIDEST, 5, path);
+  const [wide, alsoWide, ...wideKernel] = shapeOf(state, WIDEST, 5, path);
   if (filters < 1 || inputChannels < 1 || wide !== 16 * filters || alsoWide !== 16 * filters) {
     throw badInput(
       `${path}: ${WIDEST} has ${wide} x ${alsoWide} channels; expected ${16 * filters} with ${filters} filters`,
     );
   }
+  if (!/^(3,3,3|1,3,3|3,3,1)$/.test(kernel.join()) || wideKernel.join() !== kernel.join()) {
+    throw badInput(
+      `${path}: kernels of ${kernel.join("x")} and ${wideKernel.join("x")} in ${FIRST} and ${WIDEST}; expected 3x3x3, or 1x3x3 for slices, in both`,
+    );
+  }
   const kind = state.has("mean_l.weight") ? "aua" : "plain";
   const classes = shapeOf(state, kind === "aua" ? "mean_l.weight" : "out_conv.weight", 5, path)[0]!;
-  const factors = state.get("cov_factor_l.weight")?.shape[0] ?? DEFAULT_RANK * classes;
-  if (classes < 2 || classes > 256 || factors % classes !== 0 || factors === 0) {
+  const hasFactors = state.has("cov_factor_l.weight");
+  const factors = hasFactors ? shapeOf(state, "cov_factor_l.weight", 5, path)[0]! : DEFAULT_RANK * classes;
+  if (classes < 2 || classes > 256 || factors % classes !== 0) {
     throw badInput(
       `${path}: its network has ${classes} classes and ${factors} covariance factors; expected 2 to 256 classes and a multiple of them`,
     );

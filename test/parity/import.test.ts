@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, describe, expect, it } from "vitest";
 import { noGrad } from "../../src/engine/autograd.js";
 import { randn, type Tensor } from "../../src/engine/tensor.js";
-import { loadModel } from "../../src/inference/model.js";
+import { openModel } from "../../src/inference/model.js";
 import { SegmentationNetwork } from "../../src/models/segmentation-network.js";
 import { moments } from "../../src/models/stochastic-head.js";
 import { type HostTensor, readSafetensors, writeSafetensors } from "../../src/training/safetensors.js";
@@ -25,7 +25,7 @@ const weights = fileURLToPath(new URL("../fixtures/pth/network_none.pth", import
 
 /** What the network of a run makes of the reference's image, turned to our axes and its outputs turned back. */
 function outputsOf(run: string) {
-  const { network } = loadModel(run, "cpu");
+  const { network } = openModel(run, { device: "cpu" }).model;
   const z = network.embed(reversed(golden.tensor("image")));
   const region = reversed(golden.tensor("mask").to("float32").unsqueeze(1));
   const { mean, diagonal, factor } = moments(network.distribution(z, region));
@@ -108,7 +108,7 @@ it("UA-MT's V-Net, whose out_conv gives the classes, becomes the mean logits exa
   expect([report.network.kind, report.matched, report.missing.length]).toEqual(["plain", plain.size, 10]);
 
   const image = randn([1, 1, 16, 16, 32]);
-  const { network, stochastic, config } = loadModel(run, "cpu");
+  const { network, stochastic, config } = openModel(run, { device: "cpu" }).model;
   expect([stochastic, config.method]).toEqual([null, "supervised"]);
   const expected = whole.embed(image).slice(1, 0, classes).contiguous().toFloat32Array();
   expect(relativeError(network.meanLogits(network.embed(image)).toFloat32Array(), expected)).toBeLessThan(
