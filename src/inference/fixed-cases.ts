@@ -1,5 +1,5 @@
 import { appendFileSync, existsSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { CaseFiles, Dataset } from "../data/dataset.js";
 import { channelOf, type PreparedCase, prepareCase } from "../data/prepare.js";
 import { noGrad } from "../engine/autograd.js";
@@ -23,7 +23,7 @@ import { prepareOptions } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
 import type { ObservedRun, Observer } from "../training/observer.js";
 import type { Triple } from "../volume/volume.js";
-import { boundaryFeatures } from "./boundary-features.js";
+import { boundaryFeatures, type FeatureSource } from "./boundary-features.js";
 import { inEvaluation } from "./evaluation-mode.js";
 import { slidingWindow } from "./sliding-window.js";
 
@@ -40,6 +40,11 @@ interface FixedCase {
   readonly prepared: PreparedCase;
   /** Voxel [D, H, W] that pictures go through: the label's centre, else the middle. */
   readonly centre: Triple;
+}
+
+/** A case with what each network makes of it. */
+interface Looked extends FixedCase {
+  readonly maps: Readonly<Record<string, Uint8Array>>;
 }
 
 /** One line of the log. */
@@ -140,39 +145,43 @@ function lookAt(
   position: Position,
 ): { entry: ValidationEntry; doubt: string | null } {
   const networks = method.networks?.() ?? { student: method.network };
+  const looked = cases.map(
+    (one): Looked => ({ ...one, maps: mapValues(networks, (network) => labelsOf(network, one, run)) }),
+  );
   const stem = String(position.total).padStart(7, "0");
-  const maps = new Map<FixedCase, Record<string, Uint8Array>>();
-  for (const one of cases) {
-    const made = Object.entries(networks).map(([name, network]) => [name, labelsOf(network, one, run)]);
-    maps.set(one, Object.fromEntries(made));
-  }
-  const entries = cases.map((one, i) => {
-    const byNetwork = maps.get(one)!;
-    const pictures = Object.entries(byNetwork).map(([name, labels], n) => {
-      const file = `${stem}-${i}-${n}.png`;
-      writeWholeFile(join(dir, file), [pictureOf(one, labels)]);
-      return [name, file];
-    });
-    return {
-      id: one.prepared.id,
-      split: one.split,
-      dice:
-        one.prepared.label && mapValues(byNetwork, (labels) => meanDice(labels, one.prepared.label!, run)),
-      pictures: Object.fromEntries(pictures) as Record<string, string>,
-    };
-  });
+  const entries = looked.map((one, i) => entryOf(one, run, (n) => join(dir, `${stem}-${i}-${n}.png`)));
   const features = `${stem}-features.json`;
-  const pseudo = Object.keys(networks).at(-1)!; // the network that teaches, where there is one
-  const sources = cases.flatMap((one) => {
-    if (one.split === "test") return [];
-    const source = one.split === "labeled" ? ("labeled" as const) : ("pseudo-labeled" as const);
-    return [{ prepared: one.prepared, labels: one.prepared.label ?? maps.get(one)![pseudo]!, source }];
-  });
-  const sample = boundaryFeatures(method, sources, run);
+  const sample = boundaryFeatures(method, looked.flatMap(sourceOf), run);
   writeText(join(dir, features), JSON.stringify({ stage: position.stage, total: position.total, ...sample }));
-  const trainedOn = cases.find(({ split }) => split === "labeled");
-  const doubt = trainedOn ? doubtOf(trainedOn, Object.values(maps.get(trainedOn)!)[0]!, run) : null;
+  const trainedOn = looked.find(({ split }) => split === "labeled");
+  const doubt = trainedOn ? doubtOf(trainedOn, Object.values(trainedOn.maps)[0]!, run) : null;
   return { entry: { ...position, cases: entries, features }, doubt };
+}
+
+/** A case's Dice by network, and their pictures, the n-th of which goes to `pathOf(n)`. */
+function entryOf(
+  one: Looked,
+  run: ObservedRun,
+  pathOf: (n: number) => string,
+): ValidationEntry["cases"][number] {
+  const { prepared, split, maps } = one;
+  const pictures = Object.entries(maps).map(([name, labels], n) => {
+    writeWholeFile(pathOf(n), [pictureOf(one, labels)]);
+    return [name, basename(pathOf(n))];
+  });
+  return {
+    id: prepared.id,
+    split,
+    dice: prepared.label && mapValues(maps, (labels) => meanDice(labels, prepared.label!, run)),
+    pictures: Object.fromEntries(pictures) as Record<string, string>,
+  };
+}
+
+/** What features are taken by: a training case's labels, or those of the network that teaches, where there is one. */
+function sourceOf({ prepared, split, maps }: Looked): FeatureSource[] {
+  if (split === "test") return [];
+  const source = split === "labeled" ? "labeled" : "pseudo-labeled";
+  return [{ prepared, labels: prepared.label ?? Object.values(maps).at(-1)!, source }];
 }
 
 /** Says so where the student does not find a class in a case that it was trained on. */
@@ -191,7 +200,7 @@ function doubtOf(
   return `not learned yet: ${missed.join(", ")} in ${id}, a labeled case that this was trained on; train longer, or try a lower model.dropout or a higher optimizer.learningRate`;
 }
 
-const mapValues = <T, U>(record: Record<string, T>, change: (value: T) => U): Record<string, U> =>
+const mapValues = <T, U>(record: Readonly<Record<string, T>>, change: (value: T) => U): Record<string, U> =>
   Object.fromEntries(Object.entries(record).map(([name, value]) => [name, change(value)]));
 
 /** Label map of a whole case by a network's mean logits; windows side by side, since it is for looking only. */
