@@ -329,6 +329,12 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     await page.locator(".list tbody tr a").filter({ hasText: "te1" }).click();
     await page.locator(".case h2").filter({ hasText: "te1" }).waitFor();
     expect(asked).toHaveLength(5);
+    await openCase("te0"); // of a test case the reference stays its own label
+    await page.locator("[data-layer=reference]").check();
+    await page.getByText("draw on the slices").click();
+    await vi.waitUntil(async () => (await drawn()) === start + 2, { timeout: 5000 });
+    await page.getByLabel("begin with").selectOption("reference");
+    await vi.waitUntil(async () => (await drawn()) === start, { timeout: 5000 });
     expect(browser.complaints).toEqual([]);
   });
 

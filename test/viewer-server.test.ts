@@ -152,6 +152,35 @@ describe("what is served", () => {
     expect(te0.scores[0]!.dice).toBeGreaterThan(0.3);
   });
 
+  it("shows what scores are of: a test case's own label, and whether a correction came after", async () => {
+    const drawn = join(fixture.data, "labelsCorrected");
+    const scored = join(fixture.run, "evaluation-labeled");
+    mkdirSync(drawn);
+    mkdirSync(scored);
+    const label = readFileSync(join(fixture.data, "labelsTs/te0.nii.gz"));
+    for (const id of ["te0", "tr0"]) writeFileSync(join(drawn, `${id}_v2.nii.gz`), label);
+    const row = async (id: string) =>
+      ((await (await get("api/runs/made-up/cases")).json()) as CaseTable).rows.find((one) => one.id === id)!;
+    const te0 = await row("te0");
+    expect(te0).toMatchObject({ corrected: 2, scoredBefore: false });
+    expect(te0.layers.reference).toBe("volumes/data/data/labelsTs/te0.nii.gz?labelOf=te0");
+    expect(te0.layers.correction).toBe("volumes/data/data/labelsCorrected/te0_v2.nii.gz?labelOf=te0");
+    expect((await row("te1")).layers.correction).toBeNull();
+    const scores = JSON.parse(readFileSync(join(fixture.run, "evaluation-test/scores.json"), "utf8"));
+    const tr0 = async (corrected?: string[]) => {
+      const cases = [{ ...scores.cases[0], id: "tr0" }];
+      const evaluation = { ...scores, split: "labeled", cases, corrected };
+      writeFileSync(join(scored, "scores.json"), JSON.stringify(evaluation));
+      return row("tr0");
+    };
+    expect((await tr0()).scoredBefore, "scores that do not say").toBe(false);
+    expect((await tr0(["labelsCorrected/tr0_v2.nii.gz"])).scoredBefore).toBe(false);
+    const before = await tr0(["labelsCorrected/tr0_v1.nii.gz"]);
+    expect(before).toMatchObject({ scoredBefore: true, corrected: 2 });
+    expect(before.layers.reference).toBe(before.layers.correction);
+    for (const dir of [drawn, scored]) rmSync(dir, { recursive: true });
+  });
+
   it("sends a volume unpacked, and the parts of a file that are asked for", async () => {
     const path = join(fixture.data, "imagesTs", "te0.nii.gz");
     const plain = gunzipSync(readFileSync(path));

@@ -15,6 +15,7 @@ import {
 import { type ReportSection, renderReport } from "../report/report.js";
 import { pickShown } from "../report/shown.js";
 import { prepareOptions } from "../training/config.js";
+import { correctedLabels } from "../training/run-directory.js";
 import { type LogEntry, readRunLog } from "../training/run-log.js";
 import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
@@ -60,6 +61,8 @@ interface Session extends Evaluated, OpenedModel {
 export interface SplitScores extends Evaluation {
   readonly data: string;
   readonly split: Split;
+  /** Corrections among the labels scored against: paths in `data`. */
+  readonly corrected: readonly string[];
 }
 
 /** Clipped, normalized and checked as in training. */
@@ -105,7 +108,8 @@ async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Pro
 async function writeEvaluation(session: Session, command: string | null): Promise<SplitScores> {
   const { model, run, log, precision, split, dataset, cases, output } = session;
   const start = performance.now();
-  const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split };
+  const corrected = correctedLabels({ dir: dataset.dir, labeled: cases });
+  const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split, corrected };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
   writeText(output.path("scores.csv"), toCsv(evaluation));
   writeJson(output.path("scores.json"), evaluation);

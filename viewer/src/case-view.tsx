@@ -146,6 +146,7 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
         {row.scores.length > 0 && (
           <span class="score">
             {row.scores.length > 1 && "mean "}Dice <b>{(100 * meanDice(row)).toFixed(1)}</b>
+            {row.scoredBefore && <small> against the label before v{row.corrected}</small>}
           </span>
         )}
         <div class="tabs push" role="group" aria-label="layout">

@@ -4,7 +4,7 @@ import { css, labelColour, PREDICTION, REFERENCE, type Rgb, SAMPLE } from "./col
 import { ContourOverlay, type ContourStyle } from "./contour-overlay.js";
 import type { ImageTexture } from "./image-texture.js";
 import type { LabelVolume } from "./label-volume.js";
-import { type LabelName, LoadedLayers } from "./loaded-layers.js";
+import { type LabelName, LoadedLayers, type SingleLabel } from "./loaded-layers.js";
 import { isCt } from "./modality.js";
 import { newNiivue } from "./niivue-setup.js";
 import { type LayerName, type Layout, type SceneState, START } from "./scene-state.js";
@@ -124,7 +124,7 @@ export class Scene {
   }
 
   /** A label map of the case by patient axes, fetched where it is not there yet. */
-  async needLabel(name: "reference" | "prediction"): Promise<LabelVolume | null> {
+  async needLabel(name: SingleLabel): Promise<LabelVolume | null> {
     return (await this.#loaded?.need(name)) ?? null;
   }
 
