@@ -11,8 +11,9 @@ import {
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { format } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CaseTable, Overview } from "../src/viewer/api.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
 import { toRas } from "../src/volume/orientation.js";
@@ -91,6 +92,9 @@ describe("access", () => {
   it("answers 404 for what is not there, and 422 with one line for what can't be read", async () => {
     expect((await get("files/run/made-up/none.json")).status).toBe(404);
     expect((await get("api/runs/none")).status).toBe(404);
+    const noCase = await get("api/data/data/cases/none");
+    expect(noCase.status).toBe(404);
+    expect(await noCase.text()).toMatch(/: no case none\n$/);
     writeFileSync(join(fixture.run, "damaged.nii.gz"), "no gzip");
     const answer = await get("volumes/run/made-up/damaged.nii.gz");
     expect(answer.status).toBe(422);
@@ -99,6 +103,20 @@ describe("access", () => {
 });
 
 describe("what is served", () => {
+  it("breaks off where a scan is damaged in its middle, and says so in one line", async () => {
+    const whole = readFileSync(join(fixture.data, "imagesTs/te0.nii.gz"));
+    const path = join(fixture.run, "half.nii.gz");
+    writeFileSync(path, whole.subarray(0, whole.length / 2));
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    const sent = get("volumes/run/made-up/half.nii.gz").then((answer) => answer.arrayBuffer());
+    await expect(sent).rejects.toThrow();
+    await vi.waitUntil(() => said.mock.calls.length > 0);
+    expect(said.mock.calls.map((values) => format(...values))).toEqual([
+      `penumbra view: ${path}: unexpected end of file; damaged or cut short`,
+    ]);
+    said.mockRestore();
+  });
+
   it("shows a run's cases where run and data were copied elsewhere together", async () => {
     const moved = join(base, "moved");
     cpSync(fixture.run, join(moved, "run"), { recursive: true, verbatimSymlinks: true });
