@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { CaseFiles } from "../data/dataset.js";
-import { type PreparedCase, prepareCase } from "../data/prepare.js";
+import { channelCount, inAxisOrder, type PreparedCase, prepareCase } from "../data/prepare.js";
+import { readCase } from "../data/read-case.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import { PenumbraError } from "../errors.js";
 import { writeJson, writeText } from "../files/whole-file.js";
@@ -183,7 +184,8 @@ async function shownCases(session: Session, evaluation: Evaluation): Promise<Rep
     const certainty = found && onSource(found, prepared.placement, false).uncertainty;
     const written = await readLabelMap(output.labelPath(id));
     const { data: prediction } = toAxisOrder(written, axisOrder, prepared.storedGrid);
-    const { grid, image, reference } = await sourceCase(files, prepared, axisOrder);
+    const { grid, channels, label } = inAxisOrder(await readCase(files, channelCount(prepared)), axisOrder);
+    const [image, reference] = [channels[0]!, label!.data]; // the file's own intensities: CT's windows are in HU
     shown.push({ why, case: { id, image, reference, prediction, uncertainty: certainty, grid } });
   }
   return shown;
