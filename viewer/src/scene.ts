@@ -1,11 +1,11 @@
 import { type Niivue, type NVImage, SLICE_TYPE } from "@niivue/niivue";
+import { isCt, SOFT_TISSUE } from "../../src/report/ct-window.js";
 import type { Layers } from "../../src/viewer/api.js";
 import { css, labelColour, PREDICTION, REFERENCE, type Rgb, SAMPLE } from "./colours.js";
 import { ContourOverlay, type ContourStyle } from "./contour-overlay.js";
 import type { ImageTexture } from "./image-texture.js";
 import type { LabelVolume } from "./label-volume.js";
 import { type LabelName, LoadedLayers, type SingleLabel } from "./loaded-layers.js";
-import { isCt } from "./modality.js";
 import { newNiivue } from "./niivue-setup.js";
 import { type LayerName, type Layout, type SceneState, START } from "./scene-state.js";
 import { SurfaceMeshes, type SurfaceStyle } from "./surface-meshes.js";
@@ -327,6 +327,6 @@ function madeFrom({ volumes: [image, ...over], opts }: Niivue, hidden: readonly 
   return JSON.stringify([image?.id, ...settings, over.length > 0 && [opts.renderOverlayBlend, hidden]]);
 }
 
-/** Soft tissue for CT, whose air and bone would take all the grey; else the range without the outermost 2 %. */
+/** Soft tissue for CT; else the range without the outermost 2 %. */
 const automaticWindow = (image: NVImage): readonly [number, number] =>
-  isCt(image) ? [-160, 240] : [image.robust_min!, image.robust_max!];
+  isCt(image.global_min!) ? SOFT_TISSUE : [image.robust_min!, image.robust_max!];
