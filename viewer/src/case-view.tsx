@@ -166,8 +166,14 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
         </div>
       </header>
       <div class="stage">
-        <canvas ref={canvas} class="volume" />
-        <canvas ref={lines} class="lines" />
+        <canvas
+          ref={canvas}
+          class="volume"
+          role="img"
+          aria-label={`slices and 3-D of ${row.id}; what lies under the crosshair is told below`}
+        />
+        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing gives a canvas the focus */}
+        <canvas ref={lines} class="lines" aria-hidden="true" />
         {(status || error) && (
           <p class="status">
             {error ?? status?.text}
