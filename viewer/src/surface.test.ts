@@ -10,7 +10,8 @@ function cube(edge: number, from: number, size: number): LabelVolume {
     for (let y = from; y < from + edge; y++)
       voxels.fill(1, (z * size + y) * size + from, (z * size + y) * size + from + edge);
   }
-  const like = { dimsRAS: [3, size, size, size], img2RASstart: [0, 0, 0], img2RASstep: [1, size, size ** 2] };
+  const dims = [3, size, size, size];
+  const like = { hdr: { dims }, dimsRAS: dims, img2RASstart: [0, 0, 0], img2RASstep: [1, size, size ** 2] };
   return new LabelVolume(voxels, like as unknown as NVImage);
 }
 
