@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import h5 from "h5wasm/node";
@@ -53,6 +53,9 @@ describe("train, evaluate, predict", () => {
     }
     expect(report).toContain("stage1 3, prototypes 2, stage2 3");
     expect(report).toContain("Uncertainty from 0 to");
+    const brightest = (await readVolume(image)).data.reduce((most, value) => Math.max(most, value));
+    const [, white] = /Black to white: \S+ to ([\d,.]+)\.<\/p>/.exec(report)!;
+    expect(Number(white!.replaceAll(",", "")), "of the file, not as prepared").toBeGreaterThan(brightest / 2);
     expect(report).toContain('<span class="why">worst</span>');
   });
 
@@ -67,11 +70,15 @@ describe("train, evaluate, predict", () => {
   it("scores the cases it was trained with when asked to, and says so", async () => {
     const out = join(dir, "on-training");
     const labeled = ["--split", "labeled", "--no-uncertainty", "--out", out];
+    const corrected = "labelsCorrected/tr0_v1.nii.gz";
+    cpSync(join(data, "labelsTr/tr0.nii.gz"), join(data, corrected));
     const { code, stdout } = await penumbra("evaluate", "--run", runDir, "--data", data, ...labeled);
     expect(code).toBe(0);
     expect(stdout).toMatch(/^case +class +Dice %/);
     expect(readdirSync(join(out, "labels")).sort()).toEqual(["tr0.nii.gz", "tr1.nii.gz"]);
     expect(readFileSync(join(out, "report.html"), "utf8")).toContain("These cases were trained on");
+    expect(JSON.parse(readFileSync(join(out, "scores.json"), "utf8")).corrected).toEqual([corrected]);
+    rmSync(join(data, "labelsCorrected"), { recursive: true });
   });
 
   it("scores the cases whose labels it never saw, once the data has them", async () => {

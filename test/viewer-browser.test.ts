@@ -15,6 +15,7 @@ import { type Browser, CHROMIUM, hasBrowser, openBrowser } from "./browser.js";
 import { tinyArguments } from "./made-up-data.js";
 import {
   logLine,
+  putBrokenScans,
   putLargeScan,
   putOddScan,
   putPlacedScans,
@@ -25,7 +26,7 @@ import {
 /** What the pages leave for tests: the scene of the case that is open. */
 declare const scene: {
   isFull: boolean;
-  image: { global_min: number; hdr: { affine: number[][] } };
+  image: { global_min: number; global_max: number; hdr: { affine: number[][] } };
   nv: {
     opts: { isOrientationTextVisible: boolean };
     gl: WebGL2RenderingContext;
@@ -34,6 +35,7 @@ declare const scene: {
     scene: { crosshairPos: number[] };
     frac2mm(frac: number[], volume: number, world: boolean): ArrayLike<number>;
     drawBitmap: Uint8Array | null;
+    meshes: { visible: boolean; opacity: number }[];
   };
 };
 
@@ -58,6 +60,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     putLargeScan(join(root, "large"));
     await putOddScan(join(root, "odd"));
     putPlacedScans(join(root, "placed"));
+    await putBrokenScans(join(root, "broken"));
     viewer = await startViewer({ dir: root, port: 0 });
     browser = await openBrowser(new URL(viewer.url).origin);
   }, 60_000);
@@ -207,7 +210,8 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
         .map(({ name }) => name)
         .filter((name) => name.endsWith("image")),
     );
-    expect(await browser.page.evaluate(() => scene.image.global_min), "of all voxels").toBe(0);
+    const range = await browser.page.evaluate(() => [scene.image.global_min, scene.image.global_max]);
+    expect(range, "of all voxels, also those between the coarse ones").toEqual([0, 4000]);
     expect(marks[0]).toBe("coarse image");
     expect(marks.at(-1)).toBe("whole image");
     await browser.page.locator(".readout-line").filter({ hasText: "voxel 100, 100, 65" }).waitFor();
@@ -229,18 +233,18 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     expect(pictures[0]!.equals(pictures[2]!)).toBe(true);
   });
 
-  /** Paints one voxel of an open case and saves; where that was (mm), and what the new file holds. */
-  const paintOne = async (file: string) => {
+  /** Paints one voxel of an open case on a plane as NiiVue numbers it and saves; where that was (mm), and what the new file holds. */
+  const paintOne = async (file: string, plane: number) => {
     const { page } = browser;
     await page.getByText("draw on the slices").click();
     await page.waitForFunction(() => scene.nv.drawBitmap !== null);
     await page.getByLabel("begin with").selectOption("nothing");
     await page.getByLabel("pen", { exact: false }).and(page.locator("input[type=range]")).fill("1");
-    const [x, y] = await page.evaluate(() => {
-      const axial = scene.nv.screenSlices.find(({ axCorSag }) => axCorSag === 0)!;
-      const [left, top, width, height] = axial.leftTopWidthHeight as [number, number, number, number];
+    const [x, y] = await page.evaluate((wanted) => {
+      const tile = scene.nv.screenSlices.find(({ axCorSag }) => axCorSag === wanted)!;
+      const [left, top, width, height] = tile.leftTopWidthHeight as [number, number, number, number];
       return [left + 0.3 * width, top + 0.35 * height];
-    });
+    }, plane);
     await page.locator(".stage .volume").click({ position: { x: x!, y: y! } });
     await page.waitForFunction(() => scene.nv.drawBitmap!.some((value) => value === 1));
     const mm = await page.evaluate(() =>
@@ -254,7 +258,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
   it("saves what is drawn: the voxel under the pointer, on the image's own grid, beside the data", async () => {
     await openCase("tr2");
     const { page } = browser;
-    const { mm, data, grid } = await paintOne(join(fixture.data, "labelsCorrected", "tr2_v1.nii.gz"));
+    const { mm, data, grid } = await paintOne(join(fixture.data, "labelsCorrected", "tr2_v1.nii.gz"), 2);
     const drawn = [...data.keys()].filter((i) => data[i] !== 0);
     expect(drawn).toHaveLength(1);
     const place = placeOf(drawn[0]!, grid);
@@ -264,6 +268,104 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     expect((await openDataset(fixture.data)).labeled.map(({ id }) => id)).toContain("tr2");
     await page.locator(".list tr[aria-current] .mark-corrected").waitFor();
     expect(browser.complaints).toEqual([]);
+  });
+
+  it("shows sagittal planes with the front at the left, lines where the image is", async () => {
+    await openCase("tr2");
+    const { page } = browser;
+    const at = (part: number) =>
+      page.evaluate((across) => {
+        const sagittal = scene.nv.screenSlices.find(({ axCorSag }) => axCorSag === 2)!;
+        const [left, top, width, height] = sagittal.leftTopWidthHeight as [number, number, number, number];
+        return { x: left + across * width, y: top + 0.5 * height, top };
+      }, part);
+    const { x, y, top } = await at(0.3);
+    await page.locator(".stage .volume").click({ position: { x, y } });
+    await page.waitForFunction(() => scene.nv.scene.crosshairPos[1]! > 0.6);
+    const isDrawn = (column: number) =>
+      page.evaluate(
+        ([from, row]) => {
+          const context = document.querySelector<HTMLCanvasElement>("canvas.lines")!.getContext("2d")!;
+          return context.getImageData(from! - 2, row!, 5, 1).data.some((value) => value > 0);
+        },
+        [Math.round(column), Math.round(top) + 4],
+      );
+    expect(await isDrawn(x), "the crosshair's line").toBe(true);
+    expect(await isDrawn((await at(0.7)).x), "mirrored").toBe(false);
+  });
+
+  it("draws the reference in 3-D opaque where it is alone, else as clear as its slider says", async () => {
+    const { page } = browser;
+    await openCase("te0");
+    const opacities = () =>
+      page.evaluate(() =>
+        scene.nv.meshes.filter(({ visible }) => visible).map(({ opacity }) => Number(opacity.toFixed(2))),
+      );
+    const become = (wanted: number[]) =>
+      vi.waitFor(async () => expect((await opacities()).sort()).toEqual(wanted), { timeout: 5000 });
+    await page.locator("[data-layer=reference]").check();
+    await page.locator("[data-layer=prediction]").check();
+    await become([0.4, 1]);
+    const slider = page.getByLabel("reference, opacity");
+    await slider.fill("0.5");
+    await become([0.7, 1]);
+    await slider.fill("0");
+    await page.locator("[data-layer=prediction]").uncheck();
+    await become([1]);
+    await page.locator("[data-layer=prediction]").check();
+  });
+
+  it("shows a scan with a voxel far out of range, and says where a file is damaged", async () => {
+    const { page } = browser;
+    await go("#/data/broken?case=spike", ".stage .volume");
+    await page.waitForFunction(() => scene?.isFull && !document.querySelector(".status"));
+    expect(await brightnessAtCrosshair()).toBeGreaterThan(200);
+    expect(await page.evaluate(() => scene.image.global_max)).toBe(1e9);
+    const level = page.locator(".panel", { hasText: "Window" }).getByRole("slider").nth(1);
+    expect(Number(await level.getAttribute("max"))).toBe(200 + 16 * 200);
+    expect(browser.complaints).toEqual([]);
+    vi.spyOn(console, "error").mockImplementationOnce(() => {}); // the server's line
+    await go("#/data/broken?case=half", ".stage .volume");
+    await page.locator(".status").filter({ hasText: "did not come whole: it is damaged" }).waitFor();
+    vi.restoreAllMocks();
+    browser.complaints.length = 0;
+  });
+
+  it("keeps the open case while the list is filtered, and has one row in the order of Tab", async () => {
+    const { page } = browser;
+    await openCase("te0");
+    const stops = () => page.locator(".list tbody a:not([tabindex='-1'])").allTextContents();
+    expect(await stops()).toEqual(["te0"]);
+    await page.getByLabel("name contains").fill("te1");
+    await vi.waitFor(async () => expect(await stops()).toEqual(["te1"]));
+    await page.locator(".tabs button", { hasText: "unlabeled" }).first().click();
+    await page.getByLabel("name contains").fill("");
+    expect(await page.locator(".case h2").textContent()).toBe("te0");
+    await go("#/cases/made-up", ".stage .volume");
+    const first = (await page.locator(".list tbody a").allTextContents())[0]!;
+    expect(await page.locator(".case h2").textContent(), "the worst, at the start").toBe(first);
+    await page.getByLabel("name contains").fill(first === "te0" ? "te1" : "te0");
+    await vi.waitUntil(async () => (await page.locator(".list tbody tr").count()) === 1);
+    expect(await page.locator(".case h2").textContent()).toBe(first);
+    expect(await page.getByRole("img", { name: `slices and 3-D of ${first}` }).count()).toBe(1);
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it("has all tabs and dots that can be hit on a narrow screen", async () => {
+    const { page } = browser;
+    await page.setViewportSize({ width: 420, height: 800 });
+    try {
+      await go("#/comparison", "svg.dots");
+      const ends = await page
+        .locator(".topbar nav a")
+        .evaluateAll((tabs) => tabs.map((tab) => tab.getBoundingClientRect().right));
+      expect(ends.length).toBeGreaterThanOrEqual(6);
+      expect(Math.max(...ends)).toBeLessThanOrEqual(420);
+      expect((await page.locator("svg.dots").boundingBox())!.width).toBeGreaterThanOrEqual(640);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(420);
+    } finally {
+      await page.setViewportSize({ width: 1280, height: 800 });
+    }
   });
 
   it("loses nothing that is drawn: undo ends at the start, a save is gone on from, and leaving asks", async () => {
@@ -329,6 +431,12 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     await page.locator(".list tbody tr a").filter({ hasText: "te1" }).click();
     await page.locator(".case h2").filter({ hasText: "te1" }).waitFor();
     expect(asked).toHaveLength(5);
+    await openCase("te0"); // of a test case the reference stays its own label
+    await page.locator("[data-layer=reference]").check();
+    await page.getByText("draw on the slices").click();
+    await vi.waitUntil(async () => (await drawn()) === start + 2, { timeout: 5000 });
+    await page.getByLabel("begin with").selectOption("reference");
+    await vi.waitUntil(async () => (await drawn()) === start, { timeout: 5000 });
     expect(browser.complaints).toEqual([]);
   });
 
@@ -411,6 +519,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     const readout = page.locator(".readout-line");
     await readout.filter({ hasText: "intensity 700" }).waitFor();
     expect(await readout.textContent()).toContain("reference second");
+    expect(await readout.textContent(), "i, j, k of the file").toContain("voxel 6, 5, 4");
     const both = await picture();
     await page.getByLabel("show second").uncheck();
     expect((await picture()).equals(both)).toBe(false);
@@ -421,7 +530,7 @@ describe.skipIf(!hasBrowser)(`the viewer in a browser${why}`, () => {
     for (let i = 0; i < 5; i++) await page.keyboard.press("ArrowLeft");
     expect(await brightnessAtCrosshair(), "beside the block").toBeLessThan(60);
 
-    const { mm, data, grid } = await paintOne(join(root, "odd", "labelsCorrected", "scan_v1.nii.gz"));
+    const { mm, data, grid } = await paintOne(join(root, "odd", "labelsCorrected", "scan_v1.nii.gz"), 0);
     const drawn = [...data.keys()].filter((i) => data[i] !== 0);
     expect(drawn).toHaveLength(1);
     const place = placeOf(drawn[0]!, grid);

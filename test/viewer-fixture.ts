@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { CellResult, Comparison } from "../src/compare/comparison.js";
 import { summarizeMethod } from "../src/compare/summary.js";
@@ -11,6 +11,12 @@ import { readLabelMap } from "../src/volume/read.js";
 import { writeLabelMap, writeVolume } from "../src/volume/write.js";
 import { encodeNifti } from "../src/volume/write-nifti.js";
 import { GRID, madeUpSet, TINY } from "./made-up-data.js";
+
+const GRID_OF_24 = {
+  shape: [16, 20, 24],
+  spacingMm: [1, 1, 1],
+  affine: [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+} as const;
 
 /** A ball [D,H,W] around the middle of the made-up grid. */
 export function ballOf(radius: number): Uint8Array {
@@ -103,11 +109,12 @@ export async function viewerFixture(root: string): Promise<ViewerFixture> {
   return { root, data, run };
 }
 
-/** A data directory with one scan of 200 x 200 x 130 voxels that is 1234 everywhere but at its corner. */
+/** A data directory with one scan of 200 x 200 x 130 voxels that is 1234 everywhere but for the first two, 0 and 4000. */
 export function putLargeScan(dir: string): void {
   const shape = [130, 200, 200] as const;
   const data = new Int16Array(130 * 200 * 200).fill(1234);
   data[0] = 0;
+  data[1] = 4000;
   const affine = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
   mkdirSync(join(dir, "imagesTr"), { recursive: true });
   const nifti = encodeNifti(
@@ -117,6 +124,24 @@ export function putLargeScan(dir: string): void {
   );
   writeFileSync(join(dir, "imagesTr", "scan.nii"), nifti);
   const set = { labels: { "0": "background", "1": "organ" }, training: ["imagesTr/scan.nii"], test: [] };
+  writeFileSync(join(dir, "dataset.json"), JSON.stringify(set));
+}
+
+/**
+ * A data directory with two scans: "spike" of floats, 100 to the one side and 300 to the other but for one voxel of a billion;
+ * "half", whose file is cut short.
+ */
+export async function putBrokenScans(dir: string): Promise<void> {
+  const image = Float32Array.from({ length: 16 * 20 * 24 }, (_, i) => (i % 24 < 8 ? 100 : 300));
+  image[5] = 1e9;
+  mkdirSync(join(dir, "imagesTr"), { recursive: true });
+  await writeVolume(join(dir, "imagesTr", "spike.nii.gz"), { grid: GRID_OF_24, data: image });
+  const noise = Float32Array.from(image, (_, i) => Math.sin(i * i));
+  const half = join(dir, "imagesTr", "half.nii.gz");
+  await writeVolume(half, { grid: GRID_OF_24, data: noise });
+  truncateSync(half, statSync(half).size / 2);
+  const training = ["imagesTr/spike.nii.gz", "imagesTr/half.nii.gz"];
+  const set = { labels: { "0": "background", "1": "organ" }, training, test: [] };
   writeFileSync(join(dir, "dataset.json"), JSON.stringify(set));
 }
 

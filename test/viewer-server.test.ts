@@ -11,8 +11,9 @@ import {
 import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { format } from "node:util";
 import { gunzipSync, gzipSync } from "node:zlib";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CaseTable, Overview } from "../src/viewer/api.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
 import { toRas } from "../src/volume/orientation.js";
@@ -91,6 +92,9 @@ describe("access", () => {
   it("answers 404 for what is not there, and 422 with one line for what can't be read", async () => {
     expect((await get("files/run/made-up/none.json")).status).toBe(404);
     expect((await get("api/runs/none")).status).toBe(404);
+    const noCase = await get("api/data/data/cases/none");
+    expect(noCase.status).toBe(404);
+    expect(await noCase.text()).toMatch(/: no case none\n$/);
     writeFileSync(join(fixture.run, "damaged.nii.gz"), "no gzip");
     const answer = await get("volumes/run/made-up/damaged.nii.gz");
     expect(answer.status).toBe(422);
@@ -99,6 +103,20 @@ describe("access", () => {
 });
 
 describe("what is served", () => {
+  it("breaks off where a scan is damaged in its middle, and says so in one line", async () => {
+    const whole = readFileSync(join(fixture.data, "imagesTs/te0.nii.gz"));
+    const path = join(fixture.run, "half.nii.gz");
+    writeFileSync(path, whole.subarray(0, whole.length / 2));
+    const said = vi.spyOn(console, "error").mockImplementation(() => {});
+    const sent = get("volumes/run/made-up/half.nii.gz").then((answer) => answer.arrayBuffer());
+    await expect(sent).rejects.toThrow();
+    await vi.waitUntil(() => said.mock.calls.length > 0);
+    expect(said.mock.calls.map((values) => format(...values))).toEqual([
+      `penumbra view: ${path}: unexpected end of file; damaged or cut short`,
+    ]);
+    said.mockRestore();
+  });
+
   it("shows a run's cases where run and data were copied elsewhere together", async () => {
     const moved = join(base, "moved");
     cpSync(fixture.run, join(moved, "run"), { recursive: true, verbatimSymlinks: true });
@@ -150,6 +168,35 @@ describe("what is served", () => {
       "volumes/run/made-up/evaluation-test/labels/te1.nii.gz",
     );
     expect(te0.scores[0]!.dice).toBeGreaterThan(0.3);
+  });
+
+  it("shows what scores are of: a test case's own label, and whether a correction came after", async () => {
+    const drawn = join(fixture.data, "labelsCorrected");
+    const scored = join(fixture.run, "evaluation-labeled");
+    mkdirSync(drawn);
+    mkdirSync(scored);
+    const label = readFileSync(join(fixture.data, "labelsTs/te0.nii.gz"));
+    for (const id of ["te0", "tr0"]) writeFileSync(join(drawn, `${id}_v2.nii.gz`), label);
+    const row = async (id: string) =>
+      ((await (await get("api/runs/made-up/cases")).json()) as CaseTable).rows.find((one) => one.id === id)!;
+    const te0 = await row("te0");
+    expect(te0).toMatchObject({ corrected: 2, scoredBefore: false });
+    expect(te0.layers.reference).toBe("volumes/data/data/labelsTs/te0.nii.gz?labelOf=te0");
+    expect(te0.layers.correction).toBe("volumes/data/data/labelsCorrected/te0_v2.nii.gz?labelOf=te0");
+    expect((await row("te1")).layers.correction).toBeNull();
+    const scores = JSON.parse(readFileSync(join(fixture.run, "evaluation-test/scores.json"), "utf8"));
+    const tr0 = async (corrected?: string[]) => {
+      const cases = [{ ...scores.cases[0], id: "tr0" }];
+      const evaluation = { ...scores, split: "labeled", cases, corrected };
+      writeFileSync(join(scored, "scores.json"), JSON.stringify(evaluation));
+      return row("tr0");
+    };
+    expect((await tr0()).scoredBefore, "scores that do not say").toBe(false);
+    expect((await tr0(["labelsCorrected/tr0_v2.nii.gz"])).scoredBefore).toBe(false);
+    const before = await tr0(["labelsCorrected/tr0_v1.nii.gz"]);
+    expect(before).toMatchObject({ scoredBefore: true, corrected: 2 });
+    expect(before.layers.reference).toBe(before.layers.correction);
+    for (const dir of [drawn, scored]) rmSync(dir, { recursive: true });
   });
 
   it("sends a volume unpacked, and the parts of a file that are asked for", async () => {

@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import type { CaseFiles } from "../data/dataset.js";
-import { type PreparedCase, prepareCase } from "../data/prepare.js";
+import { channelCount, inAxisOrder, type PreparedCase, prepareCase } from "../data/prepare.js";
+import { readCase } from "../data/read-case.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import { PenumbraError } from "../errors.js";
 import { writeJson, writeText } from "../files/whole-file.js";
@@ -15,6 +16,7 @@ import {
 import { type ReportSection, renderReport } from "../report/report.js";
 import { pickShown } from "../report/shown.js";
 import { prepareOptions } from "../training/config.js";
+import { correctedLabels } from "../training/run-directory.js";
 import { type LogEntry, readRunLog } from "../training/run-log.js";
 import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
@@ -60,6 +62,8 @@ interface Session extends Evaluated, OpenedModel {
 export interface SplitScores extends Evaluation {
   readonly data: string;
   readonly split: Split;
+  /** Corrections among the labels scored against: paths in `data`. */
+  readonly corrected: readonly string[];
 }
 
 /** Clipped, normalized and checked as in training. */
@@ -105,7 +109,8 @@ async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Pro
 async function writeEvaluation(session: Session, command: string | null): Promise<SplitScores> {
   const { model, run, log, precision, split, dataset, cases, output } = session;
   const start = performance.now();
-  const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split };
+  const corrected = correctedLabels({ dir: dataset.dir, labeled: cases });
+  const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split, corrected };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
   writeText(output.path("scores.csv"), toCsv(evaluation));
   writeJson(output.path("scores.json"), evaluation);
@@ -179,7 +184,8 @@ async function shownCases(session: Session, evaluation: Evaluation): Promise<Rep
     const certainty = found && onSource(found, prepared.placement, false).uncertainty;
     const written = await readLabelMap(output.labelPath(id));
     const { data: prediction } = toAxisOrder(written, axisOrder, prepared.storedGrid);
-    const { grid, image, reference } = await sourceCase(files, prepared, axisOrder);
+    const { grid, channels, label } = inAxisOrder(await readCase(files, channelCount(prepared)), axisOrder);
+    const [image, reference] = [channels[0]!, label!.data]; // the file's own intensities: CT's windows are in HU
     shown.push({ why, case: { id, image, reference, prediction, uncertainty: certainty, grid } });
   }
   return shown;

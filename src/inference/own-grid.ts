@@ -1,6 +1,6 @@
 import type { CaseFiles } from "../data/dataset.js";
 import { isUnchanged, labelsOnSource, mapOnSource, type Placement } from "../data/placement.js";
-import { channelCount, channelOf, inAxisOrder, type PreparedCase } from "../data/prepare.js";
+import { channelCount, inAxisOrder, type PreparedCase } from "../data/prepare.js";
 import { readCase } from "../data/read-case.js";
 import type { AxisOrder } from "../volume/orientation.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
@@ -41,13 +41,11 @@ function channelsOnSource(channels: Float32Array, classes: number, placement: Pl
 /** A labeled case on the grid that preparation started from, where scores are taken. */
 export interface SourceCase {
   readonly grid: Grid;
-  /** The first channel, as prepared where the voxels are the same; else the file's intensities. */
-  readonly image: Float32Array;
   readonly reference: Uint8Array;
 }
 
 /**
- * The image and the label as the file holds them: a score never depends on what preparation did to the reference.
+ * The label as the file holds it: a score never depends on what preparation did to the reference.
  * Bad input: a file that can't be read any more.
  */
 export async function sourceCase(
@@ -56,7 +54,7 @@ export async function sourceCase(
   order: AxisOrder,
 ): Promise<SourceCase> {
   const { label, grid, placement } = prepared;
-  if (!placement || isUnchanged(placement)) return { grid, image: channelOf(prepared, 0), reference: label! };
+  if (!placement || isUnchanged(placement)) return { grid, reference: label! };
   const raw = inAxisOrder(await readCase(files, channelCount(prepared)), order);
-  return { grid: raw.grid, image: raw.channels[0]!, reference: raw.label!.data };
+  return { grid: raw.grid, reference: raw.label!.data };
 }

@@ -2,6 +2,7 @@ import type { Evaluation } from "../metrics/score.js";
 import type { Triple } from "../volume/volume.js";
 import { centreOfMass, PLANES, viewOf } from "./anatomy.js";
 import { tickLabel } from "./axis.js";
+import { SOFT_TISSUE } from "./ct-window.js";
 import { type Html, html } from "./html.js";
 import { caseCaption } from "./score-view.js";
 import type { Why } from "./shown.js";
@@ -20,9 +21,15 @@ export function caseFigure(evaluation: Evaluation, why: Why, shown: ReportCase):
   const caption = caseCaption(evaluation, shown.id);
   return html`<section><h3><span class="why">${why}</span> ${shown.id}</h3><p class="soft">${caption}</p>
 ${sliceRow(shown, at, "contours", frame)}
+<p class="soft">${windowNote(frame.window)}</p>
 ${shown.uncertainty && sliceRow(shown, at, "uncertainty", frame)}
-${shown.uncertainty && html`<p class="soft">Uncertainty from 0 to ${tickLabel(Number(frame.uncertaintyMax.toPrecision(3)))}; white: prediction.</p>`}</section>`;
+${shown.uncertainty && html`<p class="soft">Uncertainty from 0 to ${rounded(frame.uncertaintyMax)}; white: prediction.</p>`}</section>`;
 }
+
+const rounded = (value: number): string => tickLabel(Number(value.toPrecision(3)));
+
+const windowNote = (window: Frame["window"]): string =>
+  `Black to white: ${window.map(rounded).join(" to ")}${window === SOFT_TISSUE ? " HU (soft tissue)" : ""}.`;
 
 function sliceRow(shown: ReportCase, at: Triple, layer: Layer, frame: Frame): Html {
   const figures = PLANES.map((plane) => {

@@ -48,6 +48,12 @@ const report = (one: ReportCase) =>
   });
 
 describe("renderReport", () => {
+  it("names the window of the slices", () => {
+    expect(report(shown())).toContain("Black to white: 0 to 26.");
+    const ct = Float32Array.from({ length: 27 }, (_, i) => 60 * i - 1000);
+    expect(report(shown({ image: ct }))).toContain("Black to white: -160 to 240 HU (soft tissue).");
+  });
+
   it("escapes every text it is given", () => {
     const page = report(shown());
     expect(page).not.toContain("<script");

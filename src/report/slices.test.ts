@@ -65,6 +65,14 @@ describe("renderSlice", () => {
     expect(pixels[0]).toEqual([255, 255, 255]);
   });
 
+  it("shows CT's soft tissue where air takes half the scan", () => {
+    const image = Float32Array.from({ length: 16 }, (_, i) => [-1000, -160, 40, 240][i % 4]!);
+    const shown = halfCase({ image, reference: new Uint8Array(16), prediction: new Uint8Array(16) });
+    expect(frameOf(shown).window).toEqual([-160, 240]);
+    const pixels = pixelsOf(renderSlice(shown, "axial", [0, 0, 0], "contours", frameOf(shown)));
+    expect([0, 100, 180, 319].map((pixel) => pixels[pixel]![0])).toEqual([0, 0, 127, 255]);
+  });
+
   it("colours uncertain voxels only", () => {
     const uncertainty = new Float32Array(16);
     uncertainty[0] = 0.4;

@@ -1,6 +1,7 @@
 import type { Box } from "../volume/box.js";
 import type { Grid, Triple } from "../volume/volume.js";
 import { type Plane, type View, viewOf } from "./anatomy.js";
+import { isCt, SOFT_TISSUE } from "./ct-window.js";
 import { fieldOfView } from "./field-of-view.js";
 import { heat, heatOpacity, mix, PREDICTION_COLOUR, REFERENCE_COLOUR, type Rgb } from "./palette.js";
 import { encodePng } from "./png.js";
@@ -38,18 +39,25 @@ const SHORTEST_LONG_SIDE = 320;
 const LONGEST_SIDE = 640;
 const SAMPLES = 200_000;
 
-/** The labels and their surroundings, with robust limits: intensities from the 0.5th to the 99.5th percentile, uncertainty up to the 99.9th. */
+/**
+ * The labels and their surroundings, with robust limits: intensities from the 0.5th to the 99.5th percentile, of CT those of
+ * soft tissue, uncertainty up to the 99.9th percentile.
+ */
 export function frameOf(shown: ReportCase): Frame {
   const { image, uncertainty } = shown;
-  const sorted = sortedSample(image);
-  const low = quantile(sorted, 0.005);
-  const high = quantile(sorted, 0.995);
   const hottest = uncertainty ? quantile(sortedSample(uncertainty), 0.999) : 0;
   return {
     box: fieldOfView(shown),
-    window: [low, high > low ? high : low + 1],
+    window: windowOf(image),
     uncertaintyMax: hottest > 0 ? hottest : 1,
   };
+}
+
+function windowOf(image: Float32Array): Frame["window"] {
+  const sorted = sortedSample(image);
+  if (isCt(sorted[0] ?? 0)) return SOFT_TISSUE;
+  const [low, high] = [quantile(sorted, 0.005), quantile(sorted, 0.995)];
+  return [low, high > low ? high : low + 1];
 }
 
 /**

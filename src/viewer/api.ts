@@ -103,7 +103,10 @@ export type Split = "test" | "labeled" | "unlabeled";
 
 export interface Layers {
   readonly image: string;
+  /** Of a test case its own label, which scores are against; of others the newest correction before it. */
   readonly reference: string | null;
+  /** The newest saved correction, also where it is the reference. */
+  readonly correction: string | null;
   readonly prediction: string | null;
   readonly uncertainty: string | null;
   readonly samples: readonly string[];
@@ -126,6 +129,8 @@ export interface CaseRow {
   readonly rank: { readonly place: number; readonly value: number } | null;
   /** Version of the newest saved correction, 0 for none. */
   readonly corrected: number;
+  /** Whether the scores are against the label that was there before the reference. */
+  readonly scoredBefore: boolean;
   readonly layers: Layers;
 }
 

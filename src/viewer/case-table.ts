@@ -29,7 +29,8 @@ export async function casesOfRun(run: Place, data: Place): Promise<CaseTable> {
   const places = new Map(ranking?.cases.map(({ id, value }, i) => [id, { place: i + 1, value }]));
   const rowsOf = (split: Split) =>
     dataset[split].map((files): CaseRow => {
-      const scores = evaluations.get(split)?.cases.filter(({ id }) => id === files.id) ?? [];
+      const evaluation = evaluations.get(split);
+      const scores = evaluation?.cases.filter(({ id }) => id === files.id) ?? [];
       const corrected = corrections.get(files.id);
       return {
         id: files.id,
@@ -37,7 +38,8 @@ export async function casesOfRun(run: Place, data: Place): Promise<CaseTable> {
         scores: scores.map(({ id: _, ...score }): ClassScore => score),
         rank: split === "unlabeled" ? (places.get(files.id) ?? null) : null,
         corrected: corrected?.version ?? 0,
-        layers: layersOf({ files, corrected, split, run, data, maps, isEvaluated: evaluations.has(split) }),
+        scoredBefore: split !== "test" && isLaterThan(corrected, evaluation?.corrected, data),
+        layers: layersOf({ files, corrected, split, run, data, maps, isEvaluated: evaluation !== undefined }),
       };
     });
   const [first] = evaluations.values();
@@ -57,10 +59,19 @@ export async function casesOfData(data: Place): Promise<CaseTable> {
       const corrected = corrections.get(files.id);
       const nothingOfARun = { run: null, maps: new Set<string>(), isEvaluated: false };
       const layers = layersOf({ files, corrected, split, data, ...nothingOfARun });
-      return { id: files.id, split, scores: [], rank: null, corrected: corrected?.version ?? 0, layers };
+      const nothingScored = { scores: [], rank: null, scoredBefore: false };
+      return { id: files.id, split, ...nothingScored, corrected: corrected?.version ?? 0, layers };
     });
   return { unit: "mm", rule: null, rows: [...rowsOf("unlabeled"), ...rowsOf("labeled"), ...rowsOf("test")] };
 }
+
+/** Whether a correction was made after an evaluation, which says what corrections it knew; an older one does not. */
+const isLaterThan = (
+  correction: Correction | undefined,
+  known: readonly string[] | undefined,
+  data: Place,
+): boolean =>
+  correction !== undefined && known !== undefined && !known.includes(relative(data.dir, correction.path));
 
 interface LayerSources {
   readonly files: CaseFiles;
@@ -75,7 +86,9 @@ interface LayerSources {
 
 function layersOf({ files, corrected, split, run, data, maps, isEvaluated }: LayerSources): Layers {
   const inData = (path: string) => volumeUrl("data", data, relative(data.dir, path));
-  const label = corrected?.path ?? files.labelPath;
+  const drawn = corrected?.path ?? null;
+  const label = split === "test" ? (files.labelPath ?? drawn) : (drawn ?? files.labelPath);
+  const labelUrl = (path: string | null) => path && `${inData(path)}?labelOf=${encodeURIComponent(files.id)}`;
   const inRun = (path: string) =>
     run && existsSync(join(run.dir, path)) ? volumeUrl("run", run, path) : null;
   const map = (ending: string) =>
@@ -84,7 +97,8 @@ function layersOf({ files, corrected, split, run, data, maps, isEvaluated }: Lay
   for (let url = map("_sample_1"); url; url = map(`_sample_${samples.length + 1}`)) samples.push(url);
   return {
     image: inData(files.imagePath),
-    reference: label && `${inData(label)}?labelOf=${encodeURIComponent(files.id)}`,
+    reference: labelUrl(label),
+    correction: labelUrl(drawn),
     prediction:
       map("") ?? (isEvaluated ? inRun(join(`evaluation-${split}`, "labels", `${files.id}.nii.gz`)) : null),
     uncertainty: map("_uncertainty"),

@@ -10,7 +10,7 @@ export interface Place {
   readonly dir: string;
 }
 
-type Kind = "run" | "data" | "comparison";
+export type Kind = "run" | "data" | "comparison";
 const MARKERS: readonly (readonly [string, Kind])[] = [
   ["run.json", "run"],
   ["dataset.json", "data"],

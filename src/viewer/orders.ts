@@ -2,11 +2,11 @@ import { mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { openDataset } from "../data/dataset.js";
 import { imagePathsOf } from "../data/image-paths.js";
-import { badInput } from "../errors.js";
 import type { Job, RunSummary } from "./api.js";
 import { MAPS_FOLDER } from "./case-table.js";
 import type { Place } from "./catalogue.js";
 import type { Jobs } from "./jobs.js";
+import { caseOf } from "./not-there.js";
 
 /** Samples that the page asks for: pairs, so that their mean is the prediction's. */
 const SAMPLES = 8;
@@ -16,9 +16,7 @@ const SAMPLES = 8;
  * aside and moved into the run's maps when all are there.
  */
 export async function orderMaps(jobs: Jobs, run: RunSummary, data: Place, id: string): Promise<Job> {
-  const { labeled, unlabeled, test } = await openDataset(data.dir);
-  const files = [...labeled, ...unlabeled, ...test].find((one) => one.id === id);
-  if (!files) throw badInput(`${data.dir}: no case ${id}`);
+  const files = caseOf(await openDataset(data.dir), id);
   await mkdir(join(run.dir, MAPS_FOLDER), { recursive: true });
   const aside = await mkdtemp(join(run.dir, MAPS_FOLDER, ".unfinished-"));
   const samples = run.stochastic ? ["--samples", String(SAMPLES)] : [];

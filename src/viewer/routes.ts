@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Context, Hono, type MiddlewareHandler } from "hono";
@@ -7,10 +7,11 @@ import { packageVersion } from "../version.js";
 import { type AllowedFile, allowedFile, allowedScan, type Refusal } from "./allowed-file.js";
 import type { DataSummary, Overview, RunSummary } from "./api.js";
 import { casesOfData, casesOfRun } from "./case-table.js";
-import type { Catalogue, Place } from "./catalogue.js";
+import type { Catalogue, Kind, Place } from "./catalogue.js";
 import { dataSummary } from "./data-summary.js";
 import type { Jobs } from "./jobs.js";
 import { followRuns } from "./live-events.js";
+import { NotThere } from "./not-there.js";
 import { orderMaps, orderRanking } from "./orders.js";
 import { detailOf, summaryOf } from "./run-summary.js";
 import { gridOfCase, saveLabel } from "./save-label.js";
@@ -30,8 +31,6 @@ export interface RouteParts {
   readonly pages?: string;
 }
 
-type Kind = "run" | "data" | "comparison";
-
 /** Everything that is answered, below `/<token>`; all else is 403 (without the token) or 404. */
 export function routesOf({ catalogue, jobs, token, guard, pages = BUILT_PAGES }: RouteParts): Hono {
   const app = new Hono();
@@ -42,7 +41,7 @@ export function routesOf({ catalogue, jobs, token, guard, pages = BUILT_PAGES }:
   const place = (kind: Kind, context: Context): Place => {
     const found = catalogue.find(kind, context.req.param(kind) ?? "");
     if (found) return found;
-    throw new PenumbraError("bad-input", `no such ${kind}: ${context.req.param(kind)}`);
+    throw new NotThere(`no such ${kind}: ${context.req.param(kind)}`);
   };
   const dataOf = (run: Place): Place => {
     const id = summaryOf(run, catalogue).data;
@@ -113,10 +112,7 @@ function answerError(error: Error, context: Context): Response {
     process.stderr.write(`penumbra view: ${error.stack}\n`);
     return context.text("something broke; the terminal says where\n", 500);
   }
-  return context.text(
-    `${error.message}\n`,
-    /no such (run|data|comparison)|: no case/.test(error.message) ? 404 : 422,
-  );
+  return context.text(`${error.message}\n`, error instanceof NotThere ? 404 : 422);
 }
 
 type Allowed = (...wanted: Parameters<typeof allowedFile>) => Found | Promise<Found>;
@@ -152,7 +148,7 @@ const ASSET = /^[\w.-]+\.(js|css|svg|png|woff2|json|wasm)$/;
 
 function allowedAsset(pages: string, name: string): { file: string; size: number } | null {
   const file = join(pages, "assets", name);
-  return ASSET.test(name) && existsSync(file) ? { file, size: readFileSync(file).length } : null;
+  return ASSET.test(name) && existsSync(file) ? { file, size: statSync(file).size } : null;
 }
 
 async function overviewOf(catalogue: Catalogue): Promise<Overview> {

@@ -12,20 +12,20 @@ import { readH5Case } from "../volume/read-h5.js";
 import { type Grid, voxelCount } from "../volume/volume.js";
 import { writeLabelMap } from "../volume/write.js";
 import type { SavedLabel } from "./api.js";
+import { caseOf } from "./not-there.js";
 
-/** Where a case's voxels lie. Bad input: no such case, or an image that can't be read. */
+/** Where a case's voxels lie. @throws NotThere; PenumbraError "bad-input" for an image that can't be read. */
 export async function gridOfCase(
   dataDir: string,
   id: string,
 ): Promise<{ grid: Grid; classes: number; files: CaseFiles }> {
-  const { labeled, unlabeled, test, classNames, channelNames } = await openDataset(dataDir);
-  const files = [...labeled, ...unlabeled, ...test].find((one) => one.id === id);
-  if (!files) throw badInput(`${dataDir}: no case ${id}`);
+  const dataset = await openDataset(dataDir);
+  const files = caseOf(dataset, id);
   const isH5 = /\.(h5|hdf5)$/i.test(files.imagePath);
   const { grid } = isH5
     ? (await readH5Case(files.imagePath)).image
-    : await openChannels(imagePathsOf(files), channelNames.length);
-  return { grid, classes: classNames.length, files };
+    : await openChannels(imagePathsOf(files), dataset.channelNames.length);
+  return { grid, classes: dataset.classNames.length, files };
 }
 
 /**

@@ -1,6 +1,8 @@
 import { createReadStream } from "node:fs";
 import { Readable } from "node:stream";
+import { inspect } from "node:util";
 import { createGunzip } from "node:zlib";
+import { printable } from "../errors.js";
 
 /** Large pieces: Node's own of 16 to 64 KiB take three to ten times as long for a scan. */
 const PIECE_BYTES = 1 << 20;
@@ -57,6 +59,11 @@ export function sendUnpacked({ file }: { file: string }): Response {
   const packed = createReadStream(file, { highWaterMark: PIECE_BYTES });
   const plain = createGunzip({ chunkSize: PIECE_BYTES });
   packed.on("error", (error) => plain.destroy(error));
+  // the web server prints what breaks a stream off: one line, no stack
+  plain.on("error", (error) => {
+    const line = `penumbra view: ${file}: ${error.message}; damaged or cut short`;
+    Object.assign(error, { [inspect.custom]: () => printable(line) });
+  });
   plain.on("close", () => packed.destroy());
   return new Response(stream(packed.pipe(plain)), {
     headers: { "Content-Type": "application/octet-stream", "Cache-Control": "no-cache" },

@@ -96,6 +96,7 @@ export function CaseList({ title, table, open, show, hrefTo, onOrder, start }: C
     return sorted(kept, column, backwards);
   }, [table, split, only, sortBy, backwards, limit, text]);
   useEffect(() => onOrder(rows), [rows]);
+  const tabStop = (rows.find(({ id }) => id === open) ?? rows[0])?.id;
   const sortOn = (name: string) => {
     setBackwards(name === (column?.name ?? "case") ? !backwards : false);
     setSortBy(name);
@@ -175,6 +176,7 @@ export function CaseList({ title, table, open, show, hrefTo, onOrder, start }: C
                 row={row}
                 columns={columns}
                 open={row.id === open}
+                isTabStop={row.id === tabStop}
                 show={show}
                 hrefTo={hrefTo}
                 splitShown={split === "all"}
@@ -192,12 +194,14 @@ interface RowProps {
   readonly row: CaseRow;
   readonly columns: readonly Column[];
   readonly open: boolean;
+  /** Of all rows one is in the order of Tab; j and k lead to the others. */
+  readonly isTabStop: boolean;
   readonly show: (id: string) => void;
   readonly hrefTo: (id: string) => string;
   readonly splitShown: boolean;
 }
 
-function Row({ row, columns, open, show, hrefTo, splitShown }: RowProps) {
+function Row({ row, columns, open, isTabStop, show, hrefTo, splitShown }: RowProps) {
   const element = useRef<HTMLTableRowElement>(null);
   useEffect(() => {
     if (open) element.current?.scrollIntoView({ block: "nearest" });
@@ -207,6 +211,7 @@ function Row({ row, columns, open, show, hrefTo, splitShown }: RowProps) {
       <td title={`${row.id}, ${row.split}`}>
         <a
           href={hrefTo(row.id)}
+          tabIndex={isTabStop ? 0 : -1}
           onClick={(event) => (opensElsewhere(event) ? event.stopPropagation() : event.preventDefault())}
         >
           {row.id}

@@ -146,6 +146,7 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
         {row.scores.length > 0 && (
           <span class="score">
             {row.scores.length > 1 && "mean "}Dice <b>{(100 * meanDice(row)).toFixed(1)}</b>
+            {row.scoredBefore && <small> against the label before v{row.corrected}</small>}
           </span>
         )}
         <div class="tabs push" role="group" aria-label="layout">
@@ -165,8 +166,14 @@ export function CaseView({ row, run, dataId, classNames, jobs, startDrawing, onS
         </div>
       </header>
       <div class="stage">
-        <canvas ref={canvas} class="volume" />
-        <canvas ref={lines} class="lines" />
+        <canvas
+          ref={canvas}
+          class="volume"
+          role="img"
+          aria-label={`slices and 3-D of ${row.id}; what lies under the crosshair is told below`}
+        />
+        {/* biome-ignore lint/a11y/noAriaHiddenOnFocusable: nothing gives a canvas the focus */}
+        <canvas ref={lines} class="lines" aria-hidden="true" />
         {(status || error) && (
           <p class="status">
             {error ?? status?.text}

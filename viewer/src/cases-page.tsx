@@ -6,7 +6,7 @@ import { onKeys } from "./keys.js";
 import { hrefOf, type Route, replaceRoute } from "./route.js";
 import { useFeed } from "./run-feed.js";
 import { useAnswer, useKept } from "./server.js";
-import { hasUnsaved, mayLeave } from "./unsaved.js";
+import { mayLeave } from "./unsaved.js";
 
 interface CasesPageProps {
   readonly run: RunSummary | null;
@@ -29,9 +29,8 @@ export function CasesPage({ run, data, route, overview }: CasesPageProps) {
   const named = route.query.get("case");
   const last = useRef<string | null>(null);
   const rowOf = (id: string | null) => kept?.rows.find((row) => row.id === id);
-  // another order of the list does not take a drawing away
-  const open =
-    rowOf(named) ?? (hasUnsaved() ? rowOf(last.current) : null) ?? order[0] ?? kept?.rows[0] ?? null;
+  // stays open when the list is filtered or sorted otherwise; the list's first at the start
+  const open = rowOf(named) ?? rowOf(last.current) ?? order[0] ?? null;
   last.current = open?.id ?? null;
   const hrefTo = (id: string) =>
     hrefOf(route.page, route.rest.length > 0 ? route.rest : [run?.id ?? data!.id], { case: id });

@@ -66,7 +66,9 @@ export function ComparisonPage({ overview, id, dark }: ComparisonPageProps) {
           <Means comparison={comparison} />
           <h2>Dice of each case</h2>
           <Seeds comparison={comparison} dark={dark} />
-          <Dots comparison={comparison} place={place} overview={overview} dark={dark} />
+          <div class="scroll">
+            <Dots comparison={comparison} place={place} overview={overview} dark={dark} />
+          </div>
           <Differences comparison={comparison} />
         </>
       )}

@@ -3,6 +3,7 @@ import type { CaseRow, SavedLabel } from "../../src/viewer/api.js";
 import { css, DRAWN, labelColour } from "./colours.js";
 import { Drawing } from "./drawing.js";
 import { onKeys } from "./keys.js";
+import type { SingleLabel } from "./loaded-layers.js";
 import type { Scene } from "./scene.js";
 import { ask } from "./server.js";
 import { changesSoFar, mayLeave, settle } from "./unsaved.js";
@@ -19,7 +20,7 @@ interface DrawPanelProps {
   readonly onSaved: () => void;
 }
 
-type Start = "prediction" | "reference" | "nothing";
+type Start = SingleLabel | "nothing";
 const LARGEST_PEN = 15;
 
 /** Paints and erases a label and saves it as a new version beside the data. */
@@ -34,8 +35,10 @@ export function DrawPanel({
   onSaved,
 }: DrawPanelProps) {
   const drawing = useMemo(() => (scene ? new Drawing(scene, classNames.length) : null), [scene]);
-  const { prediction, reference } = row.layers;
-  const [from, setFrom] = useState<Start>(reference ? "reference" : prediction ? "prediction" : "nothing");
+  const { correction, reference, prediction } = row.layers;
+  const [from, setFrom] = useState<Start>(
+    correction ? "correction" : reference ? "reference" : prediction ? "prediction" : "nothing",
+  );
   const [pen, setPen] = useState(1);
   const [size, setSize] = useState(3);
   const [filled, setFilled] = useState(false);
@@ -73,7 +76,7 @@ export function DrawPanel({
       const drawn = changesSoFar(); // strokes from here on are of the next version
       const saved = await ask<SavedLabel>(`${caseUrl}/label`, { method: "POST", body });
       settle(drawn);
-      setFrom("reference"); // what was saved, if drawing ends and begins again
+      setFrom("correction"); // what was saved, if drawing ends and begins again
       setMessage({ text: `saved as version ${saved.version}: ${saved.path}; ${saved.note}`, bad: false });
       onSaved();
     } catch (error) {
@@ -117,7 +120,8 @@ export function DrawPanel({
             begin with
             <select value={from} onChange={chooseStart}>
               {prediction && <option>prediction</option>}
-              {reference && <option>reference</option>}
+              {reference && reference !== correction && <option>reference</option>}
+              {correction && <option>correction</option>}
               <option>nothing</option>
             </select>
           </label>

@@ -30,17 +30,16 @@ describe("half floats", () => {
     expect(meaning(halfTable(false)[65_535]!) * LEVELS_A_UNIT).toBe(65_536);
   });
 
-  it("takes floats as levels between their ends, what is no number as the lowest", () => {
-    const stored = Float32Array.from([-3, 0.5, 7, Number.NaN, Number.POSITIVE_INFINITY]);
-    const { levels, scale, offset } = levelsOf(stored);
+  it("takes floats as 2048 levels of their robust range, far beyond it too, what is no number as the lowest", () => {
+    const stored = Float32Array.from([-3, 0.5, 7, 100, Number.NaN, Number.POSITIVE_INFINITY, 1e9]);
+    const { levels, scale, offset } = levelsOf(stored, [-3, 7], -5);
+    expect(scale).toBe(10 / 2048);
     const back = Array.from(levels, (level) => level * scale + offset);
-    expect(back[0]).toBeCloseTo(-3);
-    expect(back[1]).toBeCloseTo(0.5, 3);
-    expect(back[2]).toBeCloseTo(7);
-    expect(levels[3]).toBe(0);
-    expect(levels[4]).toBe(65_535);
-    expect(levelsOf(Float32Array.from([5, 5])).levels).toEqual(Uint16Array.from([0, 0]));
+    for (const [i, value] of [-3, 0.5, 7, 100, -5].entries())
+      expect(Math.abs(back[i]! - value)).toBeLessThanOrEqual(scale / 2);
+    expect([...levels.subarray(5)]).toEqual([32_767, 32_767]);
+    expect(levelsOf(Float32Array.from([5, 5]), [5, 5], 5).levels).toEqual(Int16Array.from([0, 0]));
     const whole = Int16Array.from([1, -2]);
-    expect(levelsOf(whole)).toEqual({ levels: whole, scale: 1, offset: 0 });
+    expect(levelsOf(whole, [-2, 1], -2)).toEqual({ levels: whole, scale: 1, offset: 0 });
   });
 });

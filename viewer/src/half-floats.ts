@@ -1,4 +1,5 @@
 import type { NVImage } from "@niivue/niivue";
+import { type Range, REACH } from "./intensity-range.js";
 
 /** Of 2048 whole numbers on each side of zero none is rounded: half floats have 11 bits, and the least is 2^-14. */
 export const LEVELS_A_UNIT = 4096;
@@ -36,20 +37,19 @@ export interface Levels {
   readonly offset: number;
 }
 
-/** Whole numbers of up to 16 bits as they are; of others 65536 levels between the lowest and the highest. */
-export function levelsOf(stored: NonNullable<NVImage["img"]>): Levels {
+/**
+ * Whole numbers of up to 16 bits as they are; of others 2048 levels over the robust range and as fine ones around it, as many as
+ * 16 bits hold; what is no number is the lowest.
+ */
+export function levelsOf(stored: NonNullable<NVImage["img"]>, robust: Range, lowest: number): Levels {
   if (stored instanceof Int16Array || stored instanceof Uint16Array || stored instanceof Uint8Array)
     return { levels: stored, scale: 1, offset: 0 };
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  const scale = (2 * REACH * (robust[1] - robust[0] || 1)) / LEVELS;
+  const offset = (robust[0] + robust[1]) / 2;
+  const levels = new Int16Array(stored.length);
   for (let i = 0; i < stored.length; i++) {
-    const value = stored[i]!;
-    if (value < low && value !== Number.NEGATIVE_INFINITY) low = value;
-    if (value > high && value !== Number.POSITIVE_INFINITY) high = value;
+    const value = Number.isNaN(stored[i]) ? lowest : stored[i]!;
+    levels[i] = Math.round(Math.min(LEVELS / 2 - 1, Math.max(-LEVELS / 2, (value - offset) / scale)));
   }
-  const range = high > low ? high - low : 1;
-  const scale = range / (LEVELS - 1);
-  const levels = new Uint16Array(stored.length); // what is no number is 0
-  for (let i = 0; i < stored.length; i++)
-    levels[i] = Math.min(LEVELS - 1, Math.max(0, (stored[i]! - low) / scale + 0.5));
-  return { levels, scale, offset: low <= high ? low : 0 };
+  return { levels, scale, offset };
 }

@@ -1,6 +1,7 @@
 import type { NVImage } from "@niivue/niivue";
 import type { FileSize } from "./coarse-volume.js";
 import { halfTable, LEVELS_A_UNIT, type Levels, levelsOf } from "./half-floats.js";
+import { shownRange } from "./intensity-range.js";
 
 /** A texture unit that NiiVue has no use for. */
 const UNIT = 12;
@@ -48,7 +49,11 @@ export class ImageTexture {
 
   /** Puts what is still missing. @throws Error when the graphics card has no room for it */
   complete(image: NVImage): void {
-    const all = levelsOf(image.img!);
+    const { scl_slope, scl_inter } = image.hdr!;
+    const [black, white, lowest] = [image.robust_min!, image.robust_max!, shownRange(image)[0]].map(
+      (value) => (value - scl_inter) / scl_slope,
+    ) as [number, number, number];
+    const all = levelsOf(image.img!, [black, white], lowest);
     this.#scale = all.scale;
     this.#offset = all.offset;
     this.take(all.levels, this.size[2]);

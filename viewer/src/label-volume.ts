@@ -15,6 +15,7 @@ export const PLANE_AXES: Record<Plane, { right: 0 | 1; up: 1 | 2; across: 0 | 1 
 /** A label map as it lies in its file, read by patient axes. */
 export class LabelVolume {
   readonly size: Size;
+  readonly #fileSize: readonly [number, number];
   readonly #start: number;
   readonly #step: readonly [number, number, number];
   #extents: ReadonlyMap<number, Extent> | null = null;
@@ -25,6 +26,8 @@ export class LabelVolume {
   ) {
     const [, x = 1, y = 1, z = 1] = like.dimsRAS!;
     this.size = [x, y, z];
+    const [, i = 1, j = 1] = like.hdr!.dims;
+    this.#fileSize = [i, j];
     this.#start = like.img2RASstart!.reduce((sum, value) => sum + value, 0);
     this.#step = like.img2RASstep! as unknown as [number, number, number];
   }
@@ -33,6 +36,13 @@ export class LabelVolume {
   indexOf(x: number, y: number, z: number): number {
     const [sx, sy, sz] = this.#step;
     return this.#start + x * sx + y * sy + z * sz;
+  }
+
+  /** Indices in the file of a voxel, along its i, j, k. */
+  fileVoxelOf(x: number, y: number, z: number): [number, number, number] {
+    const [nx, ny] = this.#fileSize;
+    const index = this.indexOf(x, y, z);
+    return [index % nx, Math.floor(index / nx) % ny, Math.floor(index / (nx * ny))];
   }
 
   at(x: number, y: number, z: number): number {

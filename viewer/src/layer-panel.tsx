@@ -68,7 +68,7 @@ export function LayerPanel({ row, classes, state, setLayer, patch }: LayerPanelP
                 max={1}
                 step={0.05}
                 value={fill}
-                title="opacity of the area"
+                title={`opacity of the area${name === "reference" ? ", and in 3-D over another surface" : ""}`}
                 aria-label={`${name}, opacity`}
                 onInput={(event) => setLayer(name, { fill: Number(event.currentTarget.value) })}
               />

@@ -1,22 +1,19 @@
 import type { NVImage } from "@niivue/niivue";
 import type { Layers } from "../../src/viewer/api.js";
-import { PREDICTION, REFERENCE, type Rgb, SAMPLE } from "./colours.js";
+import { DRAWN, PREDICTION, REFERENCE, type Rgb, SAMPLE } from "./colours.js";
 import { asLabelMap, classColours, disagreement } from "./label-colours.js";
 import { LabelVolume } from "./label-volume.js";
 import { HEAT } from "./niivue-setup.js";
 import type { SceneState } from "./scene-state.js";
 import { loadVolume } from "./volume-loader.js";
 
-export type LabelName = "reference" | "prediction" | `sample ${number}`;
+const COLOURS = { reference: REFERENCE, prediction: PREDICTION, correction: DRAWN };
+export type SingleLabel = keyof typeof COLOURS;
+export type LabelName = SingleLabel | `sample ${number}`;
 
-const COLOURS = { reference: REFERENCE, prediction: PREDICTION };
-
-const urlIn = ({ reference, prediction, samples }: Layers, name: LabelName): string | null =>
-  name === "reference"
-    ? reference
-    : name === "prediction"
-      ? prediction
-      : (samples[Number(name.slice("sample ".length))] ?? null);
+const isSingle = (name: LabelName): name is SingleLabel => name in COLOURS;
+const urlIn = (layers: Layers, name: LabelName): string | null =>
+  isSingle(name) ? layers[name] : (layers.samples[Number(name.slice("sample ".length))] ?? null);
 
 /** A label map of the case: for NiiVue, and by patient axes. */
 export interface LabelLayer {
@@ -62,7 +59,7 @@ export class LoadedLayers {
   }
 
   /** A label map of the case, shown or not; null where there is none. */
-  async need(name: "reference" | "prediction"): Promise<LabelVolume | null> {
+  async need(name: SingleLabel): Promise<LabelVolume | null> {
     await this.#loadLabel(name, COLOURS[name]);
     return this.label(name)?.volume ?? null;
   }

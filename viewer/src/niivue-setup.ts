@@ -15,7 +15,7 @@ const HEAT_MAP = {
 /** So many states of a drawing are kept to go back to, the first among them. */
 export const UNDO_BITMAPS = 12;
 
-/** NiiVue as all our pages use it: radiological convention, our own crosshair and keys, nothing read from elsewhere. */
+/** NiiVue as all our pages use it: radiological convention (sagittal: anterior at the left), our own crosshair and keys, nothing read from elsewhere. */
 export function newNiivue(): Niivue {
   const nv = new Niivue({
     backColor: [0.035, 0.043, 0.051, 1],
@@ -26,6 +26,7 @@ export function newNiivue(): Niivue {
     isOrientCube: false,
     isColorbar: false,
     isRadiologicalConvention: true,
+    sagittalNoseLeft: true,
     multiplanarPadPixels: 4,
     multiplanarLayout: MULTIPLANAR_TYPE.GRID,
     multiplanarShowRender: SHOW_RENDER.ALWAYS,

@@ -1,11 +1,11 @@
 import { type Niivue, type NVImage, SLICE_TYPE } from "@niivue/niivue";
+import { isCt, SOFT_TISSUE } from "../../src/report/ct-window.js";
 import type { Layers } from "../../src/viewer/api.js";
 import { css, labelColour, PREDICTION, REFERENCE, type Rgb, SAMPLE } from "./colours.js";
 import { ContourOverlay, type ContourStyle } from "./contour-overlay.js";
 import type { ImageTexture } from "./image-texture.js";
-import type { LabelVolume } from "./label-volume.js";
-import { type LabelName, LoadedLayers } from "./loaded-layers.js";
-import { isCt } from "./modality.js";
+import { LabelVolume } from "./label-volume.js";
+import { type LabelName, LoadedLayers, type SingleLabel } from "./loaded-layers.js";
 import { newNiivue } from "./niivue-setup.js";
 import { type LayerName, type Layout, type SceneState, START } from "./scene-state.js";
 import { SurfaceMeshes, type SurfaceStyle } from "./surface-meshes.js";
@@ -16,6 +16,7 @@ import { WindowShader } from "./window-shader.js";
 export interface Location {
   /** Null where the file does not say where the image lies. */
   readonly mm: readonly [number, number, number] | null;
+  /** Of the file: i, j, k. */
   readonly voxel: readonly [number, number, number];
   readonly intensity: number;
   readonly uncertainty: number | null;
@@ -37,6 +38,8 @@ const SLICE_TYPES: Record<Layout, SLICE_TYPE> = {
   "3d": SLICE_TYPE.RENDER,
 };
 const ZOOM_3D = 1.2;
+/** Opacity in 3-D of a reference over another surface, whose area has none. */
+const CLEAREST = 0.4;
 /** A clip plane beyond the volume, and one that hides all of it. */
 const CLIP_NOTHING = [2, 0, 0];
 const CLIP_ALL = [-2, 0, 0];
@@ -124,7 +127,7 @@ export class Scene {
   }
 
   /** A label map of the case by patient axes, fetched where it is not there yet. */
-  async needLabel(name: "reference" | "prediction"): Promise<LabelVolume | null> {
+  async needLabel(name: SingleLabel): Promise<LabelVolume | null> {
     return (await this.#loaded?.need(name)) ?? null;
   }
 
@@ -201,7 +204,7 @@ export class Scene {
     const made = madeFrom(this.nv, this.#state.hidden);
     if (made !== this.#made) this.nv.updateGLVolume();
     this.#held = false;
-    const meshes = this.nv.meshes.map(({ id, visible }) => [id, visible]);
+    const meshes = this.nv.meshes.map(({ id, visible, opacity }) => [id, visible, opacity]);
     const drawn = JSON.stringify([made, layout, volume3d, image.cal_min, image.cal_max, meshes]);
     if (drawn !== this.#drawn) this.nv.drawScene();
     this.#made = made;
@@ -277,9 +280,11 @@ export class Scene {
       if (layer) styles.push({ layer, on, colour, opacity });
     };
     add("prediction", layers.prediction.on, PREDICTION, 1);
-    add("reference", layers.reference.on, REFERENCE, 0.4);
     for (const i of loaded.urls.samples.keys())
       add(`sample ${i}`, layers.samples.on && i === sample, SAMPLE, 1);
+    const isAlone = styles.every(({ on }) => !on);
+    const { on, fill } = layers.reference;
+    add("reference", on, REFERENCE, isAlone ? 1 : CLEAREST + (1 - CLEAREST) * fill);
     return styles;
   }
 
@@ -293,7 +298,7 @@ export class Scene {
     };
     this.events.onLocation({
       mm: isPlaced(image) ? [mm[0]!, mm[1]!, mm[2]!] : null,
-      voxel: [x, y, z],
+      voxel: new LabelVolume(image.img!, image).fileVoxelOf(x, y, z),
       intensity: image.getValue(x, y, z),
       uncertainty: this.#loaded?.heat?.getValue(x, y, z) ?? null,
       labels: { ...named("reference"), ...named("prediction") },
@@ -327,6 +332,6 @@ function madeFrom({ volumes: [image, ...over], opts }: Niivue, hidden: readonly 
   return JSON.stringify([image?.id, ...settings, over.length > 0 && [opts.renderOverlayBlend, hidden]]);
 }
 
-/** Soft tissue for CT, whose air and bone would take all the grey; else the range without the outermost 2 %. */
+/** Soft tissue for CT; else the range without the outermost 2 %. */
 const automaticWindow = (image: NVImage): readonly [number, number] =>
-  isCt(image) ? [-160, 240] : [image.robust_min!, image.robust_max!];
+  isCt(image.global_min!) ? SOFT_TISSUE : [image.robust_min!, image.robust_max!];

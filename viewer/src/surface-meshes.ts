@@ -24,9 +24,12 @@ export class SurfaceMeshes {
       if (!shown.has(layer)) for (const [, mesh] of meshes) mesh.visible = false; // another has its place now
     }
     for (const style of styles) {
-      const { layer, on } = style;
+      const { layer, on, opacity } = style;
       if (on && !this.#made.has(layer)) this.#made.set(layer, this.#meshesOf(style, classes));
-      for (const [label, mesh] of this.#made.get(layer) ?? []) mesh.visible = on && !hidden.includes(label);
+      for (const [label, mesh] of this.#made.get(layer) ?? []) {
+        mesh.visible = on && !hidden.includes(label);
+        mesh.opacity = opacity;
+      }
     }
   }
 
@@ -37,7 +40,7 @@ export class SurfaceMeshes {
   }
 
   #meshesOf(
-    { layer: { volume, classes: labels }, colour, opacity }: SurfaceStyle,
+    { layer: { volume, classes: labels }, colour }: SurfaceStyle,
     classes: number,
   ): [number, NVMesh][] {
     return labels.flatMap((label) => {
@@ -45,7 +48,7 @@ export class SurfaceMeshes {
       if (!surface) return [];
       const points = this.#toMm(surface.points, volume);
       const rgba = Uint8Array.from([...labelColour(colour, label, classes), 255]);
-      const mesh = new NVMesh(points, surface.triangles, `class ${label}`, rgba, opacity, true, this.nv.gl);
+      const mesh = new NVMesh(points, surface.triangles, `class ${label}`, rgba, 1, true, this.nv.gl);
       this.nv.meshes.push(mesh); // NiiVue's addMesh makes all textures anew and draws, for each mesh
       return [[label, mesh]];
     });

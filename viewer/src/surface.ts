@@ -15,13 +15,14 @@ const MOST_CELLS = 1_500_000;
  * The surface of a class: naive surface nets (Gibson 1998), one point in every cell of eight voxels that it passes, then
  * a few rounds in which points move half way to the mean of their neighbours.
  */
-export function surfaceOf(volume: LabelVolume, wanted: number, mostCells = MOST_CELLS): Surface | null {
+export function surfaceOf(volume: LabelVolume, wanted: number): Surface | null {
   const box = volume.extents.get(wanted);
   if (!box) return null;
   const size = box.high.map((at, axis) => at - box.low[axis]! + 1);
-  const step = Math.ceil(Math.cbrt(size.reduce((product, n) => product * n, 1) / mostCells));
+  const step = Math.ceil(Math.cbrt(size.reduce((product, n) => product * n, 1) / MOST_CELLS));
   const [ox, oy, oz] = box.low.map((at) => at - step) as [number, number, number];
-  const [cx, cy, cz] = size.map((n) => Math.ceil(n / step) + 1) as [number, number, number];
+  // corners outside on both sides, so that the surface is closed
+  const [cx, cy, cz] = size.map((n) => Math.ceil(n / step) + 2) as [number, number, number];
   const [nx, ny, nz] = volume.size;
   const inside = (x: number, y: number, z: number): boolean => {
     const [vx, vy, vz] = [ox + step * x, oy + step * y, oz + step * z];

@@ -2,7 +2,7 @@
 let drawn = 0;
 let settled = 0;
 
-export const hasUnsaved = (): boolean => drawn > settled;
+const hasUnsaved = (): boolean => drawn > settled;
 export const noteChange = (): void => {
   drawn++;
 };

@@ -1,6 +1,7 @@
 import { NVImage } from "@niivue/niivue";
 import { type NIFTI1, type NIFTI2, readHeader } from "nifti-reader-js";
 import { CoarseVolume, type FileSize } from "./coarse-volume.js";
+import { intensityRange, type Range } from "./intensity-range.js";
 
 export interface LoadOptions {
   /** Part of the voxels that came, 0 to 1. */
@@ -33,7 +34,7 @@ export async function loadVolume(
   asked: Promise<Response>,
   { onPart, onCoarse, sink }: LoadOptions = {},
 ): Promise<NVImage> {
-  const answer = await asked;
+  const answer = await asked.catch(notWhole);
   if (!answer.ok) throw new Error((await answer.text()).trim());
   const reader = answer.body!.getReader();
   const { head, header, rest } = await readHead(reader);
@@ -52,7 +53,7 @@ export async function loadVolume(
   }
   if (come < voxels.length)
     throw new Error(`the file ends after ${come} of ${voxels.length} bytes of voxels: damaged or cut short`);
-  return imageOf(headerOf(head), voxels.buffer, preview?.last ?? null);
+  return imageOf(headerOf(head), voxels.buffer);
 }
 
 /** NIfTI's types whose voxels can be shown as they lie in the file. */
@@ -73,10 +74,16 @@ function slicesInto(sink: SliceSink, header: Header, bytes: ArrayBuffer): ((come
   return (come) => sink.take(voxels, Math.floor(come / sliceBytes));
 }
 
+/** The browser says "network error" for all but what the page itself broke off. */
+function notWhole(error: Error): never {
+  if (error.name === "AbortError") throw error;
+  throw new Error("the file did not come whole: it is damaged, or the server has ended");
+}
+
 type Reader = ReadableStreamDefaultReader<Uint8Array>;
 
 async function nextOf(reader: Reader): Promise<Uint8Array | null> {
-  const { done, value } = await reader.read();
+  const { done, value } = await reader.read().catch(notWhole);
   return done ? null : value;
 }
 
@@ -125,40 +132,32 @@ function headerOf(bytes: Uint8Array<ArrayBuffer>): Header {
 const sizeOf = ({ dims }: Header): FileSize =>
   [1, 2, 3].map((axis) => Math.max(1, dims[axis]!)) as unknown as FileSize;
 
-/** @param range of intensities, where another image of the same scan has been looked through already */
-function imageOf(header: Header, voxels: ArrayBuffer, range: NVImage | null): NVImage {
+function imageOf(header: Header, voxels: ArrayBuffer): NVImage {
   const image = new NVImage();
   header.dims = [3, ...sizeOf(header), 1, 1, 1, 1];
   image.hdr = header;
-  if (range) {
-    const { cal_min, cal_max, robust_min, robust_max, global_min, global_max } = range;
-    image.calMinMax = () => {
-      Object.assign(image, { cal_min, cal_max, robust_min, robust_max, global_min, global_max });
-      return [robust_min!, robust_max!, global_min!, global_max!];
-    };
-  }
+  image.calMinMax = () => calibrated(image);
   const nowhere = Number.NaN;
   image.init(
     ...([voxels, "volume.nii", "gray", 1, null, nowhere, nowhere, true, 0.02, false, false, "", 0] as const),
     ...([undefined, nowhere, nowhere, true, null, 0, voxels] as const),
   );
-  if (!range) widenRange(image);
   return image;
 }
 
-/** NiiVue looks for the lowest and highest intensity in the middle of a scan only, where a CT may have no air. */
-function widenRange(image: NVImage): void {
-  const { img, hdr } = image;
-  let [low, high] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (let i = 0; i < img!.length; i++) {
-    const value = img![i]!;
-    if (value < low) low = value;
-    if (value > high) high = value;
-  }
-  if (low > high) return; // no voxel is a number
-  const ends = [low, high].map((value) => value * hdr!.scl_slope + hdr!.scl_inter);
-  image.global_min = Math.min(...ends);
-  image.global_max = Math.max(...ends);
+/**
+ * In the place of NiiVue's, which looks for the lowest and highest intensity in the middle of a scan only, where a CT may have
+ * no air, and parts what lies between into a thousand steps, of which one voxel out of range leaves all others one.
+ */
+function calibrated(image: NVImage): number[] {
+  const { scl_slope, scl_inter } = image.hdr!;
+  const { whole, robust } = intensityRange(image.img!, sizeOf(image.hdr as Header));
+  const scaled = (range: Range) =>
+    range.map((value) => value * scl_slope + scl_inter).sort((a, b) => a - b) as unknown as Range;
+  const [[robust_min, robust_max], [global_min, global_max]] = [scaled(robust), scaled(whole)];
+  Object.assign(image, { robust_min, robust_max, global_min, global_max });
+  Object.assign(image, { cal_min: robust_min, cal_max: robust_max });
+  return [robust_min, robust_max, global_min, global_max];
 }
 
 /** Coarse pictures of a volume that is coming. */
@@ -166,8 +165,6 @@ class Preview {
   readonly #coarse: CoarseVolume | null;
   readonly #bytes: number;
   #shownAt = 0;
-  /** The newest one. */
-  last: NVImage | null = null;
 
   constructor(
     readonly head: Uint8Array<ArrayBuffer>,
@@ -184,12 +181,10 @@ class Preview {
   grow(voxels: Uint8Array, come: number): void {
     if (!this.#coarse) return;
     this.#coarse.take(voxels, come);
-    const isDue = this.last
-      ? performance.now() - this.#shownAt > COARSE_EVERY_MS
-      : come >= 0.55 * this.#bytes;
-    if (!isDue && come < this.#bytes) return;
-    this.last = this.#image(this.#coarse);
-    if (come < this.#bytes) this.show(this.last);
+    const isDue =
+      this.#shownAt > 0 ? performance.now() - this.#shownAt > COARSE_EVERY_MS : come >= 0.55 * this.#bytes;
+    if (!isDue || come === this.#bytes) return;
+    this.show(this.#image(this.#coarse));
     this.#shownAt = performance.now();
   }
 
@@ -202,6 +197,6 @@ class Preview {
       header.pixDims[axis + 1]! *= steps[axis];
       for (const row of [0, 1, 2]) header.affine[row]![axis]! *= steps[axis];
     }
-    return imageOf(header, coarse.voxels(), null);
+    return imageOf(header, coarse.voxels());
   }
 }

@@ -1,4 +1,5 @@
-import { isCt } from "./modality.js";
+import { isCt } from "../../src/report/ct-window.js";
+import { shownRange } from "./intensity-range.js";
 import type { Scene } from "./scene.js";
 
 interface WindowPanelProps {
@@ -21,8 +22,7 @@ const CT_PRESETS: readonly (readonly [string, number, number])[] = [
 export function WindowPanel({ scene, levels: [low, high], set }: WindowPanelProps) {
   const image = scene?.image;
   const [width, level] = [high - low, (low + high) / 2];
-  const bottom = image?.global_min ?? low;
-  const top = image?.global_max ?? high;
+  const [bottom, top] = image ? shownRange(image) : [low, high];
   const step = Math.max((top - bottom) / 500, 1e-6);
   const change = (newWidth: number, newLevel: number) =>
     set([newLevel - newWidth / 2, newLevel + newWidth / 2]);
@@ -61,7 +61,7 @@ export function WindowPanel({ scene, levels: [low, high], set }: WindowPanelProp
         <button type="button" onClick={() => set([bottom, top])}>
           full
         </button>
-        {isCt(image) &&
+        {isCt(bottom) &&
           CT_PRESETS.map(([name, presetWidth, presetLevel]) => (
             <button
               key={name}
