@@ -6,7 +6,7 @@ import { boundaryMask } from "../losses/boundary-contrast.js";
 import type { Method } from "../methods/method.js";
 import { centreOfMass } from "../report/anatomy.js";
 import type { ObservedRun } from "../training/observer.js";
-import { type Triple, voxelCount } from "../volume/volume.js";
+import { mapAxes, type Triple, voxelCount } from "../volume/volume.js";
 import { inEvaluation } from "./evaluation-mode.js";
 
 /** Voxels near a boundary that are taken of each case. */
@@ -59,7 +59,7 @@ function rowsOf(
 ): FeatureRows["rows"] {
   const { shape } = prepared.grid;
   const { patchSize } = config.data;
-  const centre = centreOfMass(labels, shape) ?? (shape.map((n) => n >> 1) as unknown as Triple);
+  const centre = centreOfMass(labels, shape) ?? mapAxes((axis) => shape[axis] >> 1);
   const { inputChannels, neighbours } = config.model;
   const parts = Array.from({ length: inputChannels }, (_, c) =>
     cut(channelOf(prepared, c), shape, centre, patchSize, neighbours),

@@ -1,3 +1,4 @@
+import { medianOf } from "../data/fingerprint.js";
 import type { Series } from "../report/chart.js";
 import type { ReportSection } from "../report/report.js";
 import type { Config } from "../training/config.js";
@@ -20,16 +21,13 @@ export interface ReportFacts {
   readonly command: string | null;
 }
 
-const median = (values: readonly number[]): number =>
-  [...values].sort((a, b) => a - b)[Math.floor((values.length - 1) / 2)]!;
-
 const stageNames = (log: readonly LogEntry[]): string[] => [...new Set(log.map(({ stage }) => stage))];
 
 /** "stage1 3.12, stage2 2.40": the median of each stage, since first iterations and saving are slower. */
 function paceOf(log: readonly LogEntry[]): string {
   const paces = stageNames(log).map((stage) => {
     const seconds = log.filter((entry) => entry.stage === stage).map((entry) => entry.secondsPerIteration);
-    return `${stage} ${median(seconds).toFixed(2)}`;
+    return `${stage} ${medianOf(seconds).toFixed(2)}`;
   });
   return paces.join(", ") || "not logged";
 }

@@ -22,7 +22,7 @@ import type { Position } from "../training/checkpoint.js";
 import { prepareOptions } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
 import type { ObservedRun, Observer } from "../training/observer.js";
-import type { Triple } from "../volume/volume.js";
+import { mapAxes, type Triple } from "../volume/volume.js";
 import { boundaryFeatures, type FeatureSource } from "./boundary-features.js";
 import { inEvaluation } from "./evaluation-mode.js";
 import { slidingWindow } from "./sliding-window.js";
@@ -85,7 +85,7 @@ export async function watchFixedCases(run: ObservedRun): Promise<Observer> {
     const prepared = await prepareUnlessBadTest(split, files, run);
     if (!prepared) continue;
     const { shape } = prepared.grid;
-    const middle = shape.map((n) => Math.floor(n / 2)) as unknown as Triple;
+    const middle = mapAxes((axis) => Math.floor(shape[axis] / 2));
     const centre = (prepared.label && centreOfMass(prepared.label, shape)) ?? middle;
     cases.push({ split, prepared, centre });
   }

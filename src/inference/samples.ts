@@ -6,7 +6,7 @@ import { scope } from "../engine/scope.js";
 import { randn } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
 import { sampleLogits } from "../models/stochastic-head.js";
-import type { Triple } from "../volume/volume.js";
+import { mapAxes, type Triple } from "../volume/volume.js";
 import type { Model, Scan, SegmentOptions } from "./model.js";
 import { cropWindow, slidingWindow, type WindowFunction } from "./sliding-window.js";
 
@@ -48,7 +48,7 @@ export async function drawSamples(
   const { config } = model;
   const { shape } = scan.grid;
   const { patchSize } = config.data;
-  const padded = shape.map((n, axis) => Math.max(n, patchSize[axis]!)) as unknown as Triple;
+  const padded = mapAxes((axis) => Math.max(shape[axis], patchSize[axis]));
   const logitBytes = 4 * config.model.classes * padded.reduce((product, n) => product * n);
   const pairsAtOnce = Math.max(1, Math.floor(BYTES_AT_ONCE / (3 * logitBytes)));
   const generators = OwnGenerators.seeded(config.seed, config.device);
