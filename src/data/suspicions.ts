@@ -1,3 +1,4 @@
+import { shortList } from "../errors.js";
 import type { Fingerprint, SurveyedCase } from "./fingerprint.js";
 import { channelName, classRefusal } from "./read-case.js";
 
@@ -23,14 +24,8 @@ const INTENSITY_FACTOR = 100;
 const OFFSET_VOXELS = 0.1;
 /** Voxel sizes that differ so much look like another scanner's to a network. */
 export const SPACING_FACTOR = 1.5;
-const NAMES_SHOWN = 5;
 
 const idOf = ({ files }: SurveyedCase) => files.id;
-/** "a, b and 3 more": the first few names of a list. */
-export const shortList = (ids: readonly string[]): string => {
-  const more = ids.length - NAMES_SHOWN;
-  return ids.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
-};
 
 /** What preparation would refuse: in a training case that ends the run, in a test case its evaluation. */
 function damaged({ cases, classNames }: Fingerprint): Suspicion[] {
