@@ -141,6 +141,21 @@ describe("prepareCase, resampled and cut", () => {
     expect(cubic.image).not.toEqual(prepared.image);
   });
 
+  it("refuses a voxel size of other units, of which resampling makes too many voxels or one", async () => {
+    const files = await put_(true);
+    for (const [spacing, shape] of [
+      [0.001, "24000, 16000, 20000"],
+      [1000, "1, 1, 1"],
+    ] as const) {
+      const options = { ...OPTIONS, spacingMm: [spacing, spacing, spacing] as const };
+      const prepared = prepareCase(files, options);
+      await expect(prepared).rejects.toMatchObject({ code: "bad-input" });
+      await expect(prepared).rejects.toThrow(
+        `image.nii.gz: [12, 16, 20] voxels of 2 x 1 x 1 mm would become [${shape}] of ${spacing} x`,
+      );
+    }
+  });
+
   it("keeps the body only, from the image alone, and enlarges it to a patch where there is room", async () => {
     const { grid, placement } = await prepareCase(await put_(false), { ...OPTIONS, crop: "foreground" });
     expect(placement!.box).toEqual({ start: [2, 3, 4], end: [11, 13, 17] });

@@ -1,4 +1,5 @@
 import { shortList } from "../errors.js";
+import { edgesText } from "../volume/volume.js";
 import type { Fingerprint, SurveyedCase } from "./fingerprint.js";
 import { channelName, classRefusal } from "./read-case.js";
 
@@ -20,6 +21,8 @@ export interface CheckOptions {
 
 /** Other units are 1,000 times off; what differs from case to case beside leaves a tenth of it. */
 const INTENSITY_FACTOR = 100;
+/** Voxel sizes too: no two scanners are so far apart. */
+const UNITS_FACTOR = 100;
 /** Voxels by which a label's header may differ from its image's: rounding. */
 const OFFSET_VOXELS = 0.1;
 /** Voxel sizes that differ so much look like another scanner's to a network. */
@@ -170,6 +173,20 @@ function oddIntensities(
   ];
 }
 
+/** Voxel sizes of other units, which resampling would follow. */
+function otherUnits({ cases, spacingMm }: Fingerprint): Suspicion[] {
+  if (!spacingMm) return [];
+  return cases.flatMap(({ files, role, image }): Suspicion[] => {
+    const factors = (image?.spacingMm ?? [])
+      .map((mm, axis) => Math.max(mm / spacingMm.median[axis]!, spacingMm.median[axis]! / mm))
+      .filter((_, axis) => image!.shape[axis]! > 1); // what a lone slice says of its thickness is not used
+    const factor = Math.max(...factors);
+    if (factor < UNITS_FACTOR) return [];
+    const message = `${files.imagePath}: its voxels of ${edgesText(image!.spacingMm!)} mm are ${Math.round(factor)} times off the set's median of ${edgesText(spacingMm.median)} mm (D, H, W); its header counts in other units: repair it`;
+    return [{ severity: role === "test" ? "warn" : "refuse", cases: [files.id], message }];
+  });
+}
+
 function oddSpacings(fingerprint: Fingerprint, { resampled }: CheckOptions): Suspicion[] {
   const { cases, spacingMm } = fingerprint;
   const training = cases.filter(({ role, image }) => role !== "test" && image);
@@ -181,7 +198,7 @@ function oddSpacings(fingerprint: Fingerprint, { resampled }: CheckOptions): Sus
   }
   if (!spacingMm || resampled) return found;
   const factor = Math.max(...spacingMm.max.map((max, axis) => max / spacingMm.min[axis]!));
-  if (factor < SPACING_FACTOR) return found;
+  if (factor < SPACING_FACTOR || factor >= UNITS_FACTOR) return found;
   const message = `voxel sizes differ up to ${factor.toFixed(1)}-fold between cases; set data.spacingMm, for example [${spacingMm.median.join(",")}]`;
   return [...found, { severity: "warn", cases: [], message }];
 }
@@ -198,6 +215,7 @@ export function suspicionsOf(fingerprint: Fingerprint, options: CheckOptions): S
     ...labelsOnNothing(fingerprint),
     ...emptyLabels(fingerprint),
     ...unseenClasses(fingerprint),
+    ...otherUnits(fingerprint),
     ...oddSpacings(fingerprint, options),
   ];
   const rank = ({ severity }: Suspicion) => (severity === "refuse" ? 0 : 1);

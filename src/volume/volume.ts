@@ -55,6 +55,10 @@ export interface LabelMap {
 /** Number of voxels of a [D, H, W] shape. */
 export const voxelCount = ([d, h, w]: Triple): number => d * h * w;
 
+/** Voxel edges as a person reads them: "2 x 1 x 0.7". */
+export const edgesText = (edges: Triple): string =>
+  edges.map((edge) => Number(edge.toPrecision(4))).join(" x ");
+
 /** Whether the file itself says where the grid lies: a NIfTI grid without codes has a made-up place. */
 export const isPlaced = ({ affine, nifti }: Grid): boolean =>
   affine !== null && (nifti === undefined || nifti.sformCode > 0 || nifti.qformCode > 0);
