@@ -191,7 +191,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
     workers: await threadsFor(
       jobs.map(({ files }) => files),
       options.workers,
-      shared.channels,
+      shared,
     ),
     signal: options.signal,
     onProgress: options.onProgress,
