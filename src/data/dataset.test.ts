@@ -76,6 +76,14 @@ describe("Decathlon layout", () => {
     expect((await openDataset(dir)).remarks).toEqual([]);
   });
 
+  it("advises to list no image of which a case of the same name is listed", async () => {
+    await putDecathlon();
+    await put("imagesTs/a.nii.gz");
+    expect((await openDataset(dir)).remarks.at(-1)).toMatch(
+      /imagesTs: 1 image is not listed .* cases of the same names are listed \(a\.nii\.gz\): take these images away$/,
+    );
+  });
+
   it("takes entries without a label, and test entries with one", async () => {
     await put("x/a.nii");
     await put("x/b.nii");

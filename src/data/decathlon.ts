@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
 import { basename, join, resolve } from "node:path";
-import { badInput } from "../errors.js";
+import { badInput, shortList } from "../errors.js";
 import { readTextFile } from "../files/text-file.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 import { type DatasetJson, type ListedCase, parseDatasetJson } from "./dataset-json.js";
@@ -139,10 +139,18 @@ async function unlistedImages(dir: string, json: DatasetJson, part: Part, found:
   const left = (await imagesIn(folder, json))
     .filter((name) => channelOf(name, json) === 0 && !used.has(asOneName(join(folder, name))))
     .sort();
-  if (left.length === 0) return [];
-  const what = left.length === 1 ? "1 image is" : `${left.length} images are`;
+  const ids = new Set(all.map(({ id }) => asOneName(id)));
+  const isTwin = (name: string) => ids.has(asOneName(caseId(name, json.fileEnding)));
+  const [twins, others] = [left.filter(isTwin), left.filter((name) => !isTwin(name))];
+  const unlisted = (names: readonly string[], advice: string) =>
+    names.length === 0
+      ? []
+      : [
+          `${folder}: ${names.length === 1 ? "1 image is" : `${names.length} images are`} not listed in dataset.json and so not used; ${advice}`,
+        ];
   return [
-    `${folder}: ${what} not listed in dataset.json and so not used; list them under "${part}", as {"image": "./${FOLDERS[part].images}/${left[0]}"}`,
+    ...unlisted(twins, `cases of the same names are listed (${shortList(twins)}): take these images away`),
+    ...unlisted(others, `list them under "${part}", as {"image": "./${FOLDERS[part].images}/${others[0]}"}`),
   ];
 }
 
