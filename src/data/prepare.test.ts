@@ -72,6 +72,27 @@ describe("prepareCase", () => {
     expect([[...prepared.image], [...prepared.label!]]).toEqual([numbers, label]);
   });
 
+  it("turns a label as its image where rounding puts axes halfway between the patient's nearer to others", async () => {
+    const half = Math.SQRT1_2;
+    const turnedBy = (cos: number, sin: number): Grid => ({
+      ...grid([4, 5, 6]),
+      spacingMm: [1, 1, 1],
+      affine: [cos, -sin, 0, 0, sin, cos, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+    });
+    const [own, other] = [turnedBy(half + 1e-5, half), turnedBy(half, half + 1e-5)];
+    const values = Array.from({ length: 120 }, (_, i) => i);
+    for (const [imageGrid, labelGrid] of [
+      [own, other],
+      [other, own],
+    ] as const) {
+      const { image, label } = await prepareCase(await put(values, values, labelGrid, imageGrid), {
+        ...OPTIONS,
+        classes: 120,
+      });
+      expect([...label!]).toEqual([...image]);
+    }
+  });
+
   it("refuses a label of another shape, elsewhere, or with a class too many", async () => {
     const shape = await put(numbers, zeros(80), grid([4, 4, 5]));
     await expect(prepareCase(shape, OPTIONS)).rejects.toThrow(

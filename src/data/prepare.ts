@@ -1,7 +1,7 @@
 import { badInput } from "../errors.js";
 import { type Box, boundingBox, cropped, enlargedBox, uniteBoxes, wholeBox } from "../volume/box.js";
 import { foregroundBox } from "../volume/foreground.js";
-import { type AxisOrder, toAxisOrder } from "../volume/orientation.js";
+import { type AxisOrder, gridInAxisOrder, toAxisOrder } from "../volume/orientation.js";
 import { percentiles } from "../volume/percentiles.js";
 import {
   type ImageInterpolation,
@@ -20,6 +20,7 @@ import {
   checkClasses,
   checkFinite,
   checkSameGrid,
+  labelOffset,
   type RawCase,
   readCase,
 } from "./read-case.js";
@@ -125,14 +126,17 @@ function cropBox({ channels, label }: Arrays, shape: Triple, options: PrepareOpt
   return box ? enlargedBox(box, cropMargin, cropAtLeast, shape) : wholeBox(shape);
 }
 
-/** Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does. */
+/**
+ * Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does; so does one that lies
+ * on it but for rounding, by which axes halfway between the patient's may seem nearer to another one.
+ */
 export function inAxisOrder(raw: RawCase, order: AxisOrder): RawCase {
   const { grid, channels, label } = raw;
-  const as = label && areBothPlaced(raw) ? label.grid : grid;
-  const turned = channels.map((data) => toAxisOrder({ grid, data }, order));
+  const isApart = areBothPlaced(raw) && (labelOffset(raw) ?? Number.POSITIVE_INFINITY) > 1;
+  const as = label && isApart ? label.grid : grid;
   return {
-    grid: turned[0]!.grid,
-    channels: turned.map(({ data }) => data),
+    grid: gridInAxisOrder(grid, order),
+    channels: channels.map((data) => toAxisOrder({ grid, data }, order).data),
     label: label && toAxisOrder(label, order, as),
   };
 }
