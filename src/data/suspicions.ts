@@ -191,14 +191,15 @@ function oddSpacings(fingerprint: Fingerprint, { resampled }: CheckOptions): Sus
   const { cases, spacingMm } = fingerprint;
   const training = cases.filter(({ role, image }) => role !== "test" && image);
   const without = training.filter(({ image }) => image!.spacingMm === null).map(idOf);
-  const found: Suspicion[] = [];
+  const found = otherUnits(fingerprint);
+  const hasOtherUnits = found.some(({ severity }) => severity === "refuse");
   if (without.length > 0 && spacingMm) {
     const message = `${without.length} images store no voxel size, unlike the others (${shortList(without)}); repair their headers`;
     found.push({ severity: "warn", cases: without, message });
   }
-  if (!spacingMm || resampled) return found;
+  if (!spacingMm || resampled || hasOtherUnits) return found;
   const factor = Math.max(...spacingMm.max.map((max, axis) => max / spacingMm.min[axis]!));
-  if (factor < SPACING_FACTOR || factor >= UNITS_FACTOR) return found;
+  if (factor < SPACING_FACTOR) return found;
   const message = `voxel sizes differ up to ${factor.toFixed(1)}-fold between cases; set data.spacingMm, for example [${spacingMm.median.join(",")}]`;
   return [...found, { severity: "warn", cases: [], message }];
 }
@@ -215,7 +216,6 @@ export function suspicionsOf(fingerprint: Fingerprint, options: CheckOptions): S
     ...labelsOnNothing(fingerprint),
     ...emptyLabels(fingerprint),
     ...unseenClasses(fingerprint),
-    ...otherUnits(fingerprint),
     ...oddSpacings(fingerprint, options),
   ];
   const rank = ({ severity }: Suspicion) => (severity === "refuse" ? 0 : 1);
