@@ -29,3 +29,11 @@ export class PenumbraError extends Error {
 /** Input that can't be used as it is (exit code 2). */
 export const badInput = (message: string, cause?: unknown) =>
   new PenumbraError("bad-input", message, { cause });
+
+const NAMES_SHOWN = 5;
+
+/** "a, b and 3 more": the first few names of a list. */
+export const shortList = (names: readonly string[]): string => {
+  const more = names.length - NAMES_SHOWN;
+  return names.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
+};

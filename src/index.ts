@@ -111,7 +111,7 @@ export { runStages, type TrainerOptions } from "./training/trainer.js";
 export { packageVersion } from "./version.js";
 export { startViewer, type Viewer, type ViewerOptions } from "./viewer/server.js";
 export { type Inspection, inspect } from "./volume/inspect.js";
-export { axisCodes, toRas } from "./volume/orientation.js";
+export { type AxisOrder, axisCodes, toAxisOrder } from "./volume/orientation.js";
 export { readGrid, readLabelMap, readVolume } from "./volume/read.js";
 export { readH5Case } from "./volume/read-h5.js";
 export {

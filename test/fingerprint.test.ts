@@ -216,4 +216,19 @@ describe("what is odd", () => {
     ]);
     expect(odd(true)).toEqual([]);
   });
+
+  it("a voxel size in micrometers, also where all are resampled", async () => {
+    const fingerprint = await lookAt((set) => {
+      const affine = GRID.affine!.map((value) => 1000 * value);
+      return putImage(set, "imagesTr/tr3.nii.gz", 3, { ...GRID, spacingMm: [2000, 1000, 1500], affine });
+    });
+    for (const resampled of [true, false])
+      expect(suspicionsOf(fingerprint, { scaledPerCase: true, resampled })).toMatchObject([
+        {
+          severity: "refuse",
+          cases: ["tr3"],
+          message: expect.stringMatching(/2000 x 1000 x 1500 mm are 1000 times off .* 2 x 1 x 1\.5 mm/),
+        },
+      ]);
+  });
 });

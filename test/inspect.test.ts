@@ -3,9 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { toRas } from "../src/volume/orientation.js";
+import { toAxisOrder } from "../src/volume/orientation.js";
 import { readVolume } from "../src/volume/read.js";
-import type { Grid } from "../src/volume/volume.js";
+import { type Grid, isPlaced } from "../src/volume/volume.js";
 import { writeLabelMap, writeVolume } from "../src/volume/write.js";
 import { penumbra } from "./command-line.js";
 
@@ -62,16 +62,18 @@ describe.skipIf(!here)(title, () => {
     for (const key of ["mean", "min", "max"] as const) near(got[key], want[key]);
     const volumes = want.shape.slice(3).reduce((product, n) => product * n, 1);
     if (volumes > 1 || want.canonical_ras_voxel_1_2_3 === null) return;
-    const { grid, data } = toRas(await readVolume(join(DIR, name)));
+    const image = await readVolume(join(DIR, name));
+    if (!isPlaced(image.grid)) return; // nibabel turns what it has made up
+    const { grid, data } = toAxisOrder(image, "RAS");
     near(data[(3 * grid.shape[1] + 2) * grid.shape[2] + 1]!, want.canonical_ras_voxel_1_2_3, 1e-6);
   });
 
   it("reads all orientations to one RAS volume", async () => {
     const names = readdirSync(join(DIR, "orientations"));
     expect(names.length).toBe(25);
-    const one = toRas(await readVolume(join(DIR, "orientations/RAS.nii.gz")));
+    const one = toAxisOrder(await readVolume(join(DIR, "orientations/RAS.nii.gz")), "RAS");
     for (const name of names) {
-      const { grid, data } = toRas(await readVolume(join(DIR, "orientations", name)));
+      const { grid, data } = toAxisOrder(await readVolume(join(DIR, "orientations", name)), "RAS");
       expect(grid.shape).toEqual(one.grid.shape);
       expect(Buffer.from(data.buffer).equals(Buffer.from(one.data.buffer)), name).toBe(true);
       grid.affine!.forEach((value, i) => {

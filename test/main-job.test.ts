@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { predict } from "../src/inference/predict.js";
 import { lockRun } from "../src/training/run-directory.js";
 import { train } from "../src/training/train.js";
-import { toRas } from "../src/volume/orientation.js";
+import { toAxisOrder } from "../src/volume/orientation.js";
 import { readGrid, readLabelMap, readVolume } from "../src/volume/read.js";
 import { type Outcome, penumbra } from "./command-line.js";
 import { GRID, madeUpSet, TINY, tinyArguments } from "./made-up-data.js";
@@ -207,7 +207,7 @@ describe("a signal", () => {
 it("predicts the literature's h5, whose axes lie the other way round and say no orientation, like the NIfTI image in RAS order", async () => {
   const folder = join(dir, "te0-again");
   mkdirSync(folder);
-  const { data: stored, grid } = toRas(await readVolume(image));
+  const { data: stored, grid } = toAxisOrder(await readVolume(image), "RAS");
   const [d, h, w] = grid.shape;
   const xyz = stored.map(
     (_, i) => stored[((i % d) * h + (Math.floor(i / d) % h)) * w + Math.floor(i / (d * h))]!,
@@ -225,7 +225,7 @@ it("predicts the literature's h5, whose axes lie the other way round and say no 
   });
   const labels = await readLabelMap(join(out, "te0-again.nii.gz"));
   const evaluated = await readLabelMap(join(runDir, "evaluation-test/labels/te0.nii.gz"));
-  expect(labels.data).toEqual(toRas(evaluated).data);
+  expect(labels.data).toEqual(toAxisOrder(evaluated, "RAS").data);
 });
 
 it("is not trained by two processes at a time", async () => {

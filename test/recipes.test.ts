@@ -4,6 +4,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -320,6 +321,31 @@ describe("decathlon and colon", () => {
     await prepareRecipe({ ...other, testList: moved });
     await prepareRecipe(other);
     expect(of("imagesTr/tr0.nii.gz").equals(first)).toBe(false);
+  });
+
+  it("leaves nothing of another split or of cases that are gone, and keeps what others put there", async () => {
+    const [raw, out, list] = [join(dir, "shrinking"), join(dir, "split-again"), join(dir, "again.txt")];
+    cpSync(task, raw, { recursive: true });
+    const options = { recipe: "colon", raw, out, testList: list, workers: 0 };
+    writeFileSync(list, "tr2\n");
+    await prepareRecipe(options);
+    const own = join(out, "labelsTs/tr1.nii.gz");
+    writeFileSync(own, "a person's");
+    writeFileSync(list, "tr0\n");
+    const json = JSON.parse(readFileSync(join(raw, "dataset.json"), "utf8"));
+    writeFileSync(
+      join(raw, "dataset.json"),
+      JSON.stringify({ ...json, training: json.training.slice(0, 2), test: [] }),
+    );
+    await prepareRecipe(options);
+    const names = (folder: string) => readdirSync(join(out, folder));
+    expect([names("imagesTr"), names("labelsTr")]).toEqual([["tr1.nii.gz"], ["tr1.nii.gz"]]);
+    expect([names("imagesTs"), names("labelsTs").sort()]).toEqual([
+      ["tr0.nii.gz"],
+      ["tr0.nii.gz", "tr1.nii.gz"],
+    ]);
+    expect(readFileSync(own, "utf8")).toBe("a person's");
+    expect((await openDataset(out)).remarks).toEqual([]);
   });
 
   it("begins nothing for raw data that are not there", async () => {

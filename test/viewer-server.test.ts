@@ -16,7 +16,7 @@ import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import type { CaseTable, Overview } from "../src/viewer/api.js";
 import { startViewer, type Viewer } from "../src/viewer/server.js";
-import { toRas } from "../src/volume/orientation.js";
+import { toAxisOrder } from "../src/volume/orientation.js";
 import { readLabelMap, readVolume } from "../src/volume/read.js";
 import { writeLabelMap } from "../src/volume/write.js";
 import { logLine, type ViewerFixture, viewerFixture } from "./viewer-fixture.js";
@@ -232,7 +232,7 @@ describe("what is served", () => {
     scaled.writeFloatLE(1 / 255, 112); // scl_slope
     for (let i = 352; i < scaled.length; i++) scaled[i]! *= 255;
     const stored = readFileSync(path);
-    const turned = toRas(label);
+    const turned = toAxisOrder(label, "RAS");
     expect(turned.data).not.toEqual(label.data);
     await writeLabelMap(path, turned);
     const found = await sent();

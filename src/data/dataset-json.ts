@@ -32,6 +32,15 @@ export interface DatasetJson {
   readonly test: readonly ListedCase[] | null;
 }
 
+/** nnU-Net 2's regions: classes of several numbers, each voxel in as many as hold its number. */
+function refuseRegions(labels: Record<string, unknown>, file: string): void {
+  const region = Object.entries(labels).find(([, value]) => Array.isArray(value));
+  if (!region) return;
+  throw badInput(
+    `${file}: labels has nnU-Net's regions (${JSON.stringify(region[0])}: ${JSON.stringify(region[1])}), which are not supported; name each number that label maps hold by itself, such as {"background": 0, "edema": 1, "core": 2}`,
+  );
+}
+
 /** nnU-Net 2's voxels that take no part in the loss, which training here would learn as a structure. */
 function refuseIgnored(labels: Record<string, unknown>, file: string): void {
   if (typeof labels.ignore !== "number") return;
@@ -89,6 +98,7 @@ export function parseDatasetJson(text: string, file: string): DatasetJson {
     );
   }
   refuseIgnored(data.labels, file);
+  refuseRegions(data.labels, file);
   return {
     classNames: classNamesOf(data.labels, file),
     channelNames: channelNamesOf(data.channel_names ?? data.modality ?? {}, file),

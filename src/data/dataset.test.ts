@@ -76,6 +76,27 @@ describe("Decathlon layout", () => {
     expect((await openDataset(dir)).remarks).toEqual([]);
   });
 
+  it("finds files whose accents are composed in another way than the list's", async () => {
+    const [listed, spelled, image] = ["M\u00fcller", "Mu\u0308ller", "Mu\u0308hle_0000"];
+    for (const path of [`imagesTr/${spelled}`, `imagesTr/${image}`, `labelsTr/${spelled}`])
+      await put(`${path}.nii.gz`);
+    const training = [
+      { image: `imagesTr/${listed}.nii.gz`, label: `labelsTr/${listed}.nii.gz` },
+      { image: "imagesTr/M\u00fchle.nii.gz" },
+    ];
+    await putJson({ labels: LABELS, modality: { 0: "CT" }, training });
+    const { labeled, unlabeled, remarks } = await openDataset(dir);
+    expect([labeled.length, unlabeled.length, remarks]).toEqual([1, 1, []]);
+  });
+
+  it("advises to list no image of which a case of the same name is listed", async () => {
+    await putDecathlon();
+    await put("imagesTs/a.nii.gz");
+    expect((await openDataset(dir)).remarks.at(-1)).toMatch(
+      /imagesTs: 1 image is not listed .* cases of the same names are listed \(a\.nii\.gz\): take these images away$/,
+    );
+  });
+
   it("takes entries without a label, and test entries with one", async () => {
     await put("x/a.nii");
     await put("x/b.nii");
@@ -106,8 +127,12 @@ describe("Decathlon layout", () => {
     ["channels with a gap", { modality: { 0: "T1", 2: "T2" } }, /expected names numbered 0, 1, 2/],
     ["classes with a gap", { labels: { 0: "background", 2: "tumor" } }, /without a gap/],
     ["one class", { labels: { 0: "background" } }, /labels are/],
-    ["regions of classes", { labels: { background: 0, all: [1, 2] } }, /labels are/],
-    ["regions named by numbers", { labels: { background: 0, 1: [1, 2] } }, /labels are/],
+    [
+      "regions of classes",
+      { labels: { background: 0, all: [1, 2] } },
+      /regions \("all": \[1,2\]\).* by itself/,
+    ],
+    ["regions named by numbers", { labels: { background: 0, 1: [1, 2] } }, /regions \("1": \[1,2\]\)/],
     ["no labels key", { labels: undefined }, /labels: /],
     ["a list that is none", { training: 5 }, /training: /],
   ])("refuses %s", async (_, json, reason) => {

@@ -1,6 +1,6 @@
 import { readdir, stat } from "node:fs/promises";
-import { basename, join, resolve } from "node:path";
-import { badInput } from "../errors.js";
+import { basename, dirname, join, resolve } from "node:path";
+import { badInput, shortList } from "../errors.js";
 import { readTextFile } from "../files/text-file.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 import { type DatasetJson, type ListedCase, parseDatasetJson } from "./dataset-json.js";
@@ -26,6 +26,14 @@ export const channelMark = (channel: number): string => `_${String(channel).padS
 const exists = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => null))?.isFile() ?? false;
 
+/** A path as its folder spells it: lists and file systems may compose accents in different ways (NFC, NFD). */
+async function asSpelled(path: string): Promise<string> {
+  if (await imageExists(path)) return path;
+  const names = await readdir(dirname(path)).catch(() => [] as string[]);
+  const name = names.find((one) => one.normalize("NFC") === basename(path).normalize("NFC"));
+  return name ? join(dirname(path), name) : path;
+}
+
 /** An image may be a folder: a DICOM series. */
 const imageExists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;
 
@@ -49,9 +57,11 @@ function caseId(path: string, ending: string): string {
 
 /** The image as listed, or with nnU-Net 1's channel mark, which its lists leave out. */
 async function findImage(dir: string, listed: string, ending: string): Promise<string> {
-  const path = within(dir, listed);
+  const path = await asSpelled(within(dir, listed));
   if (await imageExists(path)) return path;
-  const marked = path.endsWith(ending) ? `${path.slice(0, -ending.length)}${channelMark(0)}${ending}` : path;
+  const marked = path.endsWith(ending)
+    ? await asSpelled(`${path.slice(0, -ending.length)}${channelMark(0)}${ending}`)
+    : path;
   if (await exists(marked)) return marked;
   throw badInput(`${path}: image is listed in ${join(dir, "dataset.json")} but missing`);
 }
@@ -107,7 +117,7 @@ async function filesOf(dir: string, listed: ListedCase, part: Part, json: Datase
   const looksForLabels = part === "test" || json.training === null;
   const candidates = listed.label ? [listed.label] : looksForLabels ? bySameName : [];
   for (const candidate of candidates) {
-    const labelPath = within(dir, candidate);
+    const labelPath = await asSpelled(within(dir, candidate));
     if (await exists(labelPath)) return { ...image, labelPath };
   }
   return { ...image, labelPath: null };
@@ -139,10 +149,18 @@ async function unlistedImages(dir: string, json: DatasetJson, part: Part, found:
   const left = (await imagesIn(folder, json))
     .filter((name) => channelOf(name, json) === 0 && !used.has(asOneName(join(folder, name))))
     .sort();
-  if (left.length === 0) return [];
-  const what = left.length === 1 ? "1 image is" : `${left.length} images are`;
+  const ids = new Set(all.map(({ id }) => asOneName(id)));
+  const isTwin = (name: string) => ids.has(asOneName(caseId(name, json.fileEnding)));
+  const [twins, others] = [left.filter(isTwin), left.filter((name) => !isTwin(name))];
+  const unlisted = (names: readonly string[], advice: string) =>
+    names.length === 0
+      ? []
+      : [
+          `${folder}: ${names.length === 1 ? "1 image is" : `${names.length} images are`} not listed in dataset.json and so not used; ${advice}`,
+        ];
   return [
-    `${folder}: ${what} not listed in dataset.json and so not used; list them under "${part}", as {"image": "./${FOLDERS[part].images}/${left[0]}"}`,
+    ...unlisted(twins, `cases of the same names are listed (${shortList(twins)}): take these images away`),
+    ...unlisted(others, `list them under "${part}", as {"image": "./${FOLDERS[part].images}/${others[0]}"}`),
   ];
 }
 

@@ -74,7 +74,10 @@ export async function fingerprintOf(
   for (const { files } of listed) found.push(await findFacts(files, channels, cache));
   const missing = listed.filter((_, i) => found[i] === null).map(({ files }) => files);
   const jobs = missing.map((files): SurveyJob => ({ kind: "survey", files, channels, cache }));
-  const surveyed = await doCaseJobs(jobs, { ...pool, workers: await threadsFor(missing, workers, channels) });
+  const surveyed = await doCaseJobs(jobs, {
+    ...pool,
+    workers: await threadsFor(missing, workers, { channels }),
+  });
   let next = 0;
   const cases = listed.map((one, i) => ({ ...one, ...(found[i] ?? surveyed[next++]!) }));
   return {

@@ -72,6 +72,27 @@ describe("prepareCase", () => {
     expect([[...prepared.image], [...prepared.label!]]).toEqual([numbers, label]);
   });
 
+  it("turns a label as its image where rounding puts axes halfway between the patient's nearer to others", async () => {
+    const half = Math.SQRT1_2;
+    const turnedBy = (cos: number, sin: number): Grid => ({
+      ...grid([4, 5, 6]),
+      spacingMm: [1, 1, 1],
+      affine: [cos, -sin, 0, 0, sin, cos, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1],
+    });
+    const [own, other] = [turnedBy(half + 1e-5, half), turnedBy(half, half + 1e-5)];
+    const values = Array.from({ length: 120 }, (_, i) => i);
+    for (const [imageGrid, labelGrid] of [
+      [own, other],
+      [other, own],
+    ] as const) {
+      const { image, label } = await prepareCase(await put(values, values, labelGrid, imageGrid), {
+        ...OPTIONS,
+        classes: 120,
+      });
+      expect([...label!]).toEqual([...image]);
+    }
+  });
+
   it("refuses a label of another shape, elsewhere, or with a class too many", async () => {
     const shape = await put(numbers, zeros(80), grid([4, 4, 5]));
     await expect(prepareCase(shape, OPTIONS)).rejects.toThrow(
@@ -139,6 +160,21 @@ describe("prepareCase, resampled and cut", () => {
     expect(organ).toBe(3 * 3 * 4); // as many mm³ / 2 as before: 36 voxels of 2 mm³ each way
     const cubic = await prepareCase(files, { ...OPTIONS, spacingMm: [1, 1, 2], imageInterpolation: "cubic" });
     expect(cubic.image).not.toEqual(prepared.image);
+  });
+
+  it("refuses a voxel size of other units, of which resampling makes too many voxels or one", async () => {
+    const files = await put_(true);
+    for (const [spacing, shape] of [
+      [0.001, "24000, 16000, 20000"],
+      [1000, "1, 1, 1"],
+    ] as const) {
+      const options = { ...OPTIONS, spacingMm: [spacing, spacing, spacing] as const };
+      const prepared = prepareCase(files, options);
+      await expect(prepared).rejects.toMatchObject({ code: "bad-input" });
+      await expect(prepared).rejects.toThrow(
+        `image.nii.gz: [12, 16, 20] voxels of 2 x 1 x 1 mm would become [${shape}] of ${spacing} x`,
+      );
+    }
   });
 
   it("keeps the body only, from the image alone, and enlarges it to a patch where there is room", async () => {

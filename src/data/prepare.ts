@@ -1,7 +1,7 @@
 import { badInput } from "../errors.js";
 import { type Box, boundingBox, cropped, enlargedBox, uniteBoxes, wholeBox } from "../volume/box.js";
 import { foregroundBox } from "../volume/foreground.js";
-import { type AxisOrder, toAxisOrder } from "../volume/orientation.js";
+import { type AxisOrder, gridInAxisOrder, toAxisOrder } from "../volume/orientation.js";
 import { percentiles } from "../volume/percentiles.js";
 import {
   type ImageInterpolation,
@@ -9,7 +9,8 @@ import {
   resampleImage,
   resampleLabels,
 } from "../volume/resample.js";
-import { type Grid, type Triple, voxelCount } from "../volume/volume.js";
+import { MAX_VOXELS } from "../volume/stored-image.js";
+import { edgesText, type Grid, type Triple, voxelCount } from "../volume/volume.js";
 import type { CaseFiles } from "./dataset.js";
 import { clipTo_, type Normalization, normalize_, positiveRegion } from "./normalize.js";
 import { atSpacing, type Placement, preparedGrid } from "./placement.js";
@@ -19,6 +20,7 @@ import {
   checkClasses,
   checkFinite,
   checkSameGrid,
+  labelOffset,
   type RawCase,
   readCase,
 } from "./read-case.js";
@@ -124,14 +126,17 @@ function cropBox({ channels, label }: Arrays, shape: Triple, options: PrepareOpt
   return box ? enlargedBox(box, cropMargin, cropAtLeast, shape) : wholeBox(shape);
 }
 
-/** Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does. */
+/**
+ * Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does; so does one that lies
+ * on it but for rounding, by which axes halfway between the patient's may seem nearer to another one.
+ */
 export function inAxisOrder(raw: RawCase, order: AxisOrder): RawCase {
   const { grid, channels, label } = raw;
-  const as = label && areBothPlaced(raw) ? label.grid : grid;
-  const turned = channels.map((data) => toAxisOrder({ grid, data }, order));
+  const isApart = areBothPlaced(raw) && (labelOffset(raw) ?? Number.POSITIVE_INFINITY) > 1;
+  const as = label && isApart ? label.grid : grid;
   return {
-    grid: turned[0]!.grid,
-    channels: turned.map(({ data }) => data),
+    grid: gridInAxisOrder(grid, order),
+    channels: channels.map((data) => toAxisOrder({ grid, data }, order).data),
     label: label && toAxisOrder(label, order, as),
   };
 }
@@ -191,11 +196,23 @@ function together(arrays: readonly Float32Array[]): Float32Array {
   return all;
 }
 
-function checkedSpacing(grid: Grid, { spacingMm = null }: PrepareOptions, file: string): Triple | null {
-  if (!spacingMm || grid.spacingMm) return spacingMm;
-  throw badInput(
-    `${file}: stores no voxel size, so it can't be resampled to ${spacingMm.join(" x ")} mm; set data.spacingMm=null`,
-  );
+/** An axis of more voxels than this that is left with one shows another unit, not a coarser grid. */
+const FEW_VOXELS = 4;
+
+/** A case at the spacing that is asked for, uncut. Bad input: no voxel size, or one that makes no volume of it. */
+function checkedPlacement(grid: Grid, { spacingMm = null }: PrepareOptions, file: string): Placement {
+  if (spacingMm && !grid.spacingMm)
+    throw badInput(
+      `${file}: stores no voxel size, so it can't be resampled to ${spacingMm.join(" x ")} mm; set data.spacingMm=null`,
+    );
+  const placement = atSpacing(grid, spacingMm);
+  const { shape } = placement.resampled;
+  const collapses = shape.some((n, axis) => n === 1 && grid.shape[axis]! > FEW_VOXELS);
+  if (spacingMm && (collapses || voxelCount(shape) > MAX_VOXELS))
+    throw badInput(
+      `${file}: [${grid.shape.join(", ")}] voxels of ${edgesText(grid.spacingMm!)} mm would become [${shape.join(", ")}] of ${edgesText(spacingMm)} mm (D, H, W); repair the voxel size in its header, which may count in other units, or data.spacingMm`,
+    );
+  return placement;
 }
 
 /** Image and label in one order of axes, checked. */
@@ -221,7 +238,7 @@ function clipped(image: Float32Array, options: PrepareOptions): Channel {
  */
 export async function checkCase(files: CaseFiles, options: PrepareOptions): Promise<Grid> {
   const { grid } = checked(await readCase(files, options.channels), files, options);
-  checkedSpacing(grid, options, files.imagePath);
+  checkedPlacement(grid, options, files.imagePath);
   return grid;
 }
 
@@ -229,7 +246,7 @@ export async function checkCase(files: CaseFiles, options: PrepareOptions): Prom
  * Reads a case and makes it ready: in RAS order, clipped, resampled, cut, normalized, with its region and checked label.
  * Bad input, naming the file: what the readers refuse; another number of channels; voxels that are not finite; a constant
  * channel; a label that isn't on the image's grid (another shape, or more than a voxel apart) or holds a class outside
- * `classes`; no voxel size where `spacingMm` asks for one.
+ * `classes`; no voxel size where `spacingMm` asks for one, or one of another unit.
  */
 export async function prepareCase(files: CaseFiles, options: PrepareOptions): Promise<PreparedCase> {
   const prepared = prepareRaw(await readCase(files, options.channels), files, options);
@@ -246,7 +263,7 @@ export async function prepareCase(files: CaseFiles, options: PrepareOptions): Pr
 export function prepareRaw(raw: RawCase, files: CaseFiles, options: PrepareOptions): PreparedCase {
   const { channels, label, grid } = checked(raw, files, options);
   const arrays = { channels: channels.map((image) => clipped(image, options)), label: label?.data ?? null };
-  const whole = atSpacing(grid, checkedSpacing(grid, options, files.imagePath));
+  const whole = checkedPlacement(grid, options, files.imagePath);
   const { shape } = whole.resampled;
   const all = resampled(arrays, grid, whole, options);
   const box = cropBox(all, shape, options);

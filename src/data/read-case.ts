@@ -1,6 +1,5 @@
 import { badInput } from "../errors.js";
-import { cornerDistanceMm } from "../volume/affine.js";
-import { voxelsApart } from "../volume/axis-map.js";
+import { isSameShape, offsetFrom, voxelsApart } from "../volume/grid-distance.js";
 import { readLabelMap } from "../volume/read.js";
 import { openChannels } from "../volume/read-channels.js";
 import { readH5Case } from "../volume/read-h5.js";
@@ -48,7 +47,7 @@ export function channelName(files: CaseFiles, channel: number, count: number): s
 /** How far a label lies from its image, in voxels along an axis, where both say where they lie on grids of one shape; else null. */
 export function labelOffset(raw: RawCase): number | null {
   const { grid, label } = raw;
-  const comparable = areBothPlaced(raw) && grid.shape.every((n, axis) => n === label!.grid.shape[axis]);
+  const comparable = areBothPlaced(raw) && isSameShape(grid.shape, label!.grid.shape);
   return comparable ? voxelsApart(grid.affine!, label!.grid.affine!, grid.shape) : null;
 }
 
@@ -61,17 +60,15 @@ export const areBothPlaced = ({ grid, label }: RawCase): boolean =>
  * say where they lie (`placed`).
  */
 export function checkSameGrid(image: Grid, label: Grid, placed: boolean, files: CaseFiles): void {
-  if (image.shape.some((n, axis) => n !== label.shape[axis])) {
+  if (!isSameShape(image.shape, label.shape)) {
     throw badInput(
       `${files.labelPath}: label is [${label.shape.join(", ")}] but its image ${files.imagePath} is [${image.shape.join(", ")}] (D, H, W); they must be on one grid`,
     );
   }
-  if (!placed) return;
-  const off = voxelsApart(image.affine!, label.affine!, image.shape);
-  if (off > 1) {
-    const apart = cornerDistanceMm(image.affine!, label.affine!, image.shape);
+  const off = offsetFrom(image, label, placed);
+  if (off) {
     throw badInput(
-      `${files.labelPath}: lies up to ${apart.toFixed(2)} mm from its image ${files.imagePath} (${off.toFixed(1)} voxels along an axis): affines [${label.affine!.join(", ")}] and [${image.affine!.join(", ")}]; resample it onto the image`,
+      `${files.labelPath}: lies up to ${off.mm.toFixed(2)} mm from its image ${files.imagePath} (${off.voxels.toFixed(1)} voxels along an axis): affines [${label.affine!.join(", ")}] and [${image.affine!.join(", ")}]; resample it onto the image`,
     );
   }
 }

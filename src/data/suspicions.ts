@@ -1,3 +1,5 @@
+import { shortList } from "../errors.js";
+import { edgesText } from "../volume/volume.js";
 import type { Fingerprint, SurveyedCase } from "./fingerprint.js";
 import { channelName, classRefusal } from "./read-case.js";
 
@@ -19,18 +21,14 @@ export interface CheckOptions {
 
 /** Other units are 1,000 times off; what differs from case to case beside leaves a tenth of it. */
 const INTENSITY_FACTOR = 100;
+/** Voxel sizes too: no two scanners are so far apart. */
+const UNITS_FACTOR = 100;
 /** Voxels by which a label's header may differ from its image's: rounding. */
 const OFFSET_VOXELS = 0.1;
 /** Voxel sizes that differ so much look like another scanner's to a network. */
 export const SPACING_FACTOR = 1.5;
-const NAMES_SHOWN = 5;
 
 const idOf = ({ files }: SurveyedCase) => files.id;
-/** "a, b and 3 more": the first few names of a list. */
-export const shortList = (ids: readonly string[]): string => {
-  const more = ids.length - NAMES_SHOWN;
-  return ids.slice(0, NAMES_SHOWN).join(", ") + (more > 0 ? ` and ${more} more` : "");
-};
 
 /** What preparation would refuse: in a training case that ends the run, in a test case its evaluation. */
 function damaged({ cases, classNames }: Fingerprint): Suspicion[] {
@@ -175,16 +173,31 @@ function oddIntensities(
   ];
 }
 
+/** Voxel sizes of other units, which resampling would follow. */
+function otherUnits({ cases, spacingMm }: Fingerprint): Suspicion[] {
+  if (!spacingMm) return [];
+  return cases.flatMap(({ files, role, image }): Suspicion[] => {
+    const factors = (image?.spacingMm ?? [])
+      .map((mm, axis) => Math.max(mm / spacingMm.median[axis]!, spacingMm.median[axis]! / mm))
+      .filter((_, axis) => image!.shape[axis]! > 1); // what a lone slice says of its thickness is not used
+    const factor = Math.max(...factors);
+    if (factor < UNITS_FACTOR) return [];
+    const message = `${files.imagePath}: its voxels of ${edgesText(image!.spacingMm!)} mm are ${Math.round(factor)} times off the set's median of ${edgesText(spacingMm.median)} mm (D, H, W); its header counts in other units: repair it`;
+    return [{ severity: role === "test" ? "warn" : "refuse", cases: [files.id], message }];
+  });
+}
+
 function oddSpacings(fingerprint: Fingerprint, { resampled }: CheckOptions): Suspicion[] {
   const { cases, spacingMm } = fingerprint;
   const training = cases.filter(({ role, image }) => role !== "test" && image);
   const without = training.filter(({ image }) => image!.spacingMm === null).map(idOf);
-  const found: Suspicion[] = [];
+  const found = otherUnits(fingerprint);
+  const hasOtherUnits = found.some(({ severity }) => severity === "refuse");
   if (without.length > 0 && spacingMm) {
     const message = `${without.length} images store no voxel size, unlike the others (${shortList(without)}); repair their headers`;
     found.push({ severity: "warn", cases: without, message });
   }
-  if (!spacingMm || resampled) return found;
+  if (!spacingMm || resampled || hasOtherUnits) return found;
   const factor = Math.max(...spacingMm.max.map((max, axis) => max / spacingMm.min[axis]!));
   if (factor < SPACING_FACTOR) return found;
   const message = `voxel sizes differ up to ${factor.toFixed(1)}-fold between cases; set data.spacingMm, for example [${spacingMm.median.join(",")}]`;

@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
-import { dirname, join, relative } from "node:path";
+import { existsSync, lstatSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { dirname, join, relative, sep } from "node:path";
 import { makeDirectories } from "../files/directory.js";
 import { writeText } from "../files/whole-file.js";
 import { packageVersion } from "../version.js";
@@ -25,8 +25,12 @@ export interface WriteOrder {
   readonly memory: string;
 }
 
+/** A result's path below the folder that holds the memory. */
+const placeIn = (memory: string, path: string): string =>
+  relative(dirname(memory), path).split(sep).join("/");
+
 function keyOf({ options, repair, imageOut, labelOut, memory }: WriteOrder, content: string): string {
-  const places = [imageOut, labelOut].map((path) => relative(dirname(memory), path));
+  const places = [imageOut, labelOut].map((path) => placeIn(memory, path));
   return sha256OfText(
     [packageVersion(), content, settingsText(options), JSON.stringify(repair), ...places].join("\n"),
   );
@@ -38,18 +42,45 @@ const channelFiles = (path: string, channels: number): string[] =>
     ? [path]
     : Array.from({ length: channels }, (_, i) => path.replace(/\.nii\.gz$/, `${channelMark(i)}.nii.gz`));
 
+/** The files that a case's images and its label are written to. */
+function outputsOf({ files, options, imageOut, labelOut }: WriteOrder): { images: string[]; all: string[] } {
+  const images = channelFiles(imageOut, options.channels ?? 1);
+  return { images, all: files.labelPath ? [...images, labelOut] : images };
+}
+
+/** What is remembered of a case: the key of what its files were made from, empty until they are whole, and their places. */
+const memoryText = (key: string, memory: string, outputs: readonly string[]): string =>
+  [key, ...outputs.map((path) => placeIn(memory, path))].join("\n");
+
+const RESULT = /^(images|labels)T[rs]\/[^/]+\.nii\.gz$/;
+
+/** Removes the files that were written for another split or other raw data, and are none of these cases' now. */
+export function removeStale(orders: readonly WriteOrder[], memory: string): void {
+  const current = new Set(
+    orders.flatMap((order) => outputsOf(order).all.map((path) => placeIn(memory, path))),
+  );
+  const remembered = existsSync(memory) ? readdirSync(memory).filter((name) => name.endsWith(".key")) : [];
+  for (const name of remembered) {
+    const [, ...places] = readFileSync(join(memory, name), "utf8").split("\n");
+    for (const place of places.filter((one) => RESULT.test(one) && !current.has(one))) {
+      const path = join(dirname(memory), place);
+      if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) rmSync(path);
+    }
+    if (!places.some((place) => current.has(place))) rmSync(join(memory, name));
+  }
+}
+
 /**
  * Prepares a raw case and writes it as NIfTI on its own new grid, unless the same was written before. Says whether it
  * was written. Bad input: what reading, repairing or preparing refuses, naming the file.
  */
 export async function writePrepared(order: WriteOrder): Promise<boolean> {
-  const { files, imageOut, labelOut } = order;
+  const { files, labelOut, memory } = order;
   const key = keyOf(order, await contentOf(files, order.memory));
   const remembered = join(order.memory, `${files.id}.key`);
-  const images = channelFiles(imageOut, order.options.channels ?? 1);
-  const outputs = files.labelPath ? [...images, labelOut] : images;
+  const { images, all: outputs } = outputsOf(order);
   const known = existsSync(remembered) ? readFileSync(remembered, "utf8") : "";
-  if (known === key && outputs.every((path) => existsSync(path))) return false;
+  if (known === memoryText(key, memory, outputs) && outputs.every((path) => existsSync(path))) return false;
   const raw = repaired(
     await readCase(files, images.length),
     order.repair,
@@ -58,10 +89,10 @@ export async function writePrepared(order: WriteOrder): Promise<boolean> {
   const prepared = prepareRaw(raw, files, order.options);
   const { grid, label } = prepared;
   for (const path of outputs) makeDirectories(dirname(path));
-  rmSync(remembered, { force: true }); // it vouches for none of the files until all are written
+  makeDirectories(memory);
+  writeText(remembered, memoryText("", memory, outputs)); // it vouches for none of the files until all are written
   for (const [i, path] of images.entries()) await writeVolume(path, { grid, data: channelOf(prepared, i) });
   if (label) await writeLabelMap(labelOut, { grid, data: label });
-  makeDirectories(dirname(remembered));
-  writeText(remembered, key);
+  writeText(remembered, memoryText(key, memory, outputs));
   return true;
 }

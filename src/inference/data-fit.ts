@@ -1,6 +1,6 @@
 import type { Dataset } from "../data/dataset.js";
-import { SPACING_FACTOR, shortList } from "../data/suspicions.js";
-import { badInput } from "../errors.js";
+import { SPACING_FACTOR } from "../data/suspicions.js";
+import { badInput, shortList } from "../errors.js";
 import type { RunRecord } from "../training/run-directory.js";
 import type { Grid, Triple } from "../volume/volume.js";
 import type { Model } from "./model.js";

@@ -1,10 +1,9 @@
 import type { CaseFiles } from "../data/dataset.js";
 import { isUnchanged } from "../data/placement.js";
 import { prepareCase } from "../data/prepare.js";
-import { shortList } from "../data/suspicions.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
-import { badInput, PenumbraError } from "../errors.js";
+import { badInput, PenumbraError, shortList } from "../errors.js";
 import { makeDirectory } from "../files/directory.js";
 import { WriteError } from "../files/write-failure.js";
 import { prepareOptions } from "../training/config.js";

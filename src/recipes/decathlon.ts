@@ -34,7 +34,7 @@ async function find(raw: string, options: RawOptions): Promise<RawSet> {
     reference: DECATHLON,
     members,
     repair: NO_REPAIR,
-    config: { model: config.model, data: { ...config.data } },
+    config,
     notes: settings.map(({ key, value, reason }) => `derived: ${key}=${JSON.stringify(value)} (${reason})`),
   };
 }

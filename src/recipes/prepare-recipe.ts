@@ -4,6 +4,7 @@ import type { WriteJob } from "../data/case-job.js";
 import { doCaseJobs, interrupted } from "../data/case-pool.js";
 import type { PrepareOptions } from "../data/prepare.js";
 import { threadsFor } from "../data/prepare-set.js";
+import { removeStale } from "../data/write-prepared.js";
 import { badInput } from "../errors.js";
 import { hasContent, makeDirectories } from "../files/directory.js";
 import { parseJson } from "../files/json.js";
@@ -154,7 +155,7 @@ function jobsOf(
 /**
  * Makes a set in the Decathlon's layout from what its owners hand out: out/imagesTr, labelsTr, imagesTs, labelsTs,
  * dataset.json and preparation.json (recipe, settings, notes). Cases are prepared side by side; run again after a stop or
- * a change of settings, only what is missing or different is made. Returns the number of cases that were made.
+ * a change of settings, only what is missing or different is made, and what it made of cases that are now elsewhere is removed. Returns the number of cases that were made.
  * @throws PenumbraError "bad-input": an unknown recipe, raw data not in their layout, an `out` with other content;
  *   "interrupted" by `signal`.
  */
@@ -187,11 +188,12 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
   const shared = settingsFor(found, options.set);
   const jobs = jobsOf(found, shared, out, memory);
   rmSync(join(out, "dataset.json"), { force: true }); // until every case is of these settings
+  removeStale(jobs, memory);
   const written = await doCaseJobs(jobs, {
     workers: await threadsFor(
       jobs.map(({ files }) => files),
       options.workers,
-      shared.channels,
+      shared,
     ),
     signal: options.signal,
     onProgress: options.onProgress,

@@ -1,8 +1,9 @@
 import type { CaseFiles } from "../data/dataset.js";
+import { inAxisOrder } from "../data/prepare.js";
 import { areBothPlaced, checkSameGrid } from "../data/read-case.js";
-import { voxelsApart } from "../volume/axis-map.js";
 import { openImage } from "../volume/format.js";
-import { gridInAxisOrder, toAxisOrder, toStoredOrder } from "../volume/orientation.js";
+import { isSameShape, voxelsApart } from "../volume/grid-distance.js";
+import { toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
 import { type Grid, isPlaced, type LabelMap } from "../volume/volume.js";
 
@@ -20,7 +21,7 @@ export async function liesOn(file: string, grid: Grid): Promise<boolean> {
   const { grid: label, type, slope, intercept } = await openImage(file);
   if (!PLAIN.has(type) || slope !== 1 || intercept !== 0) return false;
   if (isPlaced(grid) !== isPlaced(label)) return false; // the page lays each by its own header
-  const sameShape = grid.shape.every((n, axis) => n === label.shape[axis]);
+  const sameShape = isSameShape(grid.shape, label.shape);
   const [a, b] = [grid.affine, label.affine];
   return sameShape && (a === null || b === null ? a === b : voxelsApart(a, b, grid.shape) < ROUNDING);
 }
@@ -31,9 +32,9 @@ export async function liesOn(file: string, grid: Grid): Promise<boolean> {
  * another grid.
  */
 export async function labelOnImage(file: string, grid: Grid, files: CaseFiles): Promise<LabelMap> {
-  const label = await readLabelMap(file, grid);
-  const placed = areBothPlaced({ grid, channels: [], label });
-  const turned = toAxisOrder(label, "RAS", placed ? label.grid : grid);
-  checkSameGrid(gridInAxisOrder(grid, "RAS"), turned.grid, placed, { ...files, labelPath: file });
-  return { grid, data: toStoredOrder(turned.data, grid, "RAS") };
+  const raw = { grid, channels: [], label: await readLabelMap(file, grid) };
+  const turned = inAxisOrder(raw, "RAS");
+  const label = turned.label!;
+  checkSameGrid(turned.grid, label.grid, areBothPlaced(raw), { ...files, labelPath: file });
+  return { grid, data: toStoredOrder(label.data, grid, "RAS") };
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { columnLengths, cornerDistanceMm, determinant, geometryOfAffine, niftiAffine } from "./affine.js";
+import { columnLengths, determinant, geometryOfAffine, niftiAffine } from "./affine.js";
 import type { NiftiGeometry } from "./volume.js";
 
 const HALF = Math.SQRT1_2;
@@ -67,10 +67,4 @@ describe("geometryOfAffine", () => {
 
 it("determinant of a diagonal affine is the product of its edges", () => {
   expect(determinant([2, 0, 0, 9, 0, 3, 0, 9, 0, 0, -4, 9, 0, 0, 0, 1])).toBe(-24);
-});
-
-it("cornerDistanceMm is the farthest corner's", () => {
-  const one = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
-  const wider = [1.5, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
-  expect(cornerDistanceMm(one, wider, [2, 2, 11])).toBe(5); // x = 10, half a mm each
 });

@@ -42,8 +42,16 @@ function centeredAffine({ pixdim }: NiftiGeometry, [depth, height, width]: Tripl
   );
 }
 
-/** The affine that a NIfTI header means for a [D, H, W] shape: sform where its code is positive, else qform, else voxel edges only. */
-export function niftiAffine(geometry: NiftiGeometry, shape: Triple): number[] {
+/** Voxel edges in mm along x, y, z, as a NIfTI header says them. */
+export const niftiEdges = ({ pixdim, unitMm = 1 }: NiftiGeometry): number[] =>
+  pixdim.slice(1).map((edge) => Math.abs(edge) * unitMm);
+
+/** The affine in mm that a NIfTI header means for a [D, H, W] shape: sform where its code is positive, else qform, else voxel edges only. */
+export function niftiAffine({ unitMm = 1, ...stored }: NiftiGeometry, shape: Triple): number[] {
+  return storedAffine(stored, shape).map((value, i) => (i < 12 ? value * unitMm : value));
+}
+
+function storedAffine(geometry: NiftiGeometry, shape: Triple): number[] {
   if (geometry.sformCode > 0) return [...geometry.sform, 0, 0, 0, 1];
   return geometry.qformCode > 0 ? qformAffine(geometry) : centeredAffine(geometry, shape);
 }
@@ -101,12 +109,13 @@ export function geometryOfAffine(affine: readonly number[], spacingXyz: readonly
   };
 }
 
-/** Largest distance in mm between where two affines put the corners of a [D, H, W] box. */
-export function cornerDistanceMm(a: readonly number[], b: readonly number[], [d, h, w]: Triple): number {
-  const place = (m: readonly number[], p: readonly number[], row: number) =>
-    m[row * 4]! * p[0]! + m[row * 4 + 1]! * p[1]! + m[row * 4 + 2]! * p[2]! + m[row * 4 + 3]!;
-  const corners = [0, w - 1].flatMap((x) => [0, h - 1].flatMap((y) => [0, d - 1].map((z) => [x, y, z])));
-  const apart = (p: readonly number[]) =>
-    Math.hypot(...[0, 1, 2].map((row) => place(a, p, row) - place(b, p, row)));
-  return Math.max(...corners.map(apart));
+/** Inverse of an affine 4x4, by cofactors. */
+export function inverse(m: readonly number[]): number[] {
+  const scale = 1 / determinant(m);
+  const at = (row: number, column: number) => m[(row % 3) * 4 + (column % 3)]!;
+  const linear = [0, 1, 2].map((i) =>
+    [0, 1, 2].map((j) => scale * (at(j + 1, i + 1) * at(j + 2, i + 2) - at(j + 1, i + 2) * at(j + 2, i + 1))),
+  );
+  const rows = linear.map((row) => [...row, -row.reduce((sum, value, k) => sum + value * m[k * 4 + 3]!, 0)]);
+  return [...rows.flat(), 0, 0, 0, 1];
 }

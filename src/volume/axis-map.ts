@@ -1,5 +1,5 @@
 import { badInput } from "../errors.js";
-import { determinant } from "./affine.js";
+import { inverse } from "./affine.js";
 import { type Grid, mapAxes, type Triple } from "./volume.js";
 
 /** How the voxels of one grid lie in another with the same axes: other coordinate = origin + step * index, along [D, H, W]. */
@@ -73,28 +73,4 @@ export function mapBetween(source: Grid, target: Grid): AxisMap {
     );
   }
   return { shape: target.shape, origin: mapAxes((axis) => product(2 - axis, 3)), step };
-}
-
-/** How far the voxels of a grid of the same shape lie from an image's, in the image's voxels along one axis, at the farthest corner. */
-export function voxelsApart(image: readonly number[], other: readonly number[], [d, h, w]: Triple): number {
-  const into = inverse(image);
-  const applied = (m: readonly number[], p: readonly number[]) =>
-    [0, 1, 2].map((row) => p.reduce((sum, value, k) => sum + m[row * 4 + k]! * value, m[row * 4 + 3]!));
-  const corners = [0, w - 1].flatMap((x) => [0, h - 1].flatMap((y) => [0, d - 1].map((z) => [x, y, z])));
-  return Math.max(
-    ...corners.flatMap((corner) =>
-      applied(into, applied(other, corner)).map((value, axis) => Math.abs(value - corner[axis]!)),
-    ),
-  );
-}
-
-/** Inverse of an affine 4x4, by cofactors. */
-function inverse(m: readonly number[]): number[] {
-  const scale = 1 / determinant(m);
-  const at = (row: number, column: number) => m[(row % 3) * 4 + (column % 3)]!;
-  const linear = [0, 1, 2].map((i) =>
-    [0, 1, 2].map((j) => scale * (at(j + 1, i + 1) * at(j + 2, i + 2) - at(j + 1, i + 2) * at(j + 2, i + 1))),
-  );
-  const rows = linear.map((row) => [...row, -row.reduce((sum, value, k) => sum + value * m[k * 4 + 3]!, 0)]);
-  return [...rows.flat(), 0, 0, 0, 1];
 }

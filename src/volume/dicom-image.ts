@@ -11,7 +11,7 @@ import type { Grid } from "./volume.js";
 function sharedLayout(frames: readonly DicomFrame[], source: string): PixelLayout {
   const [first, ...others] = frames;
   const { layout } = first!;
-  const keys = ["rows", "columns", "type", "littleEndian", "bitsStored", "photometric"] as const;
+  const keys = ["rows", "columns", "type", "littleEndian", "photometric"] as const;
   for (const { layout: other, file } of others) {
     const key = keys.find((name) => other[name] !== layout[name]);
     if (key) {
@@ -134,10 +134,23 @@ export function imageOfFrames(
   return { image, frames };
 }
 
+const TILT_DEGREES = 0.5;
+/** How far, of 1, the directions of an axial slice may run along the patient. */
+const AXIAL = 1e-3;
+
+/** The gantry's tilt in degrees where the header has one but axial slices lie straight above one another; else null. */
+function straightenedTilt(frames: readonly DicomFrame[]): number | null {
+  const [{ file, orientation }] = frames as [DicomFrame];
+  const tilt = readingAttributes(file, () => file.attributes.floatString("x00181120")) ?? 0;
+  const isAxial = orientation && Math.hypot(orientation[2]!, orientation[5]!) < AXIAL;
+  return frames.length > 1 && isAxial && Math.abs(tilt) > TILT_DEGREES ? tilt : null;
+}
+
 function oddities(frames: readonly DicomFrame[], { spacingMm, affine }: Grid, scaled: boolean): string[] {
   const [{ layout, file }] = frames as [DicomFrame];
   const thickness = readingAttributes(file, () => file.attributes.floatString("x00180050"));
   const apart = spacingMm?.[0];
+  const tilt = straightenedTilt(frames);
   const mismatch = thickness && apart && frames.length > 1 && Math.abs(thickness - apart) > 0.01 * apart;
   return [
     ...(affine ? [] : ["no position and no orientation are stored"]),
@@ -145,6 +158,9 @@ function oddities(frames: readonly DicomFrame[], { spacingMm, affine }: Grid, sc
     ...(scaled ? ["slices have rescale slopes of their own"] : []),
     ...(layout.photometric === "MONOCHROME1"
       ? ["shown inverted (MONOCHROME1); intensities are as stored"]
+      : []),
+    ...(tilt
+      ? [`the gantry was tilted by ${tilt} degrees, but slices lie straight: taken as corrected for the tilt`]
       : []),
     ...(mismatch ? [`slices are ${thickness} mm thick but ${apart.toFixed(3)} mm apart`] : []),
   ];

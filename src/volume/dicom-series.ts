@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import { badInput } from "../errors.js";
+import { badInput, shortList } from "../errors.js";
 import { type DicomFile, isDicom, openDicomFile, readingAttributes } from "./dicom-file.js";
 import { type DicomFrame, framesOf } from "./dicom-frame.js";
 import { imageOfFrames } from "./dicom-image.js";
@@ -17,15 +17,30 @@ const textOf = (file: DicomFile, tag: string): string =>
 const modalityOf = (file: DicomFile): string => textOf(file, "x00080060");
 const seriesOf = (file: DicomFile): string => textOf(file, "x0020000e") || "unknown";
 
-/** The DICOM files of a folder, by name; others are passed over. Bad input: a damaged one. */
-async function dicomFiles(dir: string): Promise<DicomFile[]> {
+/** A file's name whatever numbers are in it: "IM-0001.dcm" and "IM-0002.dcm" are named alike. */
+const namingOf = (path: string): string => basename(path).replace(/\d+/g, "#");
+
+/**
+ * The DICOM files of a folder, by name, and those passed over that are none. Bad input: a damaged one; one without
+ * DICOM's mark whose name says that it is a slice.
+ */
+async function dicomFiles(dir: string): Promise<{ files: DicomFile[]; others: string[] }> {
   const files: DicomFile[] = [];
+  const others: string[] = [];
   for (const path of await filesIn(dir)) {
-    if (!isDicom(await readRaw(await openStored(path), 0, MARKED_BYTES))) continue;
-    const file = await openDicomFile(path);
-    if (textOf(file, "x00020002") !== MEDIA_DIRECTORY) files.push(file);
+    if (isDicom(await readRaw(await openStored(path), 0, MARKED_BYTES)))
+      files.push(await openDicomFile(path));
+    else others.push(path);
   }
-  return files;
+  const namings = new Set(files.map(({ path }) => namingOf(path)));
+  const slice = others.find((path) => /\.dcm$/i.test(path) || namings.has(namingOf(path)));
+  if (slice) {
+    const { size } = await openStored(slice);
+    throw badInput(
+      `${slice}: is named as a slice, but its ${size} bytes are no DICOM file (no DICM behind the first 128): empty, cut short or damaged; copy it anew, or take it out of the folder`,
+    );
+  }
+  return { files: files.filter((file) => textOf(file, "x00020002") !== MEDIA_DIRECTORY), others };
 }
 
 function bySeries(files: readonly DicomFile[]): DicomFile[][] {
@@ -56,11 +71,18 @@ function oneSeries(files: readonly DicomFile[], dir: string): DicomFile[] {
 export async function openSeries(
   dir: string,
 ): Promise<{ image: StoredImage; frames: readonly DicomFrame[] }> {
-  const all = await dicomFiles(dir);
+  const { files: all, others } = await dicomFiles(dir);
   const images = all.filter((file) => !NO_IMAGES.has(modalityOf(file)));
   const files = oneSeries(images, dir);
-  const others = all.filter((file) => !images.includes(file)).map(modalityOf);
-  const odd = others.length > 0 ? [`passed over: ${[...new Set(others)].join(", ")}`] : [];
+  const beside = all.filter((file) => !images.includes(file)).map(modalityOf);
+  const noDicom =
+    others.length === 1 ? "1 file that is no DICOM" : `${others.length} files that are no DICOM`;
+  const odd = [
+    ...(beside.length > 0 ? [`passed over: ${[...new Set(beside)].join(", ")}`] : []),
+    ...(others.length > 0
+      ? [`passed over: ${noDicom} (${shortList(others.map((path) => basename(path)))})`]
+      : []),
+  ];
   return imageOfFrames(files.flatMap(framesOf), dir, "DICOM series", odd);
 }
 

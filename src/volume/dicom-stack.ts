@@ -1,5 +1,4 @@
 import { badInput } from "../errors.js";
-import { readingAttributes } from "./dicom-file.js";
 import type { DicomFrame } from "./dicom-frame.js";
 import { cross, dot, minus } from "./directions.js";
 import { gridOfPlacement, LPS } from "./patient-space.js";
@@ -21,7 +20,8 @@ const EVENNESS = 0.05;
 const MISSING = 1.5;
 /** How far, in pixels, slices may drift sideways. */
 const SIDEWAYS = 0.25;
-const TILT_DEGREES = 0.5;
+/** And, in mm for each mm along the normal, what directions rounded to three decimals make of straight slices. */
+const DRIFT = 1.5e-3;
 
 interface Placed<F extends StackedFrame> {
   readonly frame: F;
@@ -64,7 +64,9 @@ export function sharedAxes(frames: readonly StackedFrame[], source: string) {
     throw badInput(
       `${first!.file.path}: its orientation (${orientation.join(", ")}) is no pair of directions at right angles`,
     );
-  return { row, column, normal: cross(row, column), spacing };
+  const normal = cross(row, column);
+  const length = Math.hypot(...normal);
+  return { row, column, normal: normal.map((value) => value / length), spacing };
 }
 
 const at = (mm: number) => `${mm.toFixed(2)} mm`;
@@ -109,20 +111,14 @@ function checkTilt<F extends StackedFrame>(
   const origin = placed[0]!;
   for (const { position, along } of placed.slice(1)) {
     const way = minus(position, origin.position);
-    const sideways = Math.hypot(...way.map((value, i) => value - (along - origin.along) * normal[i]!));
-    if (sideways > SIDEWAYS * Math.min(...spacing)) {
-      const degrees = (Math.atan2(sideways, along - origin.along) * 180) / Math.PI;
+    const rise = along - origin.along;
+    const sideways = Math.hypot(...way.map((value, i) => value - rise * normal[i]!));
+    if (sideways > SIDEWAYS * Math.min(...spacing) + DRIFT * rise) {
+      const degrees = (Math.atan2(sideways, rise) * 180) / Math.PI;
       throw badInput(
         `${source}: its slices are shifted sideways by ${at(sideways)}, as a gantry tilted by ${degrees.toFixed(1)} degrees leaves them; resample it to a straight grid first`,
       );
     }
-  }
-  const { file } = origin.frame;
-  const tilt = readingAttributes(file, () => file.attributes.floatString("x00181120")) ?? 0;
-  if (Math.abs(tilt) > TILT_DEGREES && Math.abs(normal[2]!) > Math.cos(0.001)) {
-    throw badInput(
-      `${source}: its header says that the gantry was tilted by ${tilt} degrees but not how its slices lie; resample it to a straight grid first`,
-    );
   }
 }
 

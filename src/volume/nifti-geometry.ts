@@ -1,6 +1,7 @@
 import type { NIFTI1, NIFTI2 } from "nifti-reader-js";
 import { badInput } from "../errors.js";
-import { columnLengths, cornerDistanceMm, niftiAffine } from "./affine.js";
+import { columnLengths, niftiAffine, niftiEdges } from "./affine.js";
+import { cornerDistanceMm } from "./grid-distance.js";
 import type { Grid, NiftiGeometry, Triple } from "./volume.js";
 
 export const NIFTI1_HEADER_BYTES = 348;
@@ -12,26 +13,27 @@ const UNIT_NAMES: Readonly<Record<number, string>> = { 1: "meters", 3: "micromet
 export function niftiGeometry(header: NIFTI1 | NIFTI2, bytes: ArrayBuffer): NiftiGeometry {
   const view = new DataView(bytes);
   const single = bytes.byteLength === NIFTI1_HEADER_BYTES;
-  const mm = UNITS_MM[header.xyzt_units & 7] ?? 1;
+  const unitMm = UNITS_MM[header.xyzt_units & 7] ?? 1;
   const row = (i: number) =>
     single
       ? view.getFloat32(280 + 4 * i, header.littleEndian)
       : view.getFloat64(400 + 8 * i, header.littleEndian);
   return {
-    pixdim: header.pixDims.slice(0, 4).map((edge, i) => (i > 0 ? edge * mm : edge)),
+    pixdim: header.pixDims.slice(0, 4),
     qformCode: header.qform_code,
     qform: [
       ...[header.quatern_b, header.quatern_c, header.quatern_d],
-      ...[header.qoffset_x * mm, header.qoffset_y * mm, header.qoffset_z * mm],
+      ...[header.qoffset_x, header.qoffset_y, header.qoffset_z],
     ],
     sformCode: header.sform_code,
-    sform: Array.from({ length: 12 }, (_, i) => row(i) * mm),
+    sform: Array.from({ length: 12 }, (_, i) => row(i)),
+    ...(unitMm !== 1 && { unitMm }),
   };
 }
 
 /** Where a NIfTI header puts a [D, H, W] shape. Bad input: an affine that maps voxels nowhere. */
 export function niftiGrid(shape: Triple, geometry: NiftiGeometry, file: string): Grid {
-  const edges = geometry.pixdim.slice(1).map(Math.abs);
+  const edges = niftiEdges(geometry);
   const stored = edges.every((edge) => edge > 0 && Number.isFinite(edge));
   if (!stored && geometry.sformCode <= 0) return { shape, spacingMm: null, affine: null };
   const affine = niftiAffine(geometry, shape);

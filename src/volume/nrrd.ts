@@ -134,6 +134,9 @@ export async function openNrrd(path: string): Promise<StoredImage> {
   };
 }
 
+/** "LIST", and numbered files: a format with a place for a number, then the first, the last and the step. */
+const SEVERAL_FILES = /^LIST(\s+\d+)?$|%\d*d.*\s-?\d+\s+-?\d+\s+-?\d+/;
+
 async function whereVoxelsLie(fields: NrrdFields, path: string, end: number) {
   const name = required(fields, "encoding", path).toLowerCase();
   const encoding = ENCODINGS[name];
@@ -143,7 +146,7 @@ async function whereVoxelsLie(fields: NrrdFields, path: string, end: number) {
     );
   }
   const detached = fields.get("datafile");
-  if (detached !== undefined && /^LIST|%|\s\d+\s\d+/.test(detached)) {
+  if (detached !== undefined && SEVERAL_FILES.test(detached)) {
     throw badInput(
       `${path}: its voxels lie in several files (${detached.slice(0, 40)}); join them into one NRRD file`,
     );

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { axisCodes, fromRas, toRas } from "./orientation.js";
+import { geometryOfAffine } from "./affine.js";
+import { axisCodes, toAxisOrder, toStoredOrder } from "./orientation.js";
 import type { Triple, Volume } from "./volume.js";
 
 /** Every way to lay x, y, z along right, anterior, superior or their opposites: 6 orders, 8 signs. */
@@ -52,9 +53,9 @@ describe("orientation", () => {
   it.each(ALL)("$codes is brought to RAS and back", ({ order, signs, codes }) => {
     const image = stored(order, signs);
     expect(axisCodes(image.grid.affine!)).toBe(codes);
-    const ras = toRas(image);
+    const ras = toAxisOrder(image, "RAS");
     expect(ras).toEqual(RAS);
-    expect(fromRas(ras.data, image.grid)).toEqual(image.data);
+    expect(toStoredOrder(ras.data, image.grid, "RAS")).toEqual(image.data);
   });
 
   it("takes the nearest axes of an oblique grid", () => {
@@ -68,10 +69,17 @@ describe("orientation", () => {
   });
 
   it("leaves an image alone that is RAS, or says no orientation", () => {
-    expect(toRas(RAS)).toBe(RAS);
-    const bare: Volume = { grid: { ...RAS.grid, affine: null }, data: RAS.data };
-    expect(toRas(bare)).toBe(bare);
-    expect(fromRas(bare.data, bare.grid)).toBe(bare.data);
+    expect(toAxisOrder(RAS, "RAS")).toBe(RAS);
+    const { grid, data } = stored([0, 1, 2], 1);
+    const nifti = { ...geometryOfAffine(grid.affine!, [1, 2, 3]), qformCode: 0, sformCode: 0 };
+    for (const unplaced of [
+      { ...grid, affine: null },
+      { ...grid, nifti },
+    ]) {
+      const bare: Volume = { grid: unplaced, data };
+      expect(toAxisOrder(bare, "RAS")).toBe(bare);
+      expect(toStoredOrder(data, unplaced, "RAS")).toBe(data);
+    }
   });
 });
 

@@ -143,24 +143,6 @@ export function reorientGrid(grid: Grid, to: Reorientation): Grid {
   };
 }
 
-function reoriented<T extends Volume | LabelMap>(image: T, affine: readonly number[]): T {
-  const to = reorientationToRas(affine);
-  if (isIdentity(to)) return image;
-  const data = reorientVoxels(image.data as Voxels, image.grid.shape, to);
-  return { grid: reorientGrid(image.grid, to), data } as unknown as T;
-}
-
-/** A volume or label map brought to RAS by turning and mirroring whole axes; itself where it lies so or says nothing. */
-export const toRas = <T extends Volume | LabelMap>(image: T): T =>
-  image.grid.affine ? reoriented(image, image.grid.affine) : image;
-
-/** Voxels in RAS order, as `toRas` makes them of an image on `grid`, back in that grid's own order. */
-export function fromRas<T extends Voxels>(data: T, grid: Grid): T {
-  if (!grid.affine) return data;
-  const to = reorientationToRas(grid.affine);
-  return reorientVoxels(data, shapeAfter(grid.shape, to), inverseOf(to));
-}
-
 /** The order of axes that networks see: brought to RAS, or as files store them. */
 export type AxisOrder = "RAS" | "stored";
 
@@ -171,10 +153,16 @@ export type AxisOrder = "RAS" | "stored";
 const deciding = (grid: Grid, order: AxisOrder): readonly number[] | null =>
   order === "RAS" && isPlaced(grid) ? grid.affine : null;
 
-/** An image in the axis order that networks see. `as`: decide by the grid of an image that it lies on. */
+/**
+ * An image in the axis order that networks see, by turning and mirroring whole axes; itself where it lies so or doesn't say
+ * how. `as`: decide by the grid of an image that it lies on.
+ */
 export function toAxisOrder<T extends Volume | LabelMap>(image: T, order: AxisOrder, as = image.grid): T {
   const affine = deciding(as, order);
-  return affine ? reoriented(image, affine) : image;
+  const to = affine && reorientationToRas(affine);
+  if (!to || isIdentity(to)) return image;
+  const data = reorientVoxels(image.data as Voxels, image.grid.shape, to);
+  return { grid: reorientGrid(image.grid, to), data } as unknown as T;
 }
 
 /** The grid of what `toAxisOrder` makes. */
@@ -184,5 +172,9 @@ export function gridInAxisOrder(grid: Grid, order: AxisOrder): Grid {
 }
 
 /** Voxels in the order that networks see, back in the order of the grid that they came from. */
-export const toStoredOrder = <T extends Voxels>(data: T, grid: Grid, order: AxisOrder): T =>
-  deciding(grid, order) ? fromRas(data, grid) : data;
+export function toStoredOrder<T extends Voxels>(data: T, grid: Grid, order: AxisOrder): T {
+  const affine = deciding(grid, order);
+  if (!affine) return data;
+  const to = reorientationToRas(affine);
+  return reorientVoxels(data, shapeAfter(grid.shape, to), inverseOf(to));
+}

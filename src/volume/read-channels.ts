@@ -1,10 +1,9 @@
 import { badInput } from "../errors.js";
-import { cornerDistanceMm } from "./affine.js";
-import { voxelsApart } from "./axis-map.js";
 import { openImage } from "./format.js";
+import { isSameShape, offsetFrom } from "./grid-distance.js";
 import { checkSize, openVolume } from "./read.js";
 import { type StoredImage, toIntensities } from "./stored-image.js";
-import { type Grid, isPlaced, voxelCount } from "./volume.js";
+import { type Grid, voxelCount } from "./volume.js";
 
 /** An image of one or more channels, all on one grid; voxels are read by `load`. */
 export interface ChannelImage {
@@ -49,17 +48,15 @@ async function openTogether(path: string, count: number): Promise<ChannelImage> 
 /** Bad input: another shape than the first channel's, or more than a voxel away from it where both say where they lie. */
 function checkOnGrid(one: StoredImage, first: StoredImage): void {
   const [own, grid] = [one.grid, first.grid];
-  if (own.shape.some((n, axis) => n !== grid.shape[axis])) {
+  if (!isSameShape(own.shape, grid.shape)) {
     throw badInput(
       `${one.path}: has ${one.extents.slice(0, 3).join(" x ")} voxels but ${first.path} has ${first.extents.slice(0, 3).join(" x ")}; channels of a case must be on one grid`,
     );
   }
-  if (!isPlaced(own) || !isPlaced(grid)) return;
-  const off = voxelsApart(grid.affine!, own.affine!, grid.shape);
-  if (off > 1) {
-    const apart = cornerDistanceMm(own.affine!, grid.affine!, grid.shape);
+  const off = offsetFrom(grid, own);
+  if (off) {
     throw badInput(
-      `${one.path}: lies up to ${apart.toFixed(2)} mm from ${first.path} (${off.toFixed(1)} voxels along an axis); channels of a case must be on one grid, resample it onto the first`,
+      `${one.path}: lies up to ${off.mm.toFixed(2)} mm from ${first.path} (${off.voxels.toFixed(1)} voxels along an axis); channels of a case must be on one grid, resample it onto the first`,
     );
   }
 }

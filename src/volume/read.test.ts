@@ -199,6 +199,17 @@ describe("readLabelMap", () => {
     expect(data[319]).toBe(319 % 256);
   });
 
+  it("takes a label of its image's stored numbers to lie on it, whatever units the two headers name", async () => {
+    const image = await readVolume(await put("micro.nii", header({ units: 3 }), new Uint8Array(64)));
+    const label = await put("plain.nii", header({ units: 0 }), new Uint8Array(64));
+    expect((await readLabelMap(label, image.grid)).grid).toEqual(image.grid);
+    const meters = await readVolume(await put("meters.nii", header({ units: 1 }), new Uint8Array(64)));
+    const moved = header({ units: 0 });
+    moved.writeFloatLE(7 + 2, 292); // srow_x[3]: over a voxel
+    const elsewhere = await put("moved.nii", moved, new Uint8Array(64));
+    expect((await readLabelMap(elsewhere, meters.grid)).grid.affine!.slice(0, 4)).toEqual([1.5, 0, 0, 9]);
+  });
+
   it("lets a thin label map be: only images have a least size", async () => {
     const path = await put("thin.nii", header({ dims: [3, 8, 8, 1] }), new Uint8Array(64));
     expect((await readLabelMap(path)).grid.shape).toEqual([1, 8, 8]);

@@ -1,5 +1,7 @@
 import { badInput } from "../errors.js";
+import { niftiAffine } from "./affine.js";
 import { openImage } from "./format.js";
+import { isSameShape, voxelsApart } from "./grid-distance.js";
 import { type StoredImage, toIntensities, toLabels } from "./stored-image.js";
 import type { Grid, LabelMap, Volume } from "./volume.js";
 
@@ -46,17 +48,32 @@ export async function readVolume(path: string): Promise<Volume> {
 /** Only the grid of an image, from its header. Bad input: what `readVolume` refuses before it reads voxels. */
 export const readGrid = async (path: string): Promise<Grid> => (await openVolume(path)).grid;
 
+/** A label that was saved with its image's stored numbers but without their unit lies as its image does: most tools ignore units. */
+function inUnitOf(image: Grid, label: Grid): Grid {
+  const [own, other] = [image, label].map(
+    ({ nifti, shape }) => nifti && niftiAffine({ ...nifti, unitMm: 1 }, shape),
+  );
+  const isSame =
+    own &&
+    other &&
+    image.nifti!.unitMm !== label.nifti!.unitMm &&
+    isSameShape(image.shape, label.shape) &&
+    voxelsApart(own, other, image.shape) <= 1;
+  return isSame ? image : label;
+}
+
 /**
  * Reads a label map, stored as integers or floats, or a DICOM segmentation. `onto`: the grid of the image that it
- * belongs to, which a segmentation's frames, stored only where something is, are laid onto. As `readVolume`; also bad
- * input: a value that is no class, a segmentation of another image.
+ * belongs to, which a segmentation's frames, stored only where something is, are laid onto, and on which a NIfTI label lies
+ * that stores the same numbers in another unit. As `readVolume`; also bad input: a value that is no class, a segmentation of
+ * another image.
  */
 export async function readLabelMap(path: string, onto: Grid | null = null): Promise<LabelMap> {
   if (/\.(h5|hdf5)$/i.test(path)) return readH5Label(path);
   const image = await openImage(path, onto);
   checkOneVolume(image);
   const { grid, slope, intercept, load } = image;
-  return { grid, data: toLabels(await load(), path, slope, intercept) };
+  return { grid: onto ? inUnitOf(onto, grid) : grid, data: toLabels(await load(), path, slope, intercept) };
 }
 
 async function readH5Label(path: string): Promise<LabelMap> {

@@ -54,7 +54,7 @@ export interface StoredImage {
 }
 
 /** 4 GiB as float32; no scanner comes near. */
-const MAX_VOXELS = 2 ** 30;
+export const MAX_VOXELS = 2 ** 30;
 
 /** Refuses sizes (x, y, z, …) that no memory is taken for. */
 export function checkVoxelCount(extents: readonly number[], file: string): void {

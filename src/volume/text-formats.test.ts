@@ -77,6 +77,10 @@ describe("NRRD", () => {
   it("reads voxels from a file of their own, and from a file's end", async () => {
     put("voxels.raw", "", little);
     await expectScan(put("beside.nhdr", nrrd({ "data file": "voxels.raw" })));
+    for (const name of ["CT 2019 01.raw", "50% dose 1.raw", "LISTED.raw"]) {
+      put(name, "", little);
+      await expectScan(put("named.nhdr", nrrd({ "data file": name })));
+    }
     put("padded.raw", "some header", little);
     await expectScan(put("skip.nhdr", nrrd({ "data file": "padded.raw", "byte skip": "11" })));
     await expectScan(put("end.nhdr", nrrd({ "data file": "padded.raw", "byte skip": "-1" })));

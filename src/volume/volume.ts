@@ -1,7 +1,7 @@
 /** Extents or steps along the host axes [D, H, W]; W is x and varies fastest, as NIfTI's bytes lie. */
 export type Triple = readonly [number, number, number];
 
-/** The position fields of a NIfTI header as stored, kept so that a result is written back onto the very same grid. */
+/** The position fields of a NIfTI header as stored, in its unit, kept so that a result is written back onto the very same grid. */
 export interface NiftiGeometry {
   /** pixdim[0..3]: the handedness of the qform, then voxel edges along x, y, z. */
   readonly pixdim: readonly number[];
@@ -11,6 +11,8 @@ export interface NiftiGeometry {
   readonly sformCode: number;
   /** srow_x, srow_y, srow_z: 12 numbers, row-major. */
   readonly sform: readonly number[];
+  /** Millimetres of that unit; absent: 1. */
+  readonly unitMm?: number;
 }
 
 /** The position fields of a MetaImage header as stored, for the same end: physical points are left-posterior-superior. */
@@ -54,6 +56,10 @@ export interface LabelMap {
 
 /** Number of voxels of a [D, H, W] shape. */
 export const voxelCount = ([d, h, w]: Triple): number => d * h * w;
+
+/** Voxel edges as a person reads them: "2 x 1 x 0.7". */
+export const edgesText = (edges: Triple): string =>
+  edges.map((edge) => Number(edge.toPrecision(4))).join(" x ");
 
 /** Whether the file itself says where the grid lies: a NIfTI grid without codes has a made-up place. */
 export const isPlaced = ({ affine, nifti }: Grid): boolean =>

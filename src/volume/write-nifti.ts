@@ -1,12 +1,14 @@
 import { badInput } from "../errors.js";
-import { geometryOfAffine, niftiAffine } from "./affine.js";
+import { geometryOfAffine, niftiAffine, niftiEdges } from "./affine.js";
 import type { Grid, NiftiGeometry } from "./volume.js";
 import { voxelBytes, type WrittenVoxels } from "./written-voxels.js";
 
 /** Voxels begin behind the 348 bytes of the header and 4 that say "no extension". */
 const VOXEL_OFFSET = 352;
 const MAX_EDGE = 32767; // dim[] of NIfTI-1 is int16
-const MM_AND_SECONDS = 10; // xyzt_units
+/** NIfTI's codes of the units that are written, by their millimetres, and of seconds. */
+const UNIT_CODES: Readonly<Record<number, number>> = { 1000: 1, 1: 2, 0.001: 3 };
+const SECONDS = 8;
 
 const DATATYPES = {
   u8: { code: 2, bits: 8 },
@@ -21,7 +23,7 @@ function geometryOf(grid: Grid): NiftiGeometry {
   const [z, y, x] = grid.spacingMm ?? [1, 1, 1];
   if (nifti && affine) {
     const meant = niftiAffine(nifti, shape);
-    const edges = nifti.pixdim.slice(1).map(Math.abs);
+    const edges = niftiEdges(nifti);
     const sameEdges = nifti.sformCode <= 0 || (edges[0] === x && edges[1] === y && edges[2] === z);
     if (sameEdges && meant.every((value, i) => value === affine[i])) return nifti;
   }
@@ -52,7 +54,7 @@ function encodeHeader(grid: Grid, { type, slope }: WrittenVoxels): Buffer {
   bytes.writeInt16LE(DATATYPES[type].bits, 72);
   floats(76, [...geometry.pixdim, 1, 1, 1, 1]);
   floats(108, [VOXEL_OFFSET, slope, 0]); // vox_offset, scl_slope, scl_inter
-  bytes.writeUInt8(MM_AND_SECONDS, 123);
+  bytes.writeUInt8(UNIT_CODES[geometry.unitMm ?? 1]! | SECONDS, 123); // xyzt_units
   bytes.write("penumbra", 148, "latin1");
   bytes.writeInt16LE(geometry.qformCode, 252);
   bytes.writeInt16LE(geometry.sformCode, 254);

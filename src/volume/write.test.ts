@@ -52,6 +52,20 @@ describe("writing", () => {
     sform: Array(12).fill(0),
   };
 
+  it.each([1, 2, 3])("keeps the unit that was read, and the numbers stored in it: %i", async (unit) => {
+    await writeVolume(at("unit.nii"), image(GRID));
+    const stored = await readFile(at("unit.nii"));
+    stored[123] = unit;
+    await writeFile(at("unit.nii"), stored);
+    const { grid } = await readVolume(at("unit.nii"));
+    await writeLabelMap(at("unit-labels.nii"), labels(grid));
+    const written = await readFile(at("unit-labels.nii"));
+    expect(written[123]! & 7).toBe(unit);
+    expect(written.subarray(252, 344)).toEqual(stored.subarray(252, 344)); // codes, qform, sform
+    expect(written.subarray(76, 92)).toEqual(stored.subarray(76, 92)); // pixdim
+    expect((await readLabelMap(at("unit-labels.nii"))).grid).toEqual(grid);
+  });
+
   it("keeps the position fields that were read, to the last bit, on the second and third trip", async () => {
     await writeVolume(at("first.nii"), image({ ...GRID, nifti: qformOnly }));
     expect((await readVolume(at("first.nii"))).grid.nifti!.qformCode).toBe(1); // they don't mean GRID's affine
