@@ -2,7 +2,12 @@ import { describe, expect, it } from "vitest";
 import { networkShape } from "./network-shape.js";
 
 const tensors = (shapes: Record<string, number[]>) =>
-  new Map(Object.entries(shapes).map(([name, shape]) => [name, { dtype: "F32", data: new Float32Array(0), shape } as const]));
+  new Map(
+    Object.entries(shapes).map(([name, shape]) => [
+      name,
+      { dtype: "F32", data: new Float32Array(0), shape } as const,
+    ]),
+  );
 const VNET = {
   "block_one.conv.0.weight": [16, 1, 3, 3, 3],
   "block_five.conv.0.weight": [256, 256, 3, 3, 3],
