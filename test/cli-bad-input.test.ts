@@ -209,8 +209,11 @@ describe("evaluate refuses, and writes nothing:", () => {
   };
 
   it('an --out that is "", as of a variable that is not set', async () => {
-    expectRefused(await penumbra("evaluate", "--run", run, "--data", good, "--out", ""), 'is ""', "--out");
-    expectRefused(await penumbra("compare", "--data", good, "--methods", "ssn", "--out", ""), '--out is ""');
+    expectRefused(await penumbra("evaluate", "--run", run, "--data", good, "--out", ""), "--out is empty");
+    expectRefused(
+      await penumbra("compare", "--data", good, "--methods", "ssn", "--out", ""),
+      "--out is empty",
+    );
   });
 
   it("a run of another version", async () => {
