@@ -331,18 +331,26 @@ describe("decathlon and colon", () => {
     await prepareRecipe(options);
     const own = join(out, "labelsTs/tr1.nii.gz");
     writeFileSync(own, "a person's");
+    const corrected = join(out, "labelsTs/tr2.nii.gz");
+    writeFileSync(corrected, "a person's, too");
     writeFileSync(list, "tr0\n");
     const json = JSON.parse(readFileSync(join(raw, "dataset.json"), "utf8"));
     writeFileSync(
       join(raw, "dataset.json"),
       JSON.stringify({ ...json, training: json.training.slice(0, 2), test: [] }),
     );
-    await prepareRecipe(options);
+    const said: string[] = [];
+    await prepareRecipe({ ...options, onStatus: (line) => said.push(line) });
+    expect(said).toContain("removed 3 files of another split or of cases that are gone");
+    expect(said.find((line) => line.startsWith(corrected))).toContain(
+      "changed since it was written: it stays",
+    );
+    expect(readFileSync(corrected, "utf8")).toBe("a person's, too");
     const names = (folder: string) => readdirSync(join(out, folder));
     expect([names("imagesTr"), names("labelsTr")]).toEqual([["tr1.nii.gz"], ["tr1.nii.gz"]]);
     expect([names("imagesTs"), names("labelsTs").sort()]).toEqual([
       ["tr0.nii.gz"],
-      ["tr0.nii.gz", "tr1.nii.gz"],
+      ["tr0.nii.gz", "tr1.nii.gz", "tr2.nii.gz"],
     ]);
     expect(readFileSync(own, "utf8")).toBe("a person's");
     expect((await openDataset(out)).remarks).toEqual([]);

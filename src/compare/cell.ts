@@ -34,6 +34,8 @@ export interface Expected
   extends Required<Pick<RunRecord, "labeled" | "unlabeled" | "corrected" | "precision">> {
   readonly config: Config;
   readonly contents: CaseContents;
+  /** SHA-256 of the weights to start from, where there are any. */
+  readonly initial: string | undefined;
   /** Test cases that have a label: those that are scored. */
   readonly scored: readonly string[];
 }
@@ -103,6 +105,8 @@ function differenceFrom(run: string, { training, expected }: Cell): string | nul
   }
   const changed = firstChanged(found.run.contents, expected.contents);
   if (changed !== null) return `case ${changed}: its files have changed since`;
+  if (found.run.initial !== undefined && found.run.initial !== expected.initial)
+    return "init: other weights there than here";
   if (found.run.precision !== expected.precision)
     return `precision: ${found.run.precision} there, ${expected.precision} here, which --precision ${found.run.precision} changes`;
   return firstDifference(found.config, { ...expected.config, method: found.config.method });

@@ -8,6 +8,7 @@ import { readTextFile } from "../files/text-file.js";
 import { contentsOf } from "../training/case-contents.js";
 import { askedFor } from "../training/config.js";
 import { precisionOf } from "../training/engine-setup.js";
+import { initialSum } from "../training/initial-weights.js";
 import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-catalog.js";
 import { caseLists, isRun } from "../training/run-directory.js";
 import { planTraining } from "../training/run-plan.js";
@@ -135,7 +136,8 @@ async function planCell({ given, say }: Planning, { method, seed }: Place, out: 
     { checksMemory: !isRun(run) },
   );
   const contents = await contentsOf(dataset, given.cache);
-  const expected = { config, precision: precisionOf(config), contents, ...casesOf(dataset) };
+  const initial = initialSum(config);
+  const expected = { config, precision: precisionOf(config), contents, initial, ...casesOf(dataset) };
   const { beginsAs } = methodEntry(method);
   const beginWith = beginsAs ? [runOf(out, beginsAs, seed)] : [];
   return { method, seed, run, beginWith, training, expected };

@@ -64,10 +64,10 @@ function encodeHeader(prepared: PreparedCase): Buffer {
 
 const DAY_MS = 86_400_000;
 
-/** What a stopped preparation left half written, long enough ago that nobody writes on. What can't be removed stays. */
+/** What a stopped preparation left half written (as ".part" before there was one way to write whole files), long enough ago that nobody writes on. What can't be removed stays. */
 function removeOldLeftovers(folder: string): void {
   try {
-    for (const name of readdirSync(folder).filter(isLeftover)) {
+    for (const name of readdirSync(folder).filter((one) => isLeftover(one) || one.endsWith(".part"))) {
       const path = join(folder, name);
       if (Date.now() - statSync(path).mtimeMs > DAY_MS) discard(path);
     }

@@ -26,12 +26,24 @@ export const channelMark = (channel: number): string => `_${String(channel).padS
 const exists = async (path: string): Promise<boolean> =>
   (await stat(path).catch(() => null))?.isFile() ?? false;
 
-/** A path as its folder spells it: lists and file systems may compose accents in different ways (NFC, NFD). */
-async function asSpelled(path: string): Promise<string> {
-  if (await imageExists(path)) return path;
-  const names = await readdir(dirname(path)).catch(() => [] as string[]);
-  const name = names.find((one) => one.normalize("NFC") === basename(path).normalize("NFC"));
-  return name ? join(dirname(path), name) : path;
+/** Paths as folders spell them: lists and file systems may compose accents in different ways (NFC, NFD). */
+class Spelling {
+  readonly #folders = new Map<string, Promise<ReadonlyMap<string, string>>>();
+
+  /** The path itself where something is there, or nothing of its name in another spelling. */
+  async of(path: string): Promise<string> {
+    if (await imageExists(path)) return path;
+    const folder = dirname(path);
+    if (!this.#folders.has(folder)) this.#folders.set(folder, namesIn(folder));
+    const name = (await this.#folders.get(folder)!).get(basename(path).normalize("NFC"));
+    return name ? join(folder, name) : path;
+  }
+}
+
+/** A folder's names by their composed forms. */
+async function namesIn(folder: string): Promise<ReadonlyMap<string, string>> {
+  const names = await readdir(folder).catch(() => [] as string[]);
+  return new Map(names.map((name) => [name.normalize("NFC"), name]));
 }
 
 /** An image may be a folder: a DICOM series. */
@@ -56,11 +68,11 @@ function caseId(path: string, ending: string): string {
 }
 
 /** The image as listed, or with nnU-Net 1's channel mark, which its lists leave out. */
-async function findImage(dir: string, listed: string, ending: string): Promise<string> {
-  const path = await asSpelled(within(dir, listed));
+async function findImage(dir: string, listed: string, ending: string, spelling: Spelling): Promise<string> {
+  const path = await spelling.of(within(dir, listed));
   if (await imageExists(path)) return path;
   const marked = path.endsWith(ending)
-    ? await asSpelled(`${path.slice(0, -ending.length)}${channelMark(0)}${ending}`)
+    ? await spelling.of(`${path.slice(0, -ending.length)}${channelMark(0)}${ending}`)
     : path;
   if (await exists(marked)) return marked;
   throw badInput(`${path}: image is listed in ${join(dir, "dataset.json")} but missing`);
@@ -106,8 +118,15 @@ async function listFolder(dir: string, part: Part, json: DatasetJson): Promise<L
     .map((name) => ({ image: join(folder, name), label: null }));
 }
 
-async function filesOf(dir: string, listed: ListedCase, part: Part, json: DatasetJson): Promise<CaseFiles> {
-  const imagePath = await findImage(dir, listed.image, json.fileEnding);
+/** What all cases of a data folder are found by. */
+interface Search {
+  readonly dir: string;
+  readonly json: DatasetJson;
+  readonly spelling: Spelling;
+}
+
+async function filesOf(listed: ListedCase, part: Part, { dir, json, spelling }: Search): Promise<CaseFiles> {
+  const imagePath = await findImage(dir, listed.image, json.fileEnding, spelling);
   const id = caseId(imagePath, json.fileEnding);
   const others = await otherChannels(imagePath, json);
   const image = { id, imagePath, ...(others.length > 0 && { otherChannels: others }) };
@@ -117,7 +136,7 @@ async function filesOf(dir: string, listed: ListedCase, part: Part, json: Datase
   const looksForLabels = part === "test" || json.training === null;
   const candidates = listed.label ? [listed.label] : looksForLabels ? bySameName : [];
   for (const candidate of candidates) {
-    const labelPath = await asSpelled(within(dir, candidate));
+    const labelPath = await spelling.of(within(dir, candidate));
     if (await exists(labelPath)) return { ...image, labelPath };
   }
   return { ...image, labelPath: null };
@@ -176,9 +195,10 @@ const asOneName = (path: string): string => path.normalize("NFC").toLowerCase();
 export async function readDecathlon(dir: string): Promise<Cases> {
   const file = join(dir, "dataset.json");
   const json = parseDatasetJson(readTextFile(file, "the list of a data folder"), file);
+  const search = { dir, json, spelling: new Spelling() };
   const casesOf = async (part: Part) => {
     const entries = json[part] ?? (await listFolder(dir, part, json));
-    return Promise.all(entries.map((entry) => filesOf(dir, entry, part, json)));
+    return Promise.all(entries.map((entry) => filesOf(entry, part, search)));
   };
   const [training, test] = [await casesOf("training"), await casesOf("test")];
   checkDistinct([...training, ...test]);

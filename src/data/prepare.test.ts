@@ -93,6 +93,19 @@ describe("prepareCase", () => {
     }
   });
 
+  it("turns a label of two slices that is stored the other way round", async () => {
+    const image = grid([2, 16, 16]);
+    const upsideDown = { ...image, affine: [2, 0, 0, 0, 0, 2, 0, 0, 0, 0, -2, 2, 0, 0, 0, 1] };
+    const files = await put(
+      zeros(512).map((_, i) => i),
+      zeros(512).fill(1, 0, 256),
+      upsideDown,
+      image,
+    );
+    const { label } = await prepareCase(files, OPTIONS);
+    expect([...label!]).toEqual(zeros(512).fill(1, 256));
+  });
+
   it("refuses a label of another shape, elsewhere, or with a class too many", async () => {
     const shape = await put(numbers, zeros(80), grid([4, 4, 5]));
     await expect(prepareCase(shape, OPTIONS)).rejects.toThrow(

@@ -126,13 +126,16 @@ function cropBox({ channels, label }: Arrays, shape: Triple, options: PrepareOpt
   return box ? enlargedBox(box, cropMargin, cropAtLeast, shape) : wholeBox(shape);
 }
 
+/** Voxels: more than rounding makes, less than turning an axis of two voxels around, which moves its ends by one. */
+const ROUNDING = 0.5;
+
 /**
  * Image and label in one order of axes. A label that doesn't say how it lies, lies as its image does; so does one that lies
  * on it but for rounding, by which axes halfway between the patient's may seem nearer to another one.
  */
 export function inAxisOrder(raw: RawCase, order: AxisOrder): RawCase {
   const { grid, channels, label } = raw;
-  const isApart = areBothPlaced(raw) && (labelOffset(raw) ?? Number.POSITIVE_INFINITY) > 1;
+  const isApart = areBothPlaced(raw) && (labelOffset(raw) ?? Number.POSITIVE_INFINITY) > ROUNDING;
   const as = label && isApart ? label.grid : grid;
   return {
     grid: gridInAxisOrder(grid, order),

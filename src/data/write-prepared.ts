@@ -2,6 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, rmSync } from "node:f
 import { dirname, join, relative, sep } from "node:path";
 import { makeDirectories } from "../files/directory.js";
 import { writeText } from "../files/whole-file.js";
+import { writeFailure } from "../files/write-failure.js";
 import { packageVersion } from "../version.js";
 import { writeLabelMap, writeVolume } from "../volume/write.js";
 import { contentOf, settingsText } from "./case-cache.js";
@@ -48,25 +49,63 @@ function outputsOf({ files, options, imageOut, labelOut }: WriteOrder): { images
   return { images, all: files.labelPath ? [...images, labelOut] : images };
 }
 
-/** What is remembered of a case: the key of what its files were made from, empty until they are whole, and their places. */
+/** What changes when somebody writes a file anew; null where there is no file. */
+function stampOf(path: string): string | null {
+  const found = lstatSync(path, { throwIfNoEntry: false });
+  return found?.isFile() ? `${found.size} ${found.mtimeMs}` : null;
+}
+
+/**
+ * What is remembered of a case: the key of what its files were made from, empty until they are whole, then a line for each
+ * of them with its place and, when it is whole, its stamp. Sets of earlier versions have the key alone.
+ */
 const memoryText = (key: string, memory: string, outputs: readonly string[]): string =>
-  [key, ...outputs.map((path) => placeIn(memory, path))].join("\n");
+  [
+    key,
+    ...outputs.map((path) => `${placeIn(memory, path)}\t${key === "" ? "" : (stampOf(path) ?? "")}`),
+  ].join("\n");
 
 const RESULT = /^(images|labels)T[rs]\/[^/]+\.nii\.gz$/;
 
-/** Removes the files that were written for another split or other raw data, and are none of these cases' now. */
-export function removeStale(orders: readonly WriteOrder[], memory: string): void {
+/**
+ * Removes the files that were written for another split or other raw data, and are none of these cases' now. What somebody
+ * has changed since stays, and is named to `status`.
+ * @throws PenumbraError where one can't be removed
+ */
+export function removeStale(
+  orders: readonly WriteOrder[],
+  memory: string,
+  status: (line: string) => void,
+): void {
   const current = new Set(
     orders.flatMap((order) => outputsOf(order).all.map((path) => placeIn(memory, path))),
   );
-  const remembered = existsSync(memory) ? readdirSync(memory).filter((name) => name.endsWith(".key")) : [];
-  for (const name of remembered) {
-    const [, ...places] = readFileSync(join(memory, name), "utf8").split("\n");
-    for (const place of places.filter((one) => RESULT.test(one) && !current.has(one))) {
+  const names = existsSync(memory) ? readdirSync(memory).filter((name) => name.endsWith(".key")) : [];
+  let removed = 0;
+  for (const name of names) {
+    const [, ...lines] = readFileSync(join(memory, name), "utf8").split("\n");
+    const files = lines.map((line) => line.split("\t") as [place: string, stamp: string]);
+    for (const [place, stamp] of files.filter(([one]) => RESULT.test(one) && !current.has(one))) {
       const path = join(dirname(memory), place);
-      if (lstatSync(path, { throwIfNoEntry: false })?.isFile()) rmSync(path);
+      const found = stampOf(path);
+      if (found === null) continue;
+      if (stamp !== "" && stamp !== found) {
+        status(`${path}: of another split, and changed since it was written: it stays; move it elsewhere`);
+        continue;
+      }
+      removeFile(path);
+      removed++;
     }
-    if (!places.some((place) => current.has(place))) rmSync(join(memory, name));
+    if (lines.length > 0 && !files.some(([place]) => current.has(place))) removeFile(join(memory, name));
+  }
+  if (removed > 0) status(`removed ${removed} files of another split or of cases that are gone`);
+}
+
+function removeFile(path: string): void {
+  try {
+    rmSync(path);
+  } catch (error) {
+    throw writeFailure(path, error, "can't be removed");
   }
 }
 
@@ -79,8 +118,8 @@ export async function writePrepared(order: WriteOrder): Promise<boolean> {
   const key = keyOf(order, await contentOf(files, order.memory));
   const remembered = join(order.memory, `${files.id}.key`);
   const { images, all: outputs } = outputsOf(order);
-  const known = existsSync(remembered) ? readFileSync(remembered, "utf8") : "";
-  if (known === memoryText(key, memory, outputs) && outputs.every((path) => existsSync(path))) return false;
+  const known = existsSync(remembered) ? readFileSync(remembered, "utf8").split("\n")[0] : "";
+  if (known === key && outputs.every((path) => existsSync(path))) return false;
   const raw = repaired(
     await readCase(files, images.length),
     order.repair,

@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { makeCacheFolder } from "../data/cache-directory.js";
 import { contentOf } from "../data/case-cache.js";
 import { sha256OfText } from "../data/content-hash.js";
 import type { CaseFiles } from "../data/dataset.js";
 import { checkSameShape, type LabelRepair } from "../data/label-repair.js";
 import { readCase } from "../data/read-case.js";
 import { badInput } from "../errors.js";
+import { makeDirectories } from "../files/directory.js";
 import { writeText } from "../files/whole-file.js";
 
 type Reversed = NonNullable<LabelRepair["reversed"]>;
@@ -57,7 +57,7 @@ async function knownShares(files: CaseFiles, memory: string): Promise<number[]> 
     return JSON.parse(readFileSync(path, "utf8")) as number[];
   } catch {
     const shares = await tissueShares(files);
-    makeCacheFolder(dirname(path));
+    makeDirectories(dirname(path));
     writeText(path, `${JSON.stringify(shares)}\n`);
     return shares;
   }

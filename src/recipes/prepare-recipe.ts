@@ -188,7 +188,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
   const shared = settingsFor(found, options.set);
   const jobs = jobsOf(found, shared, out, memory);
   rmSync(join(out, "dataset.json"), { force: true }); // until every case is of these settings
-  removeStale(jobs, memory);
+  removeStale(jobs, memory, status);
   const written = await doCaseJobs(jobs, {
     workers: await threadsFor(
       jobs.map(({ files }) => files),

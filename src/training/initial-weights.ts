@@ -2,26 +2,33 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { noGrad } from "../engine/autograd.js";
 import { badInput } from "../errors.js";
+import { sha256OfFile } from "../files/checksum.js";
 import { part } from "../methods/method.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { readState } from "./checkpoint.js";
+import type { Config } from "./config.js";
 
 /** Heads whose shape follows from the classes; another data set's are left out. */
 const OF_THE_CLASSES = /^(mean_l|log_cov_diag_l|cov_factor_l)\./;
 
-export const initialWeightsPath = (run: string): string => join(run, "model.safetensors");
+/** @throws PenumbraError "bad-input" when the run is not finished */
+function weightsOf(run: string): string {
+  const path = join(run, "model.safetensors");
+  if (existsSync(path)) return path;
+  throw badInput(`--init ${run}: it has no model.safetensors; name the directory of a finished run`);
+}
+
+/** SHA-256 of the weights that a configuration names; undefined where it names none. */
+export const initialSum = ({ init }: Config): string | undefined =>
+  init === null ? undefined : sha256OfFile(weightsOf(init));
 
 /**
  * The network's weights that another run ended with, or the part of them that it trained (a pretraining's encoder).
  * @throws PenumbraError "bad-input" when that run is not finished.
  */
 export function readInitialWeights(run: string, device: string): StateDict {
-  const path = initialWeightsPath(run);
-  if (!existsSync(path)) {
-    throw badInput(`--init ${run}: it has no model.safetensors; name the directory of a finished run`);
-  }
-  return part(readState(path, device), "network");
+  return part(readState(weightsOf(run), device), "network");
 }
 
 /**

@@ -4,7 +4,6 @@ import type { PatchSource } from "../data/loader.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
-import { sha256OfFile } from "../files/checksum.js";
 import { makeDirectory } from "../files/directory.js";
 import type { FileLock } from "../files/file-lock.js";
 import { writeJson } from "../files/whole-file.js";
@@ -15,7 +14,7 @@ import { contentsOf, firstChanged } from "./case-contents.js";
 import { type Checkpoint, loadCheckpoint, removeOldCheckpoints, writeState } from "./checkpoint.js";
 import type { Config } from "./config.js";
 import { differenceOf, type EngineSetup, setUpEngine } from "./engine-setup.js";
-import { initialWeightsPath, readInitialWeights, startFrom } from "./initial-weights.js";
+import { initialSum, readInitialWeights, startFrom } from "./initial-weights.js";
 import type { IterationReport } from "./iteration.js";
 import { planInWords, planMemory, planResumed } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
@@ -194,10 +193,6 @@ export function initialWeights(config: Config): StateDict {
   startFrom(newNetwork(config), weights).dispose();
   return weights;
 }
-
-/** SHA-256 of the weights that the configuration names; undefined where it names none. */
-const initialSum = ({ init }: Config): string | undefined =>
-  init === null ? undefined : sha256OfFile(initialWeightsPath(init));
 
 async function runToEnd(session: Session, options: TrainOptions): Promise<string> {
   const { signal, onStatus, onIteration } = options;

@@ -3,8 +3,8 @@ import { Loader, type PatchSource } from "../data/loader.js";
 import type { Precision } from "../engine/precision.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { badInput, PenumbraError } from "../errors.js";
-import type { StateDict } from "../nn/module.js";
+import { PenumbraError } from "../errors.js";
+import { type StateDict, StateMisfit } from "../nn/module.js";
 import { stepDecay } from "../nn/schedule.js";
 import type { Checkpoint, Position } from "./checkpoint.js";
 import type { Config } from "./config.js";
@@ -47,7 +47,8 @@ interface Leg {
 /**
  * Every stage of a run, from the start or from a checkpoint, to its end. On the CPU in float32 a run that was stopped
  * and resumed is the same run. Returns the final state of the last stage; its tensors belong to the caller.
- * @throws PenumbraError "interrupted" after saving, when `signal` says so; "bad-input" when losses stay not finite.
+ * @throws PenumbraError "interrupted" after saving, when `signal` says so; "bad-input" when losses stay not finite;
+ *   StateMisfit for a checkpoint of another configuration.
  */
 export async function runStages(given: TrainerOptions): Promise<StateDict> {
   const options = { ...given, config: scaledSchedule(given.config) };
@@ -75,7 +76,7 @@ export async function runStages(given: TrainerOptions): Promise<StateDict> {
   return previous;
 }
 
-/** @throws PenumbraError "bad-input" for a checkpoint of no place in these stages, which another configuration made */
+/** @throws StateMisfit for a checkpoint of no place in these stages, which another configuration made */
 function checkPosition(
   { stage, iteration, total }: Position,
   stages: readonly Stage[],
@@ -85,8 +86,8 @@ function checkPosition(
   const before = stages.slice(0, Math.max(0, index)).reduce((sum, { iterations }) => sum + iterations, 0);
   if (index >= 0 && iteration <= stages[index]!.iterations && total === before + iteration) return;
   const plan = stages.map(({ name, iterations }) => `${iterations} of ${name}`).join(", ");
-  throw badInput(
-    `its checkpoint is after ${iteration} iterations of ${stage}, ${total} in all, but its configuration (${method}) has ${plan}; restore the run's config.json, or train again`,
+  throw new StateMisfit(
+    `the newest is after ${iteration} iterations of ${stage}, ${total} in all, and ${method} has ${plan}`,
   );
 }
 
