@@ -168,13 +168,15 @@ it("stops between the scores of cases, and scores them another time", async () =
   expect(comparison.cells[0]!.evaluation!.cases).toHaveLength(2);
 });
 
-it("refuses runs that were trained in another precision", async () => {
+it("refuses runs that were trained in another precision, or from other weights", async () => {
   const record = join(out, "runs/supervised/seed-0/run.json");
   const text = readFileSync(record, "utf8");
   writeFileSync(record, text.replace('"precision": "fp32"', '"precision": "bf16"'));
   await expect(again()).rejects.toThrow(
     /supervised\/seed-0 .*precision: bf16 there, fp32 here, which --precision bf16 changes/,
   );
+  writeFileSync(record, JSON.stringify({ ...JSON.parse(text), initial: "of other weights" }));
+  await expect(again()).rejects.toThrow(/supervised\/seed-0 .*init: other weights there than here/);
   writeFileSync(record, text);
 });
 
@@ -194,6 +196,11 @@ it("takes over scores of the same test cases only, and cells of the same cases",
   const run = join(change.out, "runs/supervised/seed-0");
   await evaluate({ run, data, uncertainty: false }); // someone else's look at other scans
   expect((await again(change)).comparison).toEqual(first.comparison);
+  const label = join(own, "labelsTr/tr0.nii.gz");
+  const before = readFileSync(label);
+  writeFileSync(label, readFileSync(join(own, "labelsTr/tr1.nii.gz")));
+  await expect(again(change)).rejects.toThrow(/seed-0 .*case tr0: its files have changed since/);
+  writeFileSync(label, before);
   rmSync(join(own, "labelsTs/te1.nii.gz"));
   const fewer = await again(change);
   expect(fewer.comparison.cells[0]!.evaluation!.cases.map(({ id }) => id)).toEqual(["te0"]);
