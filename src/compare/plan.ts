@@ -13,6 +13,7 @@ import { METHOD_NAMES, type MethodName, methodEntry } from "../training/method-c
 import { caseLists, isRun } from "../training/run-directory.js";
 import { planTraining } from "../training/run-plan.js";
 import { initialWeights } from "../training/train.js";
+import { preparationOf } from "../training/training-data.js";
 import { type Cell, checkSame, type Expected, isDone } from "./cell.js";
 import type { CompareOptions } from "./compare.js";
 import type { Comparison } from "./comparison.js";
@@ -135,7 +136,7 @@ async function planCell({ given, say }: Planning, { method, seed }: Place, out: 
     { ...training, onStatus: say },
     { checksMemory: !isRun(run) },
   );
-  const contents = await contentsOf(dataset, given.cache);
+  const contents = await contentsOf(dataset, preparationOf(given).cache);
   const initial = initialSum(config);
   const expected = { config, precision: precisionOf(config), contents, initial, ...casesOf(dataset) };
   const { beginsAs } = methodEntry(method);

@@ -1,5 +1,3 @@
-import { resolve } from "node:path";
-import { defaultCacheDir } from "../data/cache-directory.js";
 import { contentOf } from "../data/case-cache.js";
 import type { CaseFiles } from "../data/dataset.js";
 
@@ -11,11 +9,11 @@ const DIGITS = 16;
 /** Of the cases that a run trains on; files that were read before and not touched since are not read again. */
 export async function contentsOf(
   { labeled, unlabeled }: Readonly<Record<"labeled" | "unlabeled", readonly CaseFiles[]>>,
-  cache = defaultCacheDir(),
+  cache: string,
 ): Promise<CaseContents> {
   const contents: Record<string, string> = {};
   for (const files of [...labeled, ...unlabeled])
-    contents[files.id] = (await contentOf(files, resolve(cache))).slice(0, DIGITS);
+    contents[files.id] = (await contentOf(files, cache)).slice(0, DIGITS);
   return contents;
 }
 

@@ -1,4 +1,3 @@
-import { resolve } from "node:path";
 import type { StoredCase } from "../data/case-file.js";
 import type { Dataset } from "../data/dataset.js";
 import type { Config } from "./config.js";
@@ -28,5 +27,5 @@ export async function prepareData(options: PrepareDataOptions): Promise<Prepared
   const { config, dataset } = await planTraining(options);
   const preparation = preparationOf(options);
   const cases = await prepareTraining(config, casesFor(config, dataset), preparation);
-  return { config, dataset, ...cases, cache: resolve(preparation.cache) };
+  return { config, dataset, ...cases, cache: preparation.cache };
 }
