@@ -73,6 +73,14 @@ describe("renderSlice", () => {
     expect([0, 100, 180, 319].map((pixel) => pixels[pixel]![0])).toEqual([0, 0, 127, 255]);
   });
 
+  it("does not take an MRI for CT because one voxel is damaged", () => {
+    const image = Float32Array.from({ length: 4000 }, (_, i) => i % 4);
+    image[0] = -2000;
+    const grid = { ...halfCase().grid, shape: [10, 20, 20] as const };
+    const blank = new Uint8Array(4000);
+    expect(frameOf(halfCase({ image, grid, reference: blank, prediction: blank })).window).toEqual([0, 3]);
+  });
+
   it("colours uncertain voxels only", () => {
     const uncertainty = new Float32Array(16);
     uncertainty[0] = 0.4;

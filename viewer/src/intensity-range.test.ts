@@ -1,6 +1,6 @@
 import type { NVImage } from "@niivue/niivue";
 import { describe, expect, it } from "vitest";
-import { intensityRange, shownRange } from "./intensity-range.js";
+import { intensityRange, isCtImage, shownRange } from "./intensity-range.js";
 
 /** 20 x 20 x 20 voxels that rise evenly from 0 to 1, and one that does not. */
 function ramp(odd: number): Float32Array {
@@ -45,4 +45,14 @@ it("bounds what is shown where a voxel lies far out of range, and only there", (
     shownRange({ robust_min: 0, robust_max: 2, global_min: -1, global_max } as NVImage);
   expect(shown(30)).toEqual([-1, 30]);
   expect(shown(1e9)).toEqual([-1, 33]);
+});
+
+it("takes Hounsfield units for CT, also where slices are padded, but no MRI with a voxel far below zero", () => {
+  const isCtOf = (global_min: number, robust_min: number, robust_max: number) =>
+    isCtImage({ robust_min, robust_max, global_min, global_max: 3000 } as NVImage);
+  expect(isCtOf(-1024, 20, 140)).toBe(true);
+  expect(isCtOf(-32768, 20, 140)).toBe(true);
+  expect(isCtOf(-30000, 0, 900)).toBe(false);
+  expect(isCtOf(-4096, -4000, 4000)).toBe(false); // phase
+  expect(isCtOf(-1, -1, 3)).toBe(false);
 });

@@ -1,4 +1,5 @@
 import type { NVImage } from "@niivue/niivue";
+import { isCt } from "../../src/report/ct-window.js";
 
 type Voxels = NonNullable<NVImage["img"]>;
 export type Range = readonly [low: number, high: number];
@@ -66,3 +67,6 @@ export function shownRange({ robust_min, robust_max, global_min, global_max }: N
   const [middle, reach] = [(robust_min! + robust_max!) / 2, REACH * (robust_max! - robust_min!)];
   return [Math.max(global_min!, middle - reach), Math.min(global_max!, middle + reach)];
 }
+
+/** Whether the image looks like CT in Hounsfield units. */
+export const isCtImage = (image: NVImage): boolean => isCt(shownRange(image)[0]);

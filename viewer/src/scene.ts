@@ -1,9 +1,10 @@
 import { type Niivue, type NVImage, SLICE_TYPE } from "@niivue/niivue";
-import { isCt, SOFT_TISSUE } from "../../src/report/ct-window.js";
+import { SOFT_TISSUE } from "../../src/report/ct-window.js";
 import type { Layers } from "../../src/viewer/api.js";
 import { css, labelColour, PREDICTION, REFERENCE, type Rgb, SAMPLE } from "./colours.js";
 import { ContourOverlay, type ContourStyle } from "./contour-overlay.js";
 import type { ImageTexture } from "./image-texture.js";
+import { isCtImage } from "./intensity-range.js";
 import { LabelVolume } from "./label-volume.js";
 import { type LabelName, LoadedLayers, type SingleLabel } from "./loaded-layers.js";
 import { newNiivue } from "./niivue-setup.js";
@@ -334,4 +335,4 @@ function madeFrom({ volumes: [image, ...over], opts }: Niivue, hidden: readonly 
 
 /** Soft tissue for CT; else the range without the outermost 2 %. */
 const automaticWindow = (image: NVImage): readonly [number, number] =>
-  isCt(image.global_min!) ? SOFT_TISSUE : [image.robust_min!, image.robust_max!];
+  isCtImage(image) ? SOFT_TISSUE : [image.robust_min!, image.robust_max!];

@@ -1,5 +1,4 @@
-import { isCt } from "../../src/report/ct-window.js";
-import { shownRange } from "./intensity-range.js";
+import { isCtImage, shownRange } from "./intensity-range.js";
 import type { Scene } from "./scene.js";
 
 interface WindowPanelProps {
@@ -61,7 +60,8 @@ export function WindowPanel({ scene, levels: [low, high], set }: WindowPanelProp
         <button type="button" onClick={() => set([bottom, top])}>
           full
         </button>
-        {isCt(bottom) &&
+        {image &&
+          isCtImage(image) &&
           CT_PRESETS.map(([name, presetWidth, presetLevel]) => (
             <button
               key={name}
