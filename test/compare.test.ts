@@ -12,6 +12,7 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { gunzipSync, gzipSync } from "node:zlib";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { type CompareOptions, compare } from "../src/compare/compare.js";
 import type { Comparison } from "../src/compare/comparison.js";
@@ -62,7 +63,8 @@ it("stops when it is told to, and the same call goes on from there to the same e
   await expect(again({ signal: stop.signal, onIteration })).rejects.toMatchObject({ code: "interrupted" });
   const before = statSync(modelOf("supervised", 1)).mtimeMs;
   expect(readJson()).toMatchObject({ planned: 4, cells: [{ seed: 0 }, { seed: 1 }] });
-  expect(readFileSync(join(out, "report.html"), "utf8")).toContain("Not all is done yet: 2 of 4 runs");
+  for (const file of ["report.html", "comparison.md"])
+    expect(readFileSync(join(out, file), "utf8")).toContain("Not all is done yet: 2 of 4 runs");
 
   const { comparison, trained } = await again();
   expect(begun).toEqual([
@@ -201,6 +203,14 @@ it("takes over scores of the same test cases only, and cells of the same cases",
   writeFileSync(label, readFileSync(join(own, "labelsTr/tr1.nii.gz")));
   await expect(again(change)).rejects.toThrow(/seed-0 .*case tr0: its files have changed since/);
   writeFileSync(label, before);
+  const tested = join(own, "labelsTs/te0.nii.gz");
+  const reference = readFileSync(tested);
+  writeFileSync(tested, gzipSync(gunzipSync(reference).fill(0, 352))); // background alone
+  const other = (await again(change)).comparison.cells[0]!.evaluation!;
+  expect(other.missing).toBeGreaterThan(0);
+  expect(other).not.toEqual(first.comparison.cells[0]!.evaluation);
+  writeFileSync(tested, reference);
+  expect((await again(change)).comparison).toEqual(first.comparison);
   rmSync(join(own, "labelsTs/te1.nii.gz"));
   const fewer = await again(change);
   expect(fewer.comparison.cells[0]!.evaluation!.cases.map(({ id }) => id)).toEqual(["te0"]);

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { badInput } from "../errors.js";
 import { writeJson } from "../files/whole-file.js";
 import { evaluate, type SplitScores } from "../inference/evaluate.js";
@@ -36,8 +37,8 @@ export interface Expected
   readonly contents: CaseContents;
   /** SHA-256 of the weights to start from, where there are any. */
   readonly initial: string | undefined;
-  /** Test cases that have a label: those that are scored. */
-  readonly scored: readonly string[];
+  /** Of the test cases that have a label: those that are scored. */
+  readonly scored: CaseContents;
 }
 
 /** In the run directory of a training that diverged: what it said, so that it is not run again. */
@@ -138,13 +139,13 @@ export function checkSame(cell: Cell): void {
   );
 }
 
-/** The scores that are there, if they are of these test cases; else new ones. */
+/** The scores that are there, if they are of these test cases as they are now; else new ones. */
 async function score({ run, training, expected }: Cell): Promise<Evaluation> {
   const { data, device, precision, threads, allowLinks, signal, onStatus } = training;
   const path = join(run, "evaluation-test", "scores.json");
   const found = existsSync(path) ? readScores(path) : null;
-  const ids = new Set(found?.cases.map(({ id }) => id));
-  if (found?.data === data && [...ids].join() === expected.scored.join()) return found;
+  if (found && isSame(found, { data, contents: expected.scored, precision: expected.precision }))
+    return found;
   return evaluate({
     run,
     data,
@@ -157,6 +158,11 @@ async function score({ run, training, expected }: Cell): Promise<Evaluation> {
     onStatus,
   });
 }
+
+const isSame = (found: SplitScores, wanted: Pick<SplitScores, "data" | "contents" | "precision">): boolean =>
+  found.data === wanted.data &&
+  found.precision === wanted.precision &&
+  isDeepStrictEqual(found.contents, wanted.contents);
 
 /** Null where an evaluation was stopped while it wrote. */
 function readScores(path: string): SplitScores | null {

@@ -7,7 +7,7 @@ import { methodEntry } from "../training/method-catalog.js";
 import { packageVersion } from "../version.js";
 import { RESAMPLES } from "./bootstrap.js";
 import { ALL, type CellResult, type Comparison, type Metric } from "./comparison.js";
-import { mainTable, shownDifference } from "./comparison-table.js";
+import { mainTable, shownDifference, tableNotes } from "./comparison-table.js";
 import { type Curve, renderCurves } from "./curves.js";
 import { caseValues, classesOf } from "./summary.js";
 
@@ -45,20 +45,19 @@ const factsOf = ({ data, labeled, methods, cells }: Comparison, config: Config) 
   penumbra: packageVersion(),
 });
 
-function notesOf({ methods, cells, planned }: Comparison): string[] {
+function notesOf(comparison: Comparison): string[] {
+  const { methods, cells } = comparison;
   const diverged = cells.filter((cell) => cell.diverged !== null);
   const inParts = cells.filter(({ parts }) => parts > 1);
-  const empty = methods.flatMap(({ classes }) => classes).some(({ missing }) => missing > 0);
   return [
-    ...(cells.length < planned ? [`Not all is done yet: ${cells.length} of ${planned} runs.`] : []),
+    ...tableNotes(comparison),
     "Each run is scored with its last checkpoint; neither seed nor checkpoint is chosen. ± is the standard deviation over seeds.",
-    "Dice and Jaccard of an empty prediction are 0, or 1 where the reference is empty too. It has no distance: the distances leave it out, and the column empty counts it.",
+    "Dice and Jaccard of an empty prediction are 0, or 1 where the reference is empty too.",
     ...(inParts.length > 0
       ? [
-          `Batches of ${inParts.map(({ method, seed, parts }) => `${method}, seed ${seed} (${parts})`).join(", ")} were worked off in parts for lack of memory, each with statistics of its own for batch normalization.`,
+          `Batches of ${inParts.map(({ method, seed, parts }) => `${method}, seed ${seed} (${parts})`).join(", ")} were worked off in parts for lack of memory, each with losses and statistics for batch normalization of its own.`,
         ]
       : []),
-    ...(empty ? ["Distances with missing values flatter the method that misses them."] : []),
     ...diverged.map(({ method, seed, diverged: why }) => `${method}, seed ${seed} diverged: ${why}`),
     ...methods.map(
       ({ method }) => `${method}: ${methodEntry(method).summary}. ${methodEntry(method).citation}.`,

@@ -51,7 +51,15 @@ export function mainTable({ methods, unit }: Pick<Comparison, "methods" | "unit"
   headings: string[];
   rows: string[][];
 } {
-  const headings = ["method", "seeds", "class", ...scoreHeadings({ unit }), "empty", "steps", "minutes"];
+  const headings = [
+    "method",
+    "seeds",
+    "class",
+    ...scoreHeadings({ unit }),
+    "no distance",
+    "steps",
+    "minutes",
+  ];
   const rows = rowsOf(methods).map(({ summary, row }) => [
     summary.method,
     shownSeeds(summary),
@@ -71,6 +79,16 @@ function markdownTable(headings: readonly string[], rows: readonly (readonly str
   return [line(all[0]!), line(widths.map((n) => "-".repeat(n))), ...all.slice(1).map(line)].join("\n");
 }
 
+/** What a reader of the tables must know: that runs are still to come, and what distances leave out. */
+export const tableNotes = ({ methods, cells, planned }: Comparison): string[] => [
+  ...(cells.length < planned ? [`Not all is done yet: ${cells.length} of ${planned} runs.`] : []),
+  ...(methods.flatMap(({ classes }) => classes).some(({ missing }) => missing > 0)
+    ? [
+        "Distances leave out where prediction or reference is empty, which the column no distance counts; that flatters the method with empty predictions.",
+      ]
+    : []),
+];
+
 /** Both tables as Markdown: the means, and every method's Dice against the first and against the one before it. */
 export function comparisonMarkdown(comparison: Comparison): string {
   const { headings, rows } = mainTable(comparison);
@@ -80,7 +98,7 @@ export function comparisonMarkdown(comparison: Comparison): string {
   const differences = comparison.differences
     .filter(({ metric, method, against }) => metric === "dice" && isShown(method, against))
     .map((d) => [d.method, d.against, d.class, shownDifference(d), String(d.cases), String(d.seeds)]);
-  const parts = [markdownTable(headings, rows)];
+  const parts = [markdownTable(headings, rows), ...tableNotes(comparison)];
   if (differences.length > 0) {
     const columns = ["method", "against", "class", "Dice points [95 % interval]", "cases", "seeds"];
     parts.push(markdownTable(columns, differences));

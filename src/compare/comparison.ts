@@ -17,7 +17,7 @@ export interface CellResult {
   /** Steps that move parameters, and labeled patches seen in them, as configured. */
   readonly steps: number;
   readonly labeledPatches: number;
-  /** A batch was worked off in so many parts, as memory demanded: each had statistics of its own for batch normalization. */
+  /** A batch was worked off in so many parts, as memory demanded: each had statistics and losses of its own. */
   readonly parts: number;
   /** Time of all iterations done, data included. */
   readonly minutes: number;

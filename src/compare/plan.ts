@@ -1,6 +1,6 @@
 import { readdirSync } from "node:fs";
 import { join, resolve } from "node:path";
-import type { Dataset } from "../data/dataset.js";
+import type { CaseFiles, Dataset } from "../data/dataset.js";
 import { badInput, PenumbraError } from "../errors.js";
 import { isDirectory } from "../files/directory.js";
 import { parseJson } from "../files/json.js";
@@ -14,7 +14,7 @@ import { caseLists, isRun } from "../training/run-directory.js";
 import { planTraining } from "../training/run-plan.js";
 import { initialWeights } from "../training/train.js";
 import { preparationOf } from "../training/training-data.js";
-import { type Cell, checkSame, type Expected, isDone } from "./cell.js";
+import { type Cell, checkSame, isDone } from "./cell.js";
 import type { CompareOptions } from "./compare.js";
 import type { Comparison } from "./comparison.js";
 
@@ -136,19 +136,22 @@ async function planCell({ given, say }: Planning, { method, seed }: Place, out: 
     { ...training, onStatus: say },
     { checksMemory: !isRun(run) },
   );
-  const contents = await contentsOf(dataset, preparationOf(given).cache);
+  const { cache } = preparationOf(given);
+  const scored = await contentsOf(scoredOf(dataset), cache);
+  const contents = await contentsOf([...dataset.labeled, ...dataset.unlabeled], cache);
   const initial = initialSum(config);
-  const expected = { config, precision: precisionOf(config), contents, initial, ...casesOf(dataset) };
+  const precision = precisionOf(config);
+  const expected = { config, precision, contents, initial, scored, ...caseLists(dataset) };
   const { beginsAs } = methodEntry(method);
   const beginWith = beginsAs ? [runOf(out, beginsAs, seed)] : [];
   return { method, seed, run, beginWith, training, expected };
 }
 
-function casesOf(dataset: Dataset): Pick<Expected, "labeled" | "unlabeled" | "corrected" | "scored"> {
+function scoredOf(dataset: Dataset): CaseFiles[] {
   const scored = dataset.test.filter(({ labelPath }) => labelPath !== null);
   if (scored.length === 0)
     throw badInput(
       `${dataset.dir} has no label for any of its ${dataset.test.length} test cases, so nothing could be compared; add labels (labelsTs), or take labeled training cases as the test cases`,
     );
-  return { ...caseLists(dataset), scored: scored.map(({ id }) => id) };
+  return scored;
 }

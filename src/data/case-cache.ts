@@ -33,14 +33,13 @@ export const settingsText = (options: PrepareOptions): string =>
   ]);
 
 /** How a path's content is named: by reading it, or only where that was done before. */
-type HashOf<T> = (path: string, memory: string) => Promise<T>;
+type HashOf<T, M> = (path: string, memory: M) => Promise<T>;
 
-async function caseHash<T extends string | null>(
+async function caseHash<T extends string | null, M extends string | null>(
   files: CaseFiles,
-  cache: string,
-  hashOf: HashOf<T>,
+  memory: M,
+  hashOf: HashOf<T, M>,
 ): Promise<string | null> {
-  const memory = join(cache, "digests");
   const { imagePath, labelPath } = files;
   const images: (string | null)[] = [];
   for (const path of imagePathsOf(files)) images.push(await hashOf(path, memory));
@@ -49,13 +48,15 @@ async function caseHash<T extends string | null>(
   return image === null || label === null ? null : sha256OfText(`${image},${label}`);
 }
 
-/** A case's content, read where it is not known yet. Bad input: a file that can't be opened. */
-export const contentOf = async (files: CaseFiles, cache: string): Promise<string> =>
-  (await caseHash(files, cache, contentHash))!;
+const memoryIn = (cache: string): string => join(cache, "digests");
+
+/** A case's content, read where a cache does not know it yet. Bad input: a file that can't be opened. */
+export const contentOf = async (files: CaseFiles, cache: string | null): Promise<string> =>
+  (await caseHash(files, cache === null ? null : memoryIn(cache), contentHash))!;
 
 /** A case's content where it is known without reading its files. */
 export const knownContent = (files: CaseFiles, cache: string): Promise<string | null> =>
-  caseHash(files, cache, rememberedHash);
+  caseHash(files, memoryIn(cache), rememberedHash);
 
 /** The file of a case prepared so: its name follows from content, settings and version, so nothing else is ever there. */
 function pathOf(content: string, options: PrepareOptions, cache: string): string {

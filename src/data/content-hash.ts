@@ -19,8 +19,9 @@ async function digestOf(path: string): Promise<string> {
   return hash.digest("hex");
 }
 
-/** Remembered digests of files: null where a file was never read, or was touched since. */
-function remember(memory: string) {
+/** Remembered digests of files: null where a file was never read, or was touched since. Without a folder none is. */
+function remember(memory: string | null) {
+  if (memory === null) return { recall: () => null, keep: () => {} };
   const placeOf = (stamp: string) => join(memory, sha256OfText(stamp).slice(0, 32));
   return {
     recall(file: string): string | null {
@@ -46,9 +47,9 @@ const together = (digests: readonly string[]): string =>
 /**
  * SHA-256 of everything that an image's or label's path stands for (a file, a header with its data, a directory).
  * `memory` is a folder in which digests are remembered by the file's path, size, times and inode, so that a file that was
- * not touched is not read again. Bad input: a path that can't be opened.
+ * not touched is not read again; null: nothing is remembered. Bad input: a path that can't be opened.
  */
-export async function contentHash(path: string, memory: string): Promise<string> {
+export async function contentHash(path: string, memory: string | null): Promise<string> {
   const { recall, keep } = remember(memory);
   const digests: string[] = [];
   for (const file of await filesBehind(path)) {

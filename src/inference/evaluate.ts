@@ -3,6 +3,7 @@ import type { CaseFiles } from "../data/dataset.js";
 import { channelCount, inAxisOrder, type PreparedCase, prepareCase } from "../data/prepare.js";
 import { readCase } from "../data/read-case.js";
 import { sayCrowded } from "../engine/busy-cores.js";
+import type { Precision } from "../engine/precision.js";
 import { PenumbraError } from "../errors.js";
 import { writeJson, writeText } from "../files/whole-file.js";
 import {
@@ -15,6 +16,7 @@ import {
 } from "../metrics/score.js";
 import { type ReportSection, renderReport } from "../report/report.js";
 import { pickShown } from "../report/shown.js";
+import { type CaseContents, contentsOf } from "../training/case-contents.js";
 import { prepareOptions } from "../training/config.js";
 import { correctedLabels } from "../training/run-directory.js";
 import { type LogEntry, readRunLog } from "../training/run-log.js";
@@ -64,6 +66,10 @@ export interface SplitScores extends Evaluation {
   readonly split: Split;
   /** Corrections among the labels scored against: paths in `data`. */
   readonly corrected: readonly string[];
+  /** Of each case's image and label. */
+  readonly contents: CaseContents;
+  /** That the cases were segmented in. */
+  readonly precision: Precision;
 }
 
 /** Clipped, normalized and checked as in training. */
@@ -110,7 +116,9 @@ async function writeEvaluation(session: Session, command: string | null): Promis
   const { model, run, log, precision, split, dataset, cases, output } = session;
   const start = performance.now();
   const corrected = correctedLabels({ dir: dataset.dir, labeled: cases });
-  const evaluation = { ...(await scoreAll(session)), data: dataset.dir, split, corrected };
+  const contents = await contentsOf(cases, null);
+  const scored = await scoreAll(session);
+  const evaluation = { ...scored, data: dataset.dir, split, corrected, contents, precision };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
   writeText(output.path("scores.csv"), toCsv(evaluation));
   writeJson(output.path("scores.json"), evaluation);

@@ -25,4 +25,12 @@ describe("probabilityDifference", () => {
       expect(probabilityDifference(a(), b(), zeros([1, 1, 1, 1, 2])).item()).toBe(0);
     });
   });
+
+  it("divides by the kept voxels times the classes, however many these are", () => {
+    // (0.5, 0.25, 0.25) and even thirds: 1/36 + 2/144 at the kept voxel
+    scope(() => {
+      const uneven = fromArray(new Float32Array([Math.log(2), 5, 0, 0, 0, 0]), [1, 3, 1, 1, 2]);
+      expect(probabilityDifference(uneven, zeros([1, 3, 1, 1, 2]), mask(1, 0)).item()).toBeCloseTo(1 / 72, 6);
+    });
+  });
 });

@@ -6,14 +6,10 @@ export type CaseContents = Readonly<Record<string, string>>;
 
 const DIGITS = 16;
 
-/** Of the cases that a run trains on; files that were read before and not touched since are not read again. */
-export async function contentsOf(
-  { labeled, unlabeled }: Readonly<Record<"labeled" | "unlabeled", readonly CaseFiles[]>>,
-  cache: string,
-): Promise<CaseContents> {
+/** Files that a cache has seen before and that were not touched since are not read again; without one all are read. */
+export async function contentsOf(cases: readonly CaseFiles[], cache: string | null): Promise<CaseContents> {
   const contents: Record<string, string> = {};
-  for (const files of [...labeled, ...unlabeled])
-    contents[files.id] = (await contentOf(files, cache)).slice(0, DIGITS);
+  for (const files of cases) contents[files.id] = (await contentOf(files, cache)).slice(0, DIGITS);
   return contents;
 }
 

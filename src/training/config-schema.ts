@@ -219,7 +219,7 @@ export const configSchema = z.strictObject({
     parts: leaf(
       z.int().min(1).nullable(),
       "a whole number, at least 1, or null",
-      "a batch is worked off in so many parts, each with statistics of its own for batch normalization; null: as memory demands",
+      "a batch is worked off in so many parts, each with statistics for batch normalization and losses (Dice, masks) of its own; null: as memory demands",
     ),
   }),
   checkpoint: z.strictObject({

@@ -56,7 +56,7 @@ export function estimateStepBytes(
 
 /**
  * How a run's steps are done so that they fit: as they are, else with features found again instead of kept (the same
- * numbers, up to rounding, in more time), else in parts (other statistics for batch normalization). A choice that the configuration
+ * numbers, up to rounding, in more time), else in parts (other statistics for batch normalization, losses over each part). A choice that the configuration
  * makes is kept. On other devices than the CPU nothing is planned unless a limit is set.
  * @throws PenumbraError "bad-input" with the arithmetic where nothing fits
  */
@@ -114,7 +114,8 @@ export function planInWords(config: Config, precision: Precision, shape: StepSha
   );
   const measures = [
     recomputeLevels > 0 && "features are found again instead of kept (slower, the same result)",
-    parts > 1 && `batches are worked off in ${parts} parts (batch normalization sees each by itself)`,
+    parts > 1 &&
+      `batches are worked off in ${parts} parts (batch normalization and losses see each by itself)`,
   ].filter(Boolean);
   return `memory: a step would take about ${before}; ${measures.join(", and ")}: about ${after}`;
 }

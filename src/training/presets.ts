@@ -211,7 +211,7 @@ const phantom: PartialConfig = {
   stage2: { iterations: 300 },
   supervised: { iterations: 800, decayEvery: 560 },
   meanTeacher: { rampUp: 800 },
-  bcp: { pretraining: 48 },
+  bcp: { pretraining: 94 },
   mcNet: { rampUp: 800 },
   densecl: { iterations: 200, queue: 256, momentum: 0.95 },
   inference: { stride: [16, 16, 16], uncertaintySamples: 10 },

@@ -73,7 +73,7 @@ async function begin(options: TrainOptions): Promise<string> {
   const initial = initialWeights(plan.config);
   sayCrowded(engine.threads, engine.device, options.onStatus ?? (() => {}));
   const cases = await readCases(plan, options);
-  const contents = await contentsOf(casesFor(plan.config, plan.dataset), preparationOf(options).cache);
+  const contents = await trainedContents(plan, options);
   const made = { ...plan, contents, initial: initialSum(plan.config) };
   const lock = createRun(plan.dir, made, engine);
   try {
@@ -162,12 +162,15 @@ async function goOn(dir: string, options: TrainOptions): Promise<string> {
   }
 }
 
+/** Of the cases that the run trains on. */
+function trainedContents({ config, dataset }: Pick<RunPlan, "config" | "dataset">, options: TrainOptions) {
+  const { labeled, unlabeled } = casesFor(config, dataset);
+  return contentsOf([...labeled, ...unlabeled], preparationOf(options).cache);
+}
+
 /** @throws PenumbraError "bad-input" where a case that the run trains on is not what it was, unless checks are skipped */
 async function checkContents(run: RunRecord, { config, dataset, dir }: RunPlan, options: TrainOptions) {
-  const changed = firstChanged(
-    run.contents,
-    await contentsOf(casesFor(config, dataset), preparationOf(options).cache),
-  );
+  const changed = firstChanged(run.contents, await trainedContents({ config, dataset }, options));
   if (changed === null) return;
   const what = `${dataset.dir}: the files of case ${changed} have changed since ${dir} began`;
   if (!options.skipChecks)

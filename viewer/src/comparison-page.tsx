@@ -102,7 +102,7 @@ function Means({ comparison: { methods, unit } }: { comparison: Comparison }) {
             {METRICS.map((metric) => (
               <th key={metric}>{heading(metric)}</th>
             ))}
-            <th title="rows without a distance, since prediction or reference is empty">empty</th>
+            <th title="rows without a distance, since prediction or reference is empty">no distance</th>
             <th>seeds</th>
             <th>minutes</th>
           </tr>
