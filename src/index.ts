@@ -101,8 +101,9 @@ export { METHODS, type MethodEntry, type MethodName } from "./training/method-ca
 export type { MakeObserver, ObservedRun, Observer } from "./training/observer.js";
 export { type PrepareDataOptions, type PreparedData, prepareData } from "./training/prepare-data.js";
 export { PRESETS, type PresetName } from "./training/presets.js";
-export { type RunRecord, readRun } from "./training/run-directory.js";
+export { readRun } from "./training/run-directory.js";
 export { type LogEntry, readRunLog } from "./training/run-log.js";
+export type { RunRecord } from "./training/run-record.js";
 export { readSafetensors, writeSafetensors } from "./training/safetensors.js";
 export { type Stage, stagesOf } from "./training/stages.js";
 export { trainStep } from "./training/step.js";

@@ -142,6 +142,12 @@ describe("train refuses, naming file and fix, and makes nothing:", () => {
     await refusesToTrain(good, ["--config", at("config.json")], at("config.json"), "can't be read as JSON");
   });
 
+  it("a config file with a key misspelled, by the file's name", async () => {
+    writeFileSync(at("config.json"), '{"stage1.itrations": 5}');
+    const named = `unknown config key "stage1.itrations" (${at("config.json")})`;
+    await refusesToTrain(good, ["--config", at("config.json")], named);
+  });
+
   it("a preset for another number of classes", () =>
     refusesToTrain(
       good,

@@ -66,6 +66,7 @@ describe("an imported run", () => {
 
   it("can't be resumed or made twice, and its export is never written over", async () => {
     expectRefused(await penumbra("train", "--resume", run), "network_none.pth", "no training to resume");
+    expectRefused(await penumbra("rank", "--run", run), `${run} was imported`, "--data");
     expectRefused(await penumbra("import", weights, "--out", run), `${run} is not empty`);
     const file = at("exported.safetensors");
     expect((await penumbra("export", "--run", run, "--out", file)).code).toBe(0);

@@ -89,9 +89,10 @@ describe("train, evaluate, predict", () => {
       code: 2,
       stderr: expect.stringContaining("no label for any of the run's 2 unlabeled cases"),
     });
-    const { code, stdout } = await penumbra(...args, "--data", labeledSince);
+    const { code, stdout, stderr } = await penumbra(...args, "--data", labeledSince);
     expect(code).toBe(0);
-    expect(JSON.parse(stdout)).toMatchObject({ split: "unlabeled", cases: [{ id: "tr2" }] });
+    expect(JSON.parse(stdout)).toMatchObject({ split: "unlabeled", leftOut: 1, cases: [{ id: "tr2" }] });
+    expect(stderr).toContain("1 unlabeled cases without a label are left out");
     const report = readFileSync(join(runDir, "evaluation-unlabeled/report.html"), "utf8");
     expect(report).toContain("1 unlabeled cases without a label are left out");
     expect(report).toContain("Training used no label of these cases");

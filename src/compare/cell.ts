@@ -13,8 +13,9 @@ import { firstDifference } from "../training/config-difference.js";
 import { DivergedError } from "../training/diverged.js";
 import { effortOf } from "../training/effort.js";
 import type { MethodName } from "../training/method-catalog.js";
-import { checkpointsOf, isRun, type RunRecord, readRun } from "../training/run-directory.js";
+import { checkpointsOf, isRun, readRun } from "../training/run-directory.js";
 import { readRunLog } from "../training/run-log.js";
+import type { RunRecord } from "../training/run-record.js";
 import { type TrainOptions, train } from "../training/train.js";
 import type { CellResult } from "./comparison.js";
 

@@ -1,7 +1,8 @@
 import { expect, it } from "vitest";
+import type { Dataset } from "../data/dataset.js";
 import { resolveConfig } from "../training/config.js";
 import type { Triple } from "../volume/volume.js";
-import { spacingDoubt } from "./data-fit.js";
+import { checkClasses, namesDoubt, spacingDoubt } from "./data-fit.js";
 import type { Model } from "./model.js";
 
 const model = (...set: string[]) => ({ config: resolveConfig({ set }) }) as Model;
@@ -27,4 +28,19 @@ it("has nothing to say of the same sizes along other axes, of a run that resampl
   expect(doubt({ a: [3, 1, 1] }, undefined)).toBeNull();
   expect(doubt({ a: [1.49, 1, 1] }, [1, 1, 1])).toBeNull();
   expect(doubt({ a: [1.51, 1, 1] }, [1, 1, 1])).not.toBeNull();
+});
+
+it("refuses the classes of the run in another order, and says where they bear other names", () => {
+  const trained = ["background", "anterior", "posterior"];
+  const ours = { config: resolveConfig({ classes: 3 }), classNames: trained } as unknown as Model;
+  const data = (...classNames: string[]) => ({ dir: "d", classNames }) as unknown as Dataset;
+  const swapped = data("background", "posterior", "anterior");
+  expect(() => checkClasses(swapped, ours)).toThrow(
+    "d has classes background, posterior, anterior but the run was trained on background, anterior, posterior: bring",
+  );
+  for (const names of [trained, ["background", "head", "tail"]]) checkClasses(data(...names), ours);
+  expect(namesDoubt(data(...trained), ours)).toBeNull();
+  expect(namesDoubt(data("background", "head", "tail"), ours)).toMatch(
+    /are head, tail, those of the run anterior, posterior/,
+  );
 });

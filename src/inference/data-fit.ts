@@ -1,18 +1,29 @@
 import type { Dataset } from "../data/dataset.js";
 import { SPACING_FACTOR } from "../data/suspicions.js";
 import { badInput, shortList } from "../errors.js";
-import type { RunRecord } from "../training/run-directory.js";
+import type { RunRecord } from "../training/run-record.js";
 import type { Grid, Triple } from "../volume/volume.js";
 import type { Model } from "./model.js";
 
-/** Bad input: data with another number of classes than the model's. */
+/** Bad input: data with another number of classes than the model's, or the same ones in another order. */
 export function checkClasses({ dir, classNames }: Dataset, { config, classNames: trained }: Model): void {
   const { classes } = config.model;
-  if (classNames.length === classes) return;
+  if (classNames.length !== classes)
+    throw badInput(
+      `${dir} has ${classNames.length} classes (${classNames.join(", ")}) but the run was trained on ${classes} ` +
+        `(${trained.join(", ")}); evaluate on data with the same classes`,
+    );
+  const isOrdered = classNames.every((name, i) => name === trained[i]);
+  if (isOrdered || [...classNames].sort().join("\n") !== [...trained].sort().join("\n")) return;
   throw badInput(
-    `${dir} has ${classNames.length} classes (${classNames.join(", ")}) but the run was trained on ${classes} ` +
-      `(${trained.join(", ")}); evaluate on data with the same classes`,
+    `${dir} has classes ${classNames.join(", ")} but the run was trained on ${trained.join(", ")}: bring them into that order`,
   );
+}
+
+/** A line on data whose classes bear other names than those a run was trained on; null where they bear the same. */
+export function namesDoubt({ dir, classNames }: Dataset, { classNames: trained }: Model): string | null {
+  if (classNames.slice(1).join() === trained.slice(1).join()) return null;
+  return `check: classes of ${dir} are ${classNames.slice(1).join(", ")}, those of the run ${trained.slice(1).join(", ")}; scores bear the run's names`;
 }
 
 /** Bad input: images with another number of channels than the model's. */

@@ -23,6 +23,7 @@ import { type LogEntry, readRunLog } from "../training/run-log.js";
 import { toAxisOrder, toStoredOrder } from "../volume/orientation.js";
 import { readLabelMap } from "../volume/read.js";
 import { writeLabelMap } from "../volume/write.js";
+import { namesDoubt } from "./data-fit.js";
 import { EvaluationOutput } from "./evaluation-output.js";
 import { curvesOf, type Evaluated, factsOf, notesOf } from "./evaluation-report.js";
 import { type EngineOptions, type Model, type OpenedModel, segment, withModel } from "./model.js";
@@ -66,6 +67,8 @@ export interface SplitScores extends Evaluation {
   readonly split: Split;
   /** Corrections among the labels scored against: paths in `data`. */
   readonly corrected: readonly string[];
+  /** Cases of the split without a label, which are not scored. */
+  readonly leftOut: number;
   /** Of each case's image and label. */
   readonly contents: CaseContents;
   /** That the cases were segmented in. */
@@ -91,15 +94,18 @@ async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Pro
   const { model, precision, threads } = opened;
   const log = readRunLog(options.run);
   const found = await openSplit(opened, { ...options, split });
-  const { dataset, cases } = found;
+  const { dataset, cases, leftOut } = found;
   const own = join(options.run, `evaluation-${split}`);
   const output = EvaluationOutput.at(options.out ?? own, { replaces: (options.out ?? own) === own });
-  const doubt = await checkCases(cases, opened, options);
-  if (doubt) status(doubt);
+  const doubts = [namesDoubt(dataset, model), await checkCases(cases, opened, options)].filter(
+    (doubt) => doubt !== null,
+  );
+  doubts.forEach(status);
+  if (leftOut > 0) status(`${leftOut} ${split} cases without a label are left out`);
   sayCrowded(threads, model.config.device, status);
   const forShown = uncertainty ? WORK_WITH_UNCERTAINTY * Math.min(MOST_SHOWN, cases.length) : 0;
   const progress = new WorkProgress(cases.length + forShown, status);
-  const session = { ...opened, ...found, split, doubt, log, uncertainty, output, progress, signal };
+  const session = { ...opened, ...found, split, doubts, log, uncertainty, output, progress, signal };
   try {
     output.begin();
     status(`segmenting ${cases.length} ${split} cases of ${dataset.dir} (${precision})`);
@@ -113,12 +119,12 @@ async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Pro
 }
 
 async function writeEvaluation(session: Session, command: string | null): Promise<SplitScores> {
-  const { model, run, log, precision, split, dataset, cases, output } = session;
+  const { model, run, log, precision, split, dataset, cases, leftOut, output } = session;
   const start = performance.now();
   const corrected = correctedLabels({ dir: dataset.dir, labeled: cases });
   const contents = await contentsOf(cases, null);
   const scored = await scoreAll(session);
-  const evaluation = { ...scored, data: dataset.dir, split, corrected, contents, precision };
+  const evaluation = { ...scored, data: dataset.dir, split, corrected, leftOut, contents, precision };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;
   writeText(output.path("scores.csv"), toCsv(evaluation));
   writeJson(output.path("scores.json"), evaluation);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { resolveConfig } from "../training/config.js";
-import type { RunRecord } from "../training/run-directory.js";
 import type { LogEntry } from "../training/run-log.js";
+import type { RunRecord } from "../training/run-record.js";
 import { curvesOf, factsOf } from "./evaluation-report.js";
 
 const entry = (change: Partial<LogEntry>): LogEntry => ({

@@ -3,8 +3,9 @@ import type { Series } from "../report/chart.js";
 import type { ReportSection } from "../report/report.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
-import { correctedLabels, type RunRecord } from "../training/run-directory.js";
+import { correctedLabels } from "../training/run-directory.js";
 import type { LogEntry } from "../training/run-log.js";
+import type { RunRecord } from "../training/run-record.js";
 import { stagesOf } from "../training/stages.js";
 import type { Model } from "./model.js";
 import type { Split, SplitCases } from "./split-cases.js";
@@ -102,8 +103,8 @@ export interface Evaluated extends SplitCases {
   readonly model: Model;
   readonly run: RunRecord;
   readonly split: Split;
-  /** On the voxel sizes of the cases. */
-  readonly doubt: string | null;
+  /** On the names of the classes and the voxel sizes of the cases. */
+  readonly doubts: readonly string[];
   /** Whether uncertainty maps are shown. */
   readonly uncertainty: boolean;
 }
@@ -116,10 +117,10 @@ export function notesOf({
   dataset,
   cases,
   leftOut,
-  doubt,
+  doubts,
   uncertainty,
 }: Evaluated): string[] {
-  const notes: string[] = doubt ? [doubt] : [];
+  const notes = [...doubts];
   if (leftOut > 0) notes.push(`${leftOut} ${split} cases without a label are left out.`);
   if (split === "unlabeled") {
     notes.push(

@@ -4,7 +4,7 @@ import { prepareCase } from "../data/prepare.js";
 import { sayCrowded } from "../engine/busy-cores.js";
 import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError, shortList } from "../errors.js";
-import { makeDirectory } from "../files/directory.js";
+import { checkCanBeMade, makeDirectory } from "../files/directory.js";
 import { WriteError } from "../files/write-failure.js";
 import { prepareOptions } from "../training/config.js";
 import { toStoredOrder } from "../volume/orientation.js";
@@ -72,6 +72,7 @@ async function predictAll(opened: OpenedModel, options: PredictOptions): Promise
   if (options.samples !== undefined) checkSamples(model, options.samples);
   const jobs = await jobsOf(options, model);
   checkOutputs(jobs.map(({ files }) => files));
+  checkCanBeMade(options.out);
   makeDirectory(options.out);
   const doubt = spacingDoubt(new Map(jobs.map(({ source, grid }) => [source.id, grid])), model, run);
   if (doubt) status(doubt);

@@ -57,6 +57,8 @@ async function rankWith(
   options: RankOptions,
 ): Promise<Ranking> {
   const status = options.onStatus ?? (() => {});
+  if (options.data === undefined && run.imported)
+    throw badInput(`${options.run} was imported and knows no data; name them with --data`);
   const dir = resolve(options.data ?? run.data);
   const allowLinks = options.allowLinks ?? false;
   const whole = await openDataset(dir, { allowLinks });

@@ -11,7 +11,8 @@ import { writeJson, writeWholeFile } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import type { StateDict } from "../nn/module.js";
 import { DivergedError } from "./diverged.js";
-import { encodeSafetensors, type HostTensor, readSafetensors, writeSafetensors } from "./safetensors.js";
+import { allFinite, readModelFile, writeModelFile } from "./model-file.js";
+import { encodeSafetensors, type HostTensor, readSafetensors } from "./safetensors.js";
 import { NO_SKIPS, type SkipCounts } from "./skips.js";
 
 /** Where a run stands: `iteration` iterations of `stage` are done. */
@@ -54,15 +55,8 @@ function toHost(tensor: Tensor): HostTensor {
 const hostState = (state: StateDict): Map<string, HostTensor> =>
   scope(() => new Map([...state].map(([key, tensor]) => [key, toHost(tensor)])));
 
-/** Writes tensors as one safetensors file, whole or not at all. */
-export const writeState = (path: string, state: StateDict): void =>
-  writeSafetensors(path, hostState(state), { format: "pt" });
-
-function allFinite(data: Float32Array): boolean {
-  let zero = 0;
-  for (let i = 0; i < data.length; i++) zero += data[i]! * 0; // NaN as soon as one is not finite
-  return zero === 0;
-}
+/** Writes a finished network's state, whole or not at all. */
+export const writeState = (path: string, state: StateDict): void => writeModelFile(path, hostState(state));
 
 /** @throws DivergedError naming the first tensor with a number that is not finite. */
 function checkFinite(host: ReadonlyMap<string, HostTensor>, { stage, iteration }: Position): void {
@@ -142,9 +136,8 @@ export const holdsCheckpoint = (directory: string): boolean => totalsIn(director
 const toTensors = (host: ReadonlyMap<string, HostTensor>, device: string): StateDict =>
   new Map([...host].map(([name, { data, shape }]) => [name, fromArray(data, shape, device)]));
 
-/** States on a device, from a file. @throws PenumbraError "bad-input" naming the file when it is damaged. */
-export const readState = (path: string, device: string): StateDict =>
-  toTensors(readSafetensors(path).tensors, device);
+/** A finished network's state on a device. @throws PenumbraError "bad-input" naming the file when it is damaged. */
+export const readState = (path: string, device: string): StateDict => toTensors(readModelFile(path), device);
 
 /** What a checkpoint's files hold. @throws an error that says how it is damaged */
 function readCheckpoint(path: string): Description & { readonly tensors: ReadonlyMap<string, HostTensor> } {

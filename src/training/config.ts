@@ -23,6 +23,8 @@ export interface ConfigSources {
   readonly preset?: string;
   /** Content of a configuration file; {"stage1.iterations": 100} is read as {"stage1": {"iterations": 100}}. */
   readonly file?: unknown;
+  /** What errors call it, its path. */
+  readonly fileName?: string;
   /** "dotted.key=value" each; the value is JSON, or else the text as it stands. */
   readonly set?: readonly string[];
   /** Options with a name of their own on the command line. */
@@ -192,11 +194,20 @@ export function askedFor({ file, set = [] }: ConfigSources, key: string): unknow
  * @throws PenumbraError "bad-input" naming the key, where it was set, what was expected and what was got.
  */
 export function resolveConfig(sources: ConfigSources = {}): Config {
-  const { classes, inputChannels, auto, preset, file, set = [], ...named } = sources;
+  const {
+    classes,
+    inputChannels,
+    auto,
+    preset,
+    file,
+    fileName = "config file",
+    set = [],
+    ...named
+  } = sources;
   const layers: Layer[] = [{ name: "data", values: { model: { classes, inputChannels } } }];
   if (auto !== undefined) layers.push({ name: "derived from the data", values: auto });
   if (preset !== undefined) layers.push(presetLayer(preset));
-  if (file !== undefined) layers.push({ name: "config file", values: nested(file) });
+  if (file !== undefined) layers.push({ name: fileName, values: nested(file) });
   layers.push(...set.map(setLayer), { name: "command line", values: named });
   for (const layer of layers) checkKeys(layer.values, "", layer.name);
   const merged = layers.reduce<unknown>((values, layer) => merge(values, layer.values), BASE_CONFIG);

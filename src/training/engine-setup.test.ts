@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { resolvePrecision } from "../engine/device.js";
 import { resolveConfig } from "./config.js";
 import { differenceOf, setUpEngine } from "./engine-setup.js";
-import type { RunRecord } from "./run-directory.js";
+import type { RunRecord } from "./run-record.js";
 
 const config = resolveConfig({ set: ["threads=1"] });
 

@@ -4,7 +4,7 @@ import { flushDenormals, libtorchFacts, setThreads } from "../engine/libtorch.js
 import type { Precision } from "../engine/precision.js";
 import { packageVersion } from "../version.js";
 import type { Config } from "./config.js";
-import type { RunRecord } from "./run-directory.js";
+import type { RunRecord } from "./run-record.js";
 
 /** What a run is computed with. The same again gives the same numbers, on the CPU to the bit. */
 export interface EngineSetup {

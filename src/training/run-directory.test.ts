@@ -175,6 +175,21 @@ describe("readRun", () => {
     );
   });
 
+  it.each([
+    ["classNames", undefined],
+    ["labeled", undefined],
+    ["data", 7],
+    ["precision", "fp16"],
+    ["medianSpacingMm", [1, 1]],
+  ])("refuses a run.json whose %s is %s, and names it", (field, value) => {
+    made();
+    const path = join(dir, "run.json");
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, "utf8")), [field]: value }));
+    expect(complaint(() => readRun(dir))).toMatch(
+      new RegExp(`run\\.json: ${field}: .+; restore it or train again`),
+    );
+  });
+
   it.each(["null", "3", "[]"])("refuses a run.json that is %s", (text) => {
     expect(spoiled("run.json", text)).toContain("run.json is no record of a run");
   });

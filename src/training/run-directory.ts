@@ -4,7 +4,6 @@ import { dirname, join, relative } from "node:path";
 import { fileURLToPath } from "node:url";
 import { CORRECTIONS_FOLDER } from "../data/corrections.js";
 import type { Dataset } from "../data/dataset.js";
-import type { Precision } from "../engine/precision.js";
 import { badInput, PenumbraError } from "../errors.js";
 import { hasContent, makeDirectory } from "../files/directory.js";
 import { FileLock } from "../files/file-lock.js";
@@ -17,49 +16,7 @@ import { packageVersion } from "../version.js";
 import type { Triple } from "../volume/volume.js";
 import type { CaseContents } from "./case-contents.js";
 import { type Config, parseConfig } from "./config.js";
-
-/** The form of run directories that this version reads and writes. */
-const FORMAT = 1;
-
-/** Where the weights of a run came from that were not trained here. */
-export interface ImportRecord {
-  /** The file's name, without its folder. */
-  readonly file: string;
-  readonly sha256: string;
-  /** "PyTorch", "PyTorch before 1.6" or "safetensors". */
-  readonly form: string;
-  /** Names that the file lacked, and those it had beside them. */
-  readonly missing: readonly string[];
-  readonly leftOver: readonly string[];
-}
-
-/** What a run was made from, beside its config: `run.json`. */
-export interface RunRecord {
-  readonly format: number;
-  readonly penumbra: string;
-  readonly libtorch: string;
-  readonly precision: Precision;
-  /** Threads of the engine, and the processor's name; records of earlier versions lack both. */
-  readonly threads?: number;
-  readonly processor?: string;
-  readonly created: string;
-  readonly git: { readonly commit: string; readonly modified: boolean } | null;
-  readonly data: string;
-  readonly classNames: readonly string[];
-  readonly labeled: readonly string[];
-  readonly unlabeled: readonly string[];
-  readonly test: readonly string[];
-  /** Median voxel size of the training images (mm along D, H, W), null where they store none; records of earlier versions lack it. */
-  readonly medianSpacingMm?: Triple | null;
-  /** Set when the weights were imported; `data` is "" then and there are no cases. */
-  readonly imported?: ImportRecord;
-  /** Of the cases that it trains on; records of earlier versions lack them. */
-  readonly contents?: CaseContents;
-  /** SHA-256 of the weights that it starts from, where the configuration names a run to `init` from. */
-  readonly initial?: string;
-  /** Labels drawn by a person that were used, below the data directory. Runs of before they existed have none. */
-  readonly corrected?: readonly string[];
-}
+import { checkRecord, type ImportRecord, RUN_FORMAT, type RunRecord } from "./run-record.js";
 
 /** Which of a data set's labels in use are corrections, as paths below its directory. */
 export const correctedLabels = ({ dir, labeled }: Pick<Dataset, "dir" | "labeled">): string[] =>
@@ -167,7 +124,7 @@ export function createRun(
   makeDirectory(dir);
   const lock = lockRun(dir);
   const record: RunRecord = {
-    format: FORMAT,
+    format: RUN_FORMAT,
     penumbra: packageVersion(),
     libtorch: engine.libtorch,
     precision: engine.precision,
@@ -223,20 +180,8 @@ export function copyProgress(from: string, to: string): void {
  */
 export function readRun(dir: string): { config: Config; run: RunRecord } {
   if (!existsSync(dir)) throw badInput(`${dir}: no such run directory`);
-  const run = readJson(join(dir, "run.json"), dir) as RunRecord | null;
-  if (typeof run?.format !== "number") {
-    throw badInput(`${join(dir, "run.json")} is no record of a run; restore it or train again`);
-  }
-  if (run.format !== FORMAT) {
-    throw badInput(
-      `${dir} was written by penumbra ${run.penumbra} (run format ${run.format}); this version reads format ${FORMAT}: use that version, or train again`,
-    );
-  }
-  if (run.precision !== "fp32" && run.precision !== "bf16") {
-    throw badInput(
-      `${join(dir, "run.json")}: precision is ${JSON.stringify(run.precision)}; expected "fp32" or "bf16": restore it or train again`,
-    );
-  }
+  const record = join(dir, "run.json");
+  const run = checkRecord(readJson(record, dir), record);
   const path = join(dir, "config.json");
   return { run, config: parseConfig(readJson(path, dir), path) };
 }

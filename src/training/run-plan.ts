@@ -20,7 +20,8 @@ import { precisionOf } from "./engine-setup.js";
 import { planMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import { BASE_CONFIG } from "./presets.js";
-import { checkNewRun, correctedLabels, type RunRecord } from "./run-directory.js";
+import { checkNewRun, correctedLabels } from "./run-directory.js";
+import type { RunRecord } from "./run-record.js";
 import { checkSet, deriveSettings, preparationOf, surveyTraining } from "./training-data.js";
 
 /** What a new run is made from. */
@@ -99,7 +100,10 @@ export async function planTraining(
     classes: dataset.classNames.length,
     inputChannels: dataset.channelNames.length,
     preset: options.preset,
-    ...(options.configFile && { file: readConfigFile(options.configFile) }),
+    ...(options.configFile && {
+      file: readConfigFile(options.configFile),
+      fileName: options.configFile,
+    }),
     set: [...(options.set ?? []), ...(options.threads ? [`threads=${options.threads}`] : [])],
     method: options.method,
     init: options.init,

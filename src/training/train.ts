@@ -19,16 +19,9 @@ import type { IterationReport } from "./iteration.js";
 import { planInWords, planMemory, planResumed } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import type { MakeObserver, Observer } from "./observer.js";
-import {
-  checkpointsOf,
-  copyProgress,
-  createRun,
-  lockRun,
-  misfitOf,
-  type RunRecord,
-  readRun,
-} from "./run-directory.js";
+import { checkpointsOf, copyProgress, createRun, lockRun, misfitOf, readRun } from "./run-directory.js";
 import { datasetOf, type NewRunOptions, planNewRun, type RunPlan } from "./run-plan.js";
+import type { RunRecord } from "./run-record.js";
 import { RunRecorder } from "./run-recorder.js";
 import { newNetwork, stagesOf } from "./stages.js";
 import { runStages } from "./trainer.js";

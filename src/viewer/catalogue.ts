@@ -1,7 +1,8 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, join, relative, resolve, sep } from "node:path";
 import { badInput } from "../errors.js";
-import { type RunRecord, readRun } from "../training/run-directory.js";
+import { readRun } from "../training/run-directory.js";
+import type { RunRecord } from "../training/run-record.js";
 
 /** A directory with a name that is safe in a URL. */
 export interface Place {

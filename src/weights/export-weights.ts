@@ -2,8 +2,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
 import type { Config } from "../training/config.js";
+import { readModelFile } from "../training/model-file.js";
 import { readRun } from "../training/run-directory.js";
-import { type HostTensor, readSafetensors, writeSafetensors } from "../training/safetensors.js";
+import { type HostTensor, writeSafetensors } from "../training/safetensors.js";
 import { packageVersion } from "../version.js";
 import { reverseSpatialAxes, type SpatialAxes } from "./spatial-axes.js";
 
@@ -43,7 +44,7 @@ export function exportWeights({ run, out, axes = "zyx" }: ExportOptions): number
   const { config } = readRun(run);
   const path = join(run, "model.safetensors");
   if (!existsSync(path)) throw badInput(`${path} is missing: the training is not finished`);
-  const network = [...readSafetensors(path).tensors].filter(([name]) => name.startsWith(PREFIX));
+  const network = [...readModelFile(path)].filter(([name]) => name.startsWith(PREFIX));
   const tensors = network.map(([name, tensor]): [string, HostTensor] => [
     name.slice(PREFIX.length),
     axes === "xyz" ? reverseSpatialAxes(tensor) : tensor,

@@ -4,8 +4,10 @@ import { badInput } from "../errors.js";
 import { sha256OfFile } from "../files/checksum.js";
 import { type Config, type PartialConfig, resolveConfig } from "../training/config.js";
 import { setUpEngine } from "../training/engine-setup.js";
+import { writeModelFile } from "../training/model-file.js";
 import { BASE_CONFIG } from "../training/presets.js";
-import { checkNewRun, createRun, type ImportRecord } from "../training/run-directory.js";
+import { checkNewRun, createRun } from "../training/run-directory.js";
+import type { ImportRecord } from "../training/run-record.js";
 import { type HostTensor, writeSafetensors } from "../training/safetensors.js";
 import { newNetwork } from "../training/stages.js";
 import { checkNewFile, exportMetadata } from "./export-weights.js";
@@ -171,7 +173,7 @@ function writeRun(
   const lock = createRun(resolve(options.out), { config, dataset, imported }, engine);
   const named = [...state].map(([name, tensor]): [string, HostTensor] => [`network.${name}`, tensor]);
   try {
-    writeSafetensors(join(options.out, "model.safetensors"), new Map(named), { format: "pt" });
+    writeModelFile(join(options.out, "model.safetensors"), new Map(named));
   } finally {
     lock.release();
   }
