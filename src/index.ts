@@ -98,6 +98,7 @@ export {
 } from "./training/config.js";
 export type { IterationReport } from "./training/iteration.js";
 export { METHODS, type MethodEntry, type MethodName } from "./training/method-catalog.js";
+export { METHOD_COSTS } from "./training/method-costs.js";
 export type { MakeObserver, ObservedRun, Observer } from "./training/observer.js";
 export { type PrepareDataOptions, type PreparedData, prepareData } from "./training/prepare-data.js";
 export { PRESETS, type PresetName } from "./training/presets.js";
