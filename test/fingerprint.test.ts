@@ -1,4 +1,4 @@
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -52,6 +52,18 @@ describe("a fingerprint", () => {
       [1, inside.length],
     ]);
     expect(cases[2]!.classes).toBeNull();
+  });
+
+  it.each(["[]", "{}", '{"image": {}, "classes": 3}'])("takes %s in the cache for no facts", async (text) => {
+    const first = await lookAt();
+    const cache = join(dir, "spoiled");
+    const again = async () => fingerprintOf(await openDataset(first.dir), { cache, workers: 0 });
+    await again();
+    for (const kind of ["facts", "digests"])
+      for (const entry of readdirSync(join(cache, kind), { recursive: true, withFileTypes: true }))
+        if (entry.isFile()) writeFileSync(join(entry.parentPath, entry.name), text);
+    expect(await again()).toEqual(first); // digests are found again, facts by them
+    expect(await again()).toEqual(first);
   });
 
   it("of a sound set has nothing odd, and a table with a line for each case", async () => {

@@ -180,6 +180,9 @@ describe("pancreas", () => {
     expect(mean).toBeCloseTo(0, 4);
     expect(deviation).toBeCloseTo(1, 4);
     expect(image.data.reduce((a, b) => Math.min(a, b))).toBeGreaterThan(-3);
+    const shares = join(out, ".prepared/tissue");
+    for (const name of readdirSync(shares)) writeFileSync(join(shares, name), "[]");
+    expect(await prepareRecipe({ recipe: "pancreas", raw, out, workers: 0 })).toBe(0);
   });
 
   it("refuses labels that lie nowhere, a second series, images without their label, and a folder of something else", async () => {
