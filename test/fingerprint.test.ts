@@ -1,4 +1,4 @@
-import { cpSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -54,6 +54,18 @@ describe("a fingerprint", () => {
     expect(cases[2]!.classes).toBeNull();
   });
 
+  it.each(["[]", "{}", '{"image": {}, "classes": 3}'])("takes %s in the cache for no facts", async (text) => {
+    const first = await lookAt();
+    const cache = join(dir, "spoiled");
+    const again = async () => fingerprintOf(await openDataset(first.dir), { cache, workers: 0 });
+    await again();
+    for (const kind of ["facts", "digests"])
+      for (const entry of readdirSync(join(cache, kind), { recursive: true, withFileTypes: true }))
+        if (entry.isFile()) writeFileSync(join(entry.parentPath, entry.name), text);
+    expect(await again()).toEqual(first); // digests are found again, facts by them
+    expect(await again()).toEqual(first);
+  });
+
   it("of a sound set has nothing odd, and a table with a line for each case", async () => {
     const fingerprint = await lookAt();
     expect(suspicionsOf(fingerprint, { scaledPerCase: true, resampled: false })).toEqual([]);
@@ -78,7 +90,9 @@ describe("what is odd", () => {
       cpSync(join(set, "imagesTr/tr2.nii.gz"), join(set, "imagesTs/te0.nii.gz")),
     );
     expect(odd).toMatchObject([{ severity: "refuse", cases: ["tr2", "te0"] }]);
-    expect(odd[0]!.message).toMatch(/tr2 in training and te0 in test hold the same image/);
+    expect(odd[0]!.message).toMatch(
+      /tr2 in training and te0 in test hold the same image \(\S+\/imagesTr\/tr2\.nii\.gz, \S+\/imagesTs\/te0\.nii\.gz\)/,
+    );
   });
 
   it("two training images alike, though stored in other ways", async () => {

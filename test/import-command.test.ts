@@ -74,6 +74,17 @@ describe("an imported run", () => {
     expectRefused(await penumbra("export", "--run", run, "--out", file), `${file} is already there`);
     expectRefused(await penumbra("export", "--run", data, "--out", at("x.safetensors")), "no run directory");
   });
+
+  it("is exported only where its weights fit its configuration", async () => {
+    const [file, path] = [at("misfit.safetensors"), join(run, "config.json")];
+    const text = readFileSync(path, "utf8");
+    const config = JSON.parse(text);
+    writeFileSync(path, JSON.stringify({ ...config, model: { ...config.model, filters: 4 } }));
+    const outcome = await penumbra("export", "--run", run, "--out", file);
+    expectRefused(outcome, join(run, "model.safetensors"), `does not fit ${path}`, "restore");
+    expect(existsSync(file)).toBe(false);
+    writeFileSync(path, text);
+  });
 });
 
 describe("import refuses in one line, and makes nothing:", () => {

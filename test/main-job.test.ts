@@ -13,7 +13,7 @@ import { GRID, madeUpSet, TINY, tinyArguments } from "./made-up-data.js";
 
 const dir = mkdtempSync(join(tmpdir(), "penumbra-job-"));
 const data = join(dir, "data");
-const runDir = join(dir, "run");
+const runDir = join(dir, "a run");
 const image = join(data, "imagesTs/te0.nii.gz");
 /** Of voxels three times as high as those of the set. */
 const COARSE = GRID.affine!.map((value, i) => (i === 10 ? 3 * value : value));
@@ -27,7 +27,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 
 describe("train, evaluate, predict", () => {
   it("trains to the end and says what comes next", () => {
-    expect(trained.stderr).toContain(`next: penumbra evaluate --run ${runDir} --data ${data}`);
+    expect(trained.stderr).toContain(`next: penumbra evaluate --run '${runDir}' --data ${data}`);
     expect(trained.code).toBe(0);
     expect(trained.stdout).toBe("");
     expect(existsSync(join(runDir, "model.safetensors"))).toBe(true);

@@ -23,13 +23,18 @@ beforeAll(async () => {
 }, 300_000);
 afterAll(() => rmSync(dir, { recursive: true }));
 
-it("needs no label and leaves the encoder alone", () => {
+it("needs no label and leaves the encoder alone, which is exported", async () => {
+  const exported = join(dir, "encoder.safetensors");
   expect(outcome).toMatchObject({ code: 0 });
   expect(outcome.stderr).toContain(
     `next: penumbra train --init ${pretrained} --data ${data} --method METHOD`,
   );
   const names = [...weightsOf(pretrained).keys()];
   expect(names).toContain("network.block_five.conv.0.weight");
+  expect((await penumbra("export", "--run", pretrained, "--out", exported)).code).toBe(0);
+  expect([...readSafetensors(exported).tensors].map(([name]) => `network.${name}`).sort()).toEqual(
+    names.sort(),
+  );
   expect(names.every((name) => /^network\.block_(one|two|three|four|five)(_dw)?\./.test(name))).toBe(true);
 });
 

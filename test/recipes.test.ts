@@ -180,6 +180,9 @@ describe("pancreas", () => {
     expect(mean).toBeCloseTo(0, 4);
     expect(deviation).toBeCloseTo(1, 4);
     expect(image.data.reduce((a, b) => Math.min(a, b))).toBeGreaterThan(-3);
+    const shares = join(out, ".prepared/tissue");
+    for (const name of readdirSync(shares)) writeFileSync(join(shares, name), "[]");
+    expect(await prepareRecipe({ recipe: "pancreas", raw, out, workers: 0 })).toBe(0);
   });
 
   it("refuses labels that lie nowhere, a second series, images without their label, and a folder of something else", async () => {
@@ -364,6 +367,21 @@ describe("decathlon and colon", () => {
     expect(existsSync(out)).toBe(false);
   });
 
+  it("leaves nothing in a new directory of what it refuses, so that another recipe may begin there", async () => {
+    const out = join(dir, "refused");
+    const refused = (recipe: string, set: string[] = []) =>
+      expect(prepareRecipe({ recipe, raw: task, out, workers: 0, set })).rejects.toMatchObject({
+        code: "bad-input",
+      });
+    await refused("la");
+    await refused("decathlon", ["data.foo=1"]);
+    expect(existsSync(out)).toBe(false);
+    mkdirSync(out);
+    await refused("la");
+    expect(readdirSync(out)).toEqual([]);
+    expect(await prepareRecipe({ recipe: "colon", raw: task, out, workers: 0 })).toBe(3);
+  });
+
   it("keeps sets apart, and what is said of one that is whole", async () => {
     const out = join(dir, "colon");
     const note = readFileSync(join(out, "preparation.json"), "utf8");
@@ -373,6 +391,8 @@ describe("decathlon and colon", () => {
     writeFileSync(all, "tr0\ntr1\ntr2\n");
     const none = prepareRecipe({ recipe: "colon", raw: task, out, workers: 0, testList: all });
     await expect(none).rejects.toThrow(/names all 3 cases, so none is left to train on/);
+    const misspelled = prepareRecipe({ recipe: "colon", raw: task, out, workers: 0, set: ["data.foo=1"] });
+    await expect(misspelled).rejects.toThrow(/unknown config key "data\.foo"/);
     expect(readFileSync(join(out, "preparation.json"), "utf8")).toBe(note);
   });
 

@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import type { EvaluateOptions } from "../inference/evaluate.js";
+import { shellWord } from "../shell-word.js";
 import { deviceOption, linksOption, precisionOption, status, threadsOption } from "./options.js";
 import { stopOnSignal } from "./stop-on-signal.js";
 
@@ -31,16 +32,12 @@ export function evaluateCommand(): Command {
     .action(runEvaluate);
 }
 
-/** As a shell takes it: quoted where it must be. */
-const quoted = (word: string): string =>
-  /^[\w@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
-
 async function runEvaluate({ json, ...options }: EvaluateArguments): Promise<void> {
   const [{ evaluate }, { toTable }] = await Promise.all([
     import("../inference/evaluate.js"),
     import("../metrics/score-table.js"),
   ]);
-  const command = ["penumbra", ...process.argv.slice(2).map(quoted)].join(" ");
+  const command = ["penumbra", ...process.argv.slice(2).map(shellWord)].join(" ");
   const { signal, release } = stopOnSignal("stopping after this case", status);
   const evaluation = await evaluate({ ...options, command, signal, onStatus: status }).finally(release);
   process.stdout.write(json ? `${JSON.stringify(evaluation, null, 2)}\n` : toTable(evaluation));

@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { shellWord } from "../shell-word.js";
 import type { ImportReport } from "../weights/import-weights.js";
 import { shown } from "../weights/shown.js";
 import type { SpatialAxes } from "../weights/spatial-axes.js";
@@ -54,7 +55,7 @@ async function runImport(
   });
   process.stdout.write(json ? `${JSON.stringify(report, null, 2)}\n` : textOf(report));
   if (!/\.safetensors$/i.test(options.out)) {
-    status(`next: penumbra predict SCAN --run ${options.out} --out DIR`);
+    status(`next: penumbra predict SCAN --run ${shellWord(options.out)} --out DIR`);
   }
 }
 

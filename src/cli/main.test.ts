@@ -60,6 +60,10 @@ describe("errors are one line and exit code 2", () => {
     ["train --out runs/x", "--data is missing"],
     ["evaluate --run a", "required option '--data <dir>' not specified"],
     ["predict --run a --out b", "missing required argument 'image'"],
+    [
+      "predict --run a --out b --probabilities scan.nii.gz",
+      "expected float32 or int16; name the scans before it, or write --probabilities=float32",
+    ],
   ])("%s", async (line, text) => {
     expect(await penumbra(...line.split(" "))).toBe(2);
     expect(complained).toContain(text);

@@ -1,10 +1,20 @@
-import { Command, Option } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { PredictOptions } from "../inference/predict.js";
 import { deviceOption, precisionOption, status, threadsOption, wholeNumber } from "./options.js";
 import { stopOnSignal } from "./stop-on-signal.js";
 
 /** The library's options under the names of the command's. */
 type PredictArguments = Omit<PredictOptions, "images" | "signal" | "onWritten" | "onStatus">;
+
+const PROBABILITIES = ["float32", "int16"];
+
+/** The option takes what follows it, which may be a scan. */
+function probabilityType(text: string): string {
+  if (PROBABILITIES.includes(text)) return text;
+  throw new InvalidArgumentError(
+    `expected ${PROBABILITIES.join(" or ")}; name the scans before it, or write --probabilities=${PROBABILITIES[0]}`,
+  );
+}
 
 export function predictCommand(): Command {
   return new Command("predict")
@@ -23,7 +33,8 @@ export function predictCommand(): Command {
     )
     .addOption(
       new Option("--probabilities [type]", "write the probabilities of each class too")
-        .choices(["float32", "int16"])
+        .choices(PROBABILITIES)
+        .argParser(probabilityType)
         .preset("float32"),
     )
     .option("--uncertainty", "write a map of the voxels' entropy too")

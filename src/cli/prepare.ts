@@ -1,4 +1,5 @@
 import { Command, Option } from "commander";
+import { shellWord } from "../shell-word.js";
 import type { Config } from "../training/config.js";
 import { METHOD_NAMES } from "../training/method-catalog.js";
 import {
@@ -98,7 +99,9 @@ async function useRecipe(options: PrepareArguments, signal: AbortSignal): Promis
   });
   status(`prepared: ${out} (${made} cases made, the others were there)`);
   const preset = RECIPES[recipe]?.preset;
-  status(`next: penumbra train --data ${out}${preset ? ` --preset ${preset}` : ""} --labeled N --out RUN`);
+  status(
+    `next: penumbra train --data ${shellWord(out)}${preset ? ` --preset ${preset}` : ""} --labeled N --out RUN`,
+  );
 }
 
 async function fillCache(

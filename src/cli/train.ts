@@ -1,5 +1,6 @@
 import { Command, Option } from "commander";
 import { PenumbraError } from "../errors.js";
+import { shellWord } from "../shell-word.js";
 import { METHOD_NAMES, methodEntry } from "../training/method-catalog.js";
 import type { TrainOptions } from "../training/train.js";
 import {
@@ -86,7 +87,10 @@ async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArgu
   })
     .catch((error) => {
       throw error instanceof PenumbraError && error.code === "interrupted" && dir && isRun(dir)
-        ? new PenumbraError(error.code, `${error.message}; go on with: penumbra train --resume ${dir}`)
+        ? new PenumbraError(
+            error.code,
+            `${error.message}; go on with: penumbra train --resume ${shellWord(dir)}`,
+          )
         : error;
     })
     .finally(() => {
@@ -98,8 +102,8 @@ async function runTrain({ config, listKeys, memoryLimit, ...options }: TrainArgu
   const { data } = record;
   status(
     methodEntry(trained.method).segments
-      ? `next: penumbra evaluate --run ${run} --data ${data}`
-      : `next: penumbra train --init ${run} --data ${data} --method METHOD --out RUN, with the same model.* keys`,
+      ? `next: penumbra evaluate --run ${shellWord(run)} --data ${shellWord(data)}`
+      : `next: penumbra train --init ${shellWord(run)} --data ${shellWord(data)} --method METHOD --out RUN, with the same model.* keys`,
   );
 }
 

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { PenumbraError } from "../errors.js";
 import { writeText } from "../files/whole-file.js";
 import { packageVersion } from "../version.js";
@@ -176,9 +177,35 @@ function factsPath(files: CaseFiles, count: number, content: string, cache: stri
   return join(cache, "facts", key.slice(0, 2), `${key}.json`);
 }
 
+const triple = z.tuple([z.number(), z.number(), z.number()]);
+const intensityFacts = z.object({
+  min: z.number(),
+  max: z.number(),
+  mean: z.number(),
+  deviation: z.number(),
+  percentiles: triple,
+});
+const sizes = z.object({ shape: triple, spacingMm: triple.nullable() });
+
+/** `CaseFacts` as the cache holds them. */
+const schema: z.ZodType<CaseFacts> = z.object({
+  image: sizes
+    .extend({
+      stored: sizes,
+      hash: z.string(),
+      channels: z.array(z.object({ intensity: intensityFacts, positiveShare: z.number() })),
+    })
+    .nullable(),
+  classes: z.array(z.object({ value: z.number(), voxels: z.number(), first: triple })).nullable(),
+  foreground: intensityFacts.nullable(),
+  labelOffset: z.number().nullable(),
+  problems: z.array(z.string()),
+});
+
+/** Null where there are none, or what is there are no facts. */
 function readFacts(path: string): CaseFacts | null {
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as CaseFacts;
+    return schema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch {
     return null;
   }

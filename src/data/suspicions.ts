@@ -111,9 +111,10 @@ function duplicates({ cases }: Fingerprint): Suspicion[] {
       const test = group.filter(({ role }) => role === "test");
       const both = test.length > 0 && test.length < group.length;
       const ids = group.map(idOf);
+      const where = shortList(group.map(({ files }) => files.imagePath));
       const message = both
-        ? `${shortList(group.filter(({ role }) => role !== "test").map(idOf))} in training and ${shortList(test.map(idOf))} in test hold the same image; test scores would be too good: take one out of the set, or train with --skip-checks`
-        : `${shortList(ids)} hold the same image; take all but one out of the set`;
+        ? `${shortList(group.filter(({ role }) => role !== "test").map(idOf))} in training and ${shortList(test.map(idOf))} in test hold the same image (${where}); test scores would be too good: take one of these files, and its entry in a list, out of the set, or train with --skip-checks`
+        : `${shortList(ids)} hold the same image (${where}); take all but one of these files, and their entries in a list, out of the set`;
       return { severity: both ? "refuse" : "warn", cases: ids, message };
     });
 }

@@ -15,6 +15,7 @@ import { part } from "../methods/method.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import { drawNoise, sampleLogits } from "../models/stochastic-head.js";
 import type { StateDict } from "../nn/module.js";
+import { shellWord } from "../shell-word.js";
 import { readState } from "../training/checkpoint.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
@@ -47,13 +48,13 @@ function modelOf(runDir: string, { config, run }: ReturnType<typeof readRun>, de
   const { segments, stochastic: where } = methodEntry(config.method);
   if (!segments) {
     throw badInput(
-      `${runDir} is a pretraining (${config.method}) and segments nothing; start a method from it: penumbra train --init ${runDir} --method supervised ...`,
+      `${runDir} is a pretraining (${config.method}) and segments nothing; start a method from it: penumbra train --init ${shellWord(runDir)} --method supervised ...`,
     );
   }
   const path = join(runDir, "model.safetensors");
   if (!existsSync(path)) {
     const why = existsSync(join(runDir, "checkpoints"))
-      ? `training is not finished; go on with: penumbra train --resume ${runDir}`
+      ? `training is not finished; go on with: penumbra train --resume ${shellWord(runDir)}`
       : "it is no finished run";
     throw badInput(`${path} is missing: ${why}`);
   }

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { z } from "zod";
 import { contentOf } from "../data/case-cache.js";
 import { sha256OfText } from "../data/content-hash.js";
 import type { CaseFiles } from "../data/dataset.js";
@@ -49,12 +50,14 @@ async function tissueShares(files: CaseFiles): Promise<number[]> {
   return inTissue.map((count) => (inside === 0 ? 0 : count / inside));
 }
 
+const schema = z.array(z.number()).length(ORIENTATIONS.length);
+
 /** The same, looked up where the case was seen before. */
 async function knownShares(files: CaseFiles, memory: string): Promise<number[]> {
   const name = sha256OfText([FORM, await contentOf(files, memory)].join("\n"));
   const path = join(memory, "tissue", `${name}.json`);
   try {
-    return JSON.parse(readFileSync(path, "utf8")) as number[];
+    return schema.parse(JSON.parse(readFileSync(path, "utf8")));
   } catch {
     const shares = await tissueShares(files);
     makeDirectories(dirname(path));

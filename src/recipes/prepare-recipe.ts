@@ -1,11 +1,11 @@
-import { existsSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { WriteJob } from "../data/case-job.js";
 import { doCaseJobs, interrupted } from "../data/case-pool.js";
 import type { PrepareOptions } from "../data/prepare.js";
 import { threadsFor } from "../data/prepare-set.js";
 import { removeStale } from "../data/write-prepared.js";
-import { badInput } from "../errors.js";
+import { badInput, PenumbraError } from "../errors.js";
 import { hasContent, makeDirectories } from "../files/directory.js";
 import { parseJson } from "../files/json.js";
 import { writeJson, writeText } from "../files/whole-file.js";
@@ -15,7 +15,7 @@ import { caseProgress } from "../training/training-data.js";
 import { colon, decathlon } from "./decathlon.js";
 import { leftAtrium } from "./left-atrium.js";
 import { pancreas } from "./pancreas.js";
-import type { RawMember, RawSet, Recipe } from "./recipe.js";
+import type { RawMember, RawOptions, RawSet, Recipe } from "./recipe.js";
 
 /** All recipes by the name that --recipe takes. */
 export const RECIPES: Readonly<Record<string, Recipe>> = { la: leftAtrium, pancreas, colon, decathlon };
@@ -66,8 +66,8 @@ function beginningOf(marker: string): Beginning | undefined {
   }
 }
 
-/** Only a new directory is written into, or one that the same recipe began from the same raw data. */
-function claim(out: string, recipe: string, raw: string): void {
+/** Only a new directory is written into, or one that the same recipe began from the same raw data. True where it is new. */
+function claim(out: string, recipe: string, raw: string): boolean {
   const marker = join(out, MARKER);
   if (hasContent(out)) {
     const begun = beginningOf(marker);
@@ -77,10 +77,11 @@ function claim(out: string, recipe: string, raw: string): void {
       );
     if ((begun.raw ?? raw) !== raw)
       throw badInput(`${out} was made from ${begun.raw}, not from ${raw}; name a new directory with --out`);
-    return; // what it says of a finished set holds until the raw data were found again
+    return false; // what it says of a finished set holds until the raw data were found again
   }
   makeDirectories(out);
-  begin(out, recipe, raw);
+  begin(out, recipe, raw); // stopped while it looks at the raw data, it is gone on with
+  return true;
 }
 
 const begin = (out: string, recipe: string, raw: string): void =>
@@ -120,10 +121,7 @@ function writeDescription(out: string, set: RawSet): void {
 }
 
 /** The recipe's settings with what --set changes. */
-function settingsFor(
-  { classNames, channelNames, config }: RawSet,
-  set: readonly string[] | undefined,
-): PrepareOptions {
+function settingsFor({ classNames, channelNames, config }: RawSet, set: readonly string[]): PrepareOptions {
   const auto = { ...config, inference: { stride: [1, 1, 1] as [number, number, number] } }; // fits any patch
   return prepareOptions(
     resolveConfig({
@@ -133,6 +131,22 @@ function settingsFor(
       set,
     }),
   );
+}
+
+/** The raw set and how its cases are prepared: all that can be refused before a case is read. */
+async function understood(recipe: Recipe, raw: string, options: RawOptions) {
+  const found = await recipe.find(raw, options);
+  return { found, shared: settingsFor(found, options.set) };
+}
+
+const isInterrupted = (error: unknown): boolean =>
+  error instanceof PenumbraError && error.code === "interrupted";
+
+/** Leaves nothing in a new directory of a set that was refused, so that another recipe may begin there. */
+function forget(out: string, memory: string, wasThere: boolean): void {
+  rmSync(memory, { recursive: true, force: true });
+  rmSync(join(out, MARKER), { force: true });
+  if (!wasThere && !hasContent(out)) rmdirSync(out);
 }
 
 function jobsOf(
@@ -166,11 +180,12 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
   const testIds = options.testList ? readIds(options.testList) : null;
   const raw = resolve(options.raw);
   if (!existsSync(raw)) throw badInput(`${raw}: no such file or folder; name the raw data by --in`);
-  claim(out, options.recipe, raw);
+  const wasThere = existsSync(out);
+  const isNew = claim(out, options.recipe, raw);
   const memory = join(out, ".prepared");
   const scratch = join(memory, "unpacked");
   const look = caseProgress("looked at", status);
-  const found = await recipe.find(raw, {
+  const { found, shared } = await understood(recipe, raw, {
     testIds,
     scratch,
     cache: memory,
@@ -182,10 +197,12 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
       if (options.signal?.aborted) throw interrupted(done, total);
       look(done, total);
     },
+  }).catch((error) => {
+    if (isNew && !isInterrupted(error)) forget(out, memory, wasThere);
+    throw error;
   });
   begin(out, options.recipe, raw);
   for (const note of found.notes) status(note);
-  const shared = settingsFor(found, options.set);
   const jobs = jobsOf(found, shared, out, memory);
   rmSync(join(out, "dataset.json"), { force: true }); // until every case is of these settings
   removeStale(jobs, memory, status);

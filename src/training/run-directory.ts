@@ -12,6 +12,7 @@ import { readTextFile } from "../files/text-file.js";
 import { isLeftover, removeLeftovers, writeJson } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import { StateMisfit } from "../nn/module.js";
+import { shellWord } from "../shell-word.js";
 import { packageVersion } from "../version.js";
 import type { Triple } from "../volume/volume.js";
 import type { CaseContents } from "./case-contents.js";
@@ -84,7 +85,7 @@ function canGoOn(dir: string): boolean {
 /** @throws PenumbraError "bad-input" when the directory of a new run is there and not empty. */
 export function checkNewRun(dir: string): void {
   if (!hasContent(dir) || isUnmade(dir)) return;
-  const orResume = canGoOn(dir) ? `, or go on with: penumbra train --resume ${dir}` : "";
+  const orResume = canGoOn(dir) ? `, or go on with: penumbra train --resume ${shellWord(dir)}` : "";
   throw badInput(`${dir} is not empty: name a new directory with --out${orResume}`);
 }
 

@@ -1,6 +1,7 @@
 import { PenumbraError } from "../errors.js";
 import type { FileLock } from "../files/file-lock.js";
 import { WriteError } from "../files/write-failure.js";
+import { shellWord } from "../shell-word.js";
 import { type Checkpoint, type Position, saveCheckpoint } from "./checkpoint.js";
 import type { Config } from "./config.js";
 import type { IterationReport } from "./iteration.js";
@@ -74,7 +75,7 @@ export class RunRecorder {
       if (!(error instanceof WriteError)) throw error;
       const next = this.#saved
         ? `its last checkpoint, after ${this.#saved.iteration} iterations of ${this.#saved.stage}, is whole; ` +
-          `go on with: penumbra train --resume ${this.options.dir}`
+          `go on with: penumbra train --resume ${shellWord(this.options.dir)}`
         : "there is no checkpoint yet";
       throw new PenumbraError("environment", `${error.message}; training stopped; ${next}`, { cause: error });
     }

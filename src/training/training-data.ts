@@ -7,6 +7,7 @@ import { allCores, prepareSet } from "../data/prepare-set.js";
 import { suspicionsOf } from "../data/suspicions.js";
 import { badInput } from "../errors.js";
 import { totalMemory } from "../machine-memory.js";
+import { shellWord } from "../shell-word.js";
 import { type AutoSettings, autoSettings, withoutAsked } from "./auto-settings.js";
 import { askedFor, type Config, type ConfigSources, prepareOptions } from "./config.js";
 import { methodEntry } from "./method-catalog.js";
@@ -89,7 +90,8 @@ export function checkSet(
   const refused = suspicions.filter(({ severity }) => severity === "refuse");
   if (refused.length > 0 && !onlyWarn) {
     const more = refused.length - 1;
-    const others = more > 0 ? `; ${more} more: penumbra fingerprint --data ${fingerprint.dir}` : "";
+    const others =
+      more > 0 ? `; ${more} more: penumbra fingerprint --data ${shellWord(fingerprint.dir)}` : "";
     throw badInput(`${refused[0]!.message}${others}`);
   }
   for (const { message } of suspicions) status(`check: ${message}`);

@@ -1,10 +1,15 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
+import { scope } from "../engine/scope.js";
 import { badInput } from "../errors.js";
+import { part } from "../methods/method.js";
+import { readState } from "../training/checkpoint.js";
 import type { Config } from "../training/config.js";
+import { methodEntry } from "../training/method-catalog.js";
 import { readModelFile } from "../training/model-file.js";
-import { readRun } from "../training/run-directory.js";
+import { misfitOf, readRun } from "../training/run-directory.js";
 import { type HostTensor, writeSafetensors } from "../training/safetensors.js";
+import { newNetwork } from "../training/stages.js";
 import { packageVersion } from "../version.js";
 import { reverseSpatialAxes, type SpatialAxes } from "./spatial-axes.js";
 
@@ -34,16 +39,32 @@ export const exportMetadata = ({ model }: Config, axes: SpatialAxes): Record<str
 
 const PREFIX = "network.";
 
+/** @throws PenumbraError "bad-input" where the weights are another network's than the configuration's, as `evaluate` does */
+const checkFits = (path: string, config: Config, run: string): void =>
+  scope(() => {
+    const network = newNetwork({ ...config, device: "cpu" });
+    const saved = part(readState(path, "cpu"), "network");
+    const rest = methodEntry(config.method).segments ? [] : network.stateDict(); // a pretraining has a part of it
+    try {
+      network.loadState(new Map([...rest, ...saved]));
+    } catch (error) {
+      throw misfitOf(path, run, error);
+    } finally {
+      network.dispose();
+    }
+  });
+
 /**
  * Writes the network of a run as one .safetensors file under the published implementation's names, and returns how
  * many tensors it holds. With axes "xyz" the published networks load it as it is.
- * @throws PenumbraError "bad-input": no finished run, a file that is there
+ * @throws PenumbraError "bad-input": no finished run, or one whose weights don't fit its configuration; a file that is there
  */
 export function exportWeights({ run, out, axes = "zyx" }: ExportOptions): number {
   checkNewFile(out);
   const { config } = readRun(run);
   const path = join(run, "model.safetensors");
   if (!existsSync(path)) throw badInput(`${path} is missing: the training is not finished`);
+  checkFits(path, config, run);
   const network = [...readModelFile(path)].filter(([name]) => name.startsWith(PREFIX));
   const tensors = network.map(([name, tensor]): [string, HostTensor] => [
     name.slice(PREFIX.length),
