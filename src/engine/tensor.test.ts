@@ -132,6 +132,13 @@ describe("refusals", () => {
     ["shapes that don't fit", () => matrix().matmul(matrix()), /aten::matmul: .*2x3 and 2x3/],
     ["no such operator", () => call("no_such", ""), /no operator aten::no_such/],
     ["no such overload", () => call("add", "Nope", ones([1])), /no operator aten::add.Nope/],
+    ["no tensor as the result", () => call("size", "int", ones([3]), 0), /aten::size: .*one tensor, got 3/],
+    [
+      "several tensors for one",
+      () => call("max", "dim", matrix(), 1),
+      /aten::max: .*one tensor, got several/,
+    ],
+    ["one tensor for several", () => callMany("relu", "", matrix()), /aten::relu: .*several tensors/],
     ["too many arguments", () => call("relu", "", ones([1]), 1, 2), /aten::relu: takes 1 arguments, got 3/],
     ["a missing argument", () => call("matmul", "", ones([1])), /aten::matmul: argument "other".*undefined/],
     ["an object", () => call("relu", "", {} as Argument), /aten::relu: .*an object/],
@@ -162,13 +169,19 @@ describe("refusals", () => {
   it.each([
     ["shape", (x: Tensor) => x.shape],
     ["dtype", (x: Tensor) => x.dtype],
-    ["item", (x: Tensor) => x.item()],
+    ["device", (x: Tensor) => x.device],
+    ["requiresGrad", (x: Tensor) => x.requiresGrad],
     ["grad", (x: Tensor) => x.grad],
-    ["values", (x: Tensor) => x.toFloat32Array()],
+    ["item", (x: Tensor) => x.item()],
+    ["numel", (x: Tensor) => x.numel()],
+    ["toFloat32Array", (x: Tensor) => x.toFloat32Array()],
+    ["toUint8Array", (x: Tensor) => x.toUint8Array()],
+    ["toBigInt64Array", (x: Tensor) => x.toBigInt64Array()],
     ["backward", (x: Tensor) => x.backward()],
     ["requireGrad", (x: Tensor) => x.requireGrad()],
-  ])("%s of a freed tensor", (_, use) => {
-    expect(() => use(freed())).toThrow("already freed");
+    ["clearGrad", (x: Tensor) => x.clearGrad()],
+  ])("%s of a freed tensor", (name, use) => {
+    expect(() => use(freed())).toThrow(new Error(`Tensor.${name}: the tensor was already freed`));
   });
 
   it("freeing twice is nothing", () => {
@@ -187,9 +200,11 @@ describe("refusals", () => {
   });
 
   it("one value of many, and a scalar type without a name", () => {
-    expect(() => matrix().item()).toThrow("6 elements");
+    expect(() => matrix().item()).toThrow(/^Tensor.item: .*6 elements/);
     expect(() => call("to", "dtype", ones([1]), 5).dtype).toThrow("scalar type 5");
-    expect(() => fromArray(BigInt64Array.of(1n), [1]).requireGrad()).toThrow("floating point");
+    expect(() => fromArray(BigInt64Array.of(1n), [1]).requireGrad()).toThrow(
+      /^Tensor.requireGrad: .*floating point/,
+    );
   });
 
   it("leave nothing behind inside a scope", () => {
