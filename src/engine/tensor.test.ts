@@ -13,6 +13,7 @@ import {
   full,
   ones,
   rand,
+  randn,
   randperm,
   stack,
   type Tensor,
@@ -204,6 +205,39 @@ describe("refusals", () => {
     expect(() => call("to", "dtype", ones([1]), 5).dtype).toThrow("scalar type 5");
     expect(() => fromArray(BigInt64Array.of(1n), [1]).requireGrad()).toThrow(
       /^Tensor.requireGrad: .*floating point/,
+    );
+  });
+
+  it.each(["a", { handle: 1 }, 1])("backward of a gradient that is no tensor: %o", (gradient) => {
+    const x = ones([]).requireGrad();
+    expect(() => x.mul(2).backward(gradient as unknown as Tensor)).toThrow(
+      /Tensor.backward: the gradient is no tensor/,
+    );
+    expect(x.grad).toBeNull();
+  });
+
+  it.each([
+    new Int16Array(4),
+    new Int8Array(8),
+    new Uint8ClampedArray(8),
+    new Uint32Array(2),
+    new BigUint64Array(1),
+    1,
+    "a",
+  ])("values in an array of no type here: %o", (values) => {
+    expect(() => fromArray(values as unknown as Float32Array, [1])).toThrow(
+      `fromArray: expected Float32Array, Float64Array, Uint8Array, Int32Array or BigInt64Array, got ${values.constructor.name};`,
+    );
+  });
+
+  it.each([
+    ["zeros", () => zeros([2], { dtype: "float16" as never })],
+    ["randn", () => randn([2], { dtype: "float16" as never })],
+    ["randperm", () => randperm(2, { dtype: "toString" as never })],
+    ["Tensor.to", () => ones([2]).to("float16" as never)],
+  ])("%s of a dtype without a name here", (name, work) => {
+    expect(work).toThrow(
+      new RegExp(`^${name}: no dtype "(float16|toString)"; expected one of uint8, int32, .*bfloat16$`),
     );
   });
 

@@ -14,6 +14,12 @@ export const DTYPES = {
 } as const;
 export type DType = keyof typeof DTYPES;
 
+/** libtorch's number of a scalar type. @throws Error with the names there are for one that is none */
+function scalarType(dtype: DType, name: string): number {
+  if (Object.hasOwn(DTYPES, dtype)) return DTYPES[dtype];
+  throw new Error(`${name}: no dtype "${dtype}"; expected one of ${Object.keys(DTYPES).join(", ")}`);
+}
+
 export type Scalar = number;
 type Operand = Tensor | Scalar;
 export type Argument = Tensor | number | bigint | boolean | string | null | undefined | readonly Argument[];
@@ -320,7 +326,7 @@ export class Tensor {
     return call("clone", "", this);
   }
   to(dtype: DType): Tensor {
-    return call("to", "dtype", this, DTYPES[dtype]);
+    return call("to", "dtype", this, scalarType(dtype, "Tensor.to"));
   }
   toDevice(device: string): Tensor {
     return call("to", "dtype_layout", this, null, null, device);
@@ -362,10 +368,17 @@ const dtypeOfArray = (values: HostArray): DType => {
   if (values instanceof Float32Array) return "float32";
   if (values instanceof Float64Array) return "float64";
   if (values instanceof Uint8Array) return "uint8";
-  return values instanceof Int32Array ? "int32" : "int64";
+  if (values instanceof Int32Array) return "int32";
+  if (values instanceof BigInt64Array) return "int64";
+  const got = Object.prototype.toString.call(values).slice("[object ".length, -1);
+  const known = "Float32Array, Float64Array, Uint8Array, Int32Array or BigInt64Array";
+  throw new Error(`fromArray: expected ${known}, got ${got}; copy it into one of them`);
 };
 
-/** A copy of host values as a tensor of the array's own type. @throws Error when shape and length disagree. */
+/**
+ * A copy of host values as a tensor of the array's own type.
+ * @throws Error for another kind of array, and when shape and length disagree.
+ */
 export function fromArray(values: HostArray, shape: readonly number[], device = "cpu"): Tensor {
   const handle = named("fromArray", () => native().fromBytes(values, shape, DTYPES[dtypeOfArray(values)]));
   const tensor = new Tensor(handle);
@@ -374,7 +387,7 @@ export function fromArray(values: HostArray, shape: readonly number[], device = 
 
 type Options = { dtype?: DType; device?: string };
 const make = (name: string, first: Argument[], { dtype = "float32", device = "cpu" }: Options): Tensor =>
-  call(name, "", ...first, DTYPES[dtype], null, device, null);
+  call(name, "", ...first, scalarType(dtype, name), null, device, null);
 
 export const zeros = (shape: readonly number[], options: Options = {}): Tensor =>
   make("zeros", [shape], options);
