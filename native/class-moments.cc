@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "bf16.h"
+#include "class-labels.h"
 #include "for-each-cpu.h"
 
 namespace {
@@ -64,8 +65,7 @@ std::vector<double> means(const at::Tensor& x, const at::Tensor& labels, const S
 std::vector<double> countsOf(const at::Tensor& labels, int64_t classes) {
   std::vector<double> counts(classes);
   const int32_t* label = labels.data_ptr<int32_t>();
-  for (int64_t i = 0; i < labels.numel(); ++i)
-    if (label[i] >= 0 && label[i] < classes) ++counts[label[i]];
+  for (int64_t i = 0; i < labels.numel(); ++i) ++counts[label[i]];
   return counts;
 }
 
@@ -96,12 +96,14 @@ Result byOperators(const at::Tensor& features, const at::Tensor& labels, const S
   return {count.to(at::kFloat), mean.to(at::kFloat), variance.to(at::kFloat)};
 }
 
-// features [B,K,V], labels [B,V] int64 -> count [C], mean [C,K], variance [C,K], float32; 0 for a class without voxels
+// features [B,K,V], labels [B,V] int64, from 0 to C-1 -> count [C], mean [C,K], variance [C,K], float32; 0 for a class
+// without voxels
 Result classMoments(const at::Tensor& features, const at::Tensor& labels, int64_t classes) {
   TORCH_CHECK(features.dim() == 3 && labels.dim() == 2 && labels.size(0) == features.size(0) && labels.size(1) == features.size(2),
               "class_moments wants features [B,K,V] and labels [B,V], got ", features.sizes(), " and ", labels.sizes());
   TORCH_CHECK(features.device() == labels.device(), "class_moments: features are on ", features.device(), " but labels on ",
               labels.device());
+  penumbra::checkClasses("class_moments", labels, classes);
   const Sizes s{features.size(0), features.size(1), features.size(2), classes};
   const at::NoGradGuard none;
   const bool fits = features.scalar_type() == at::kFloat || features.scalar_type() == at::kBFloat16;

@@ -6,6 +6,13 @@
 #include "support.h"
 
 namespace penumbra {
+
+bool isAbsent(napi_env env, napi_value value) {
+  napi_valuetype type;
+  napi_typeof(env, value, &type);
+  return type == napi_undefined || type == napi_null;
+}
+
 namespace {
 
 struct Where {
@@ -33,12 +40,6 @@ std::string kindOf(napi_env env, napi_value value) {
     }
     default: return "an object";
   }
-}
-
-bool isAbsent(napi_env env, napi_value value) {
-  napi_valuetype type;
-  napi_typeof(env, value, &type);
-  return type == napi_undefined || type == napi_null;
 }
 
 std::vector<napi_value> itemsOf(napi_env env, napi_value array) {

@@ -8,6 +8,7 @@
 #include <cmath>
 #include <vector>
 
+#include "class-labels.h"
 #include "exponential.h"
 #include "for-each-cpu.h"
 
@@ -123,10 +124,11 @@ at::Tensor byOperators(const at::Tensor& logits, const at::Tensor& labels) {
   return logits.log_softmax(2).gather(2, target).squeeze(2).sum(2);
 }
 
-// logits [B,S,C,V], labels [B,V] int64 -> [B,S]
+// logits [B,S,C,V], labels [B,V] int64, from 0 to C-1 -> [B,S]
 at::Tensor labelLogLikelihood(const at::Tensor& logits, const at::Tensor& labels) {
   TORCH_CHECK(logits.dim() == 4 && labels.dim() == 2 && labels.size(0) == logits.size(0) && labels.size(1) == logits.size(3),
               "label_log_likelihood wants logits [B,S,C,V] and labels [B,V], got ", logits.sizes(), " and ", labels.sizes());
+  penumbra::checkClasses("label_log_likelihood", labels, logits.size(2));
   const bool fits = logits.device().is_cpu() && labels.device().is_cpu() && logits.scalar_type() == at::kFloat && logits.numel() > 0 &&
                     logits.size(2) <= kMostClasses;
   return fits ? LabelLogLikelihood::apply(logits, labels) : byOperators(logits, labels);

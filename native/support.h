@@ -51,6 +51,7 @@ std::string stringOf(napi_env env, napi_value value);
 int64_t integerOf(napi_env env, napi_value value);
 double numberOf(napi_env env, napi_value value);
 bool booleanOf(napi_env env, napi_value value);
+bool isAbsent(napi_env env, napi_value value);  // undefined or null
 napi_value toJs(napi_env env, double value);
 napi_value toJs(napi_env env, const std::string& value);
 napi_value toJs(napi_env env, bool value);

@@ -164,8 +164,10 @@ napi_value release(napi_env env, const std::vector<napi_value>& argv) {
 
 napi_value backward(napi_env env, const std::vector<napi_value>& argv) {
   at::Tensor& from = tensorOf(env, argv.at(0));
-  Handle* gradient = argv.size() > 1 ? handleOf(env, argv[1]) : nullptr;
-  from.backward(gradient ? tensorOf(env, argv[1]) : at::Tensor());
+  const bool given = argv.size() > 1 && !isAbsent(env, argv[1]);
+  if (given && !handleOf(env, argv[1]))
+    throw BadCall("the gradient is no tensor; give one of this tensor's shape, or none where it is a scalar");
+  from.backward(given ? tensorOf(env, argv[1]) : at::Tensor());
   return undefined(env);
 }
 

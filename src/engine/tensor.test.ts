@@ -13,6 +13,7 @@ import {
   full,
   ones,
   rand,
+  randn,
   randperm,
   stack,
   type Tensor,
@@ -132,6 +133,13 @@ describe("refusals", () => {
     ["shapes that don't fit", () => matrix().matmul(matrix()), /aten::matmul: .*2x3 and 2x3/],
     ["no such operator", () => call("no_such", ""), /no operator aten::no_such/],
     ["no such overload", () => call("add", "Nope", ones([1])), /no operator aten::add.Nope/],
+    ["no tensor as the result", () => call("size", "int", ones([3]), 0), /aten::size: .*one tensor, got 3/],
+    [
+      "several tensors for one",
+      () => call("max", "dim", matrix(), 1),
+      /aten::max: .*one tensor, got several/,
+    ],
+    ["one tensor for several", () => callMany("relu", "", matrix()), /aten::relu: .*several tensors/],
     ["too many arguments", () => call("relu", "", ones([1]), 1, 2), /aten::relu: takes 1 arguments, got 3/],
     ["a missing argument", () => call("matmul", "", ones([1])), /aten::matmul: argument "other".*undefined/],
     ["an object", () => call("relu", "", {} as Argument), /aten::relu: .*an object/],
@@ -162,13 +170,19 @@ describe("refusals", () => {
   it.each([
     ["shape", (x: Tensor) => x.shape],
     ["dtype", (x: Tensor) => x.dtype],
-    ["item", (x: Tensor) => x.item()],
+    ["device", (x: Tensor) => x.device],
+    ["requiresGrad", (x: Tensor) => x.requiresGrad],
     ["grad", (x: Tensor) => x.grad],
-    ["values", (x: Tensor) => x.toFloat32Array()],
+    ["item", (x: Tensor) => x.item()],
+    ["numel", (x: Tensor) => x.numel()],
+    ["toFloat32Array", (x: Tensor) => x.toFloat32Array()],
+    ["toUint8Array", (x: Tensor) => x.toUint8Array()],
+    ["toBigInt64Array", (x: Tensor) => x.toBigInt64Array()],
     ["backward", (x: Tensor) => x.backward()],
     ["requireGrad", (x: Tensor) => x.requireGrad()],
-  ])("%s of a freed tensor", (_, use) => {
-    expect(() => use(freed())).toThrow("already freed");
+    ["clearGrad", (x: Tensor) => x.clearGrad()],
+  ])("%s of a freed tensor", (name, use) => {
+    expect(() => use(freed())).toThrow(new Error(`Tensor.${name}: the tensor was already freed`));
   });
 
   it("freeing twice is nothing", () => {
@@ -187,9 +201,44 @@ describe("refusals", () => {
   });
 
   it("one value of many, and a scalar type without a name", () => {
-    expect(() => matrix().item()).toThrow("6 elements");
+    expect(() => matrix().item()).toThrow(/^Tensor.item: .*6 elements/);
     expect(() => call("to", "dtype", ones([1]), 5).dtype).toThrow("scalar type 5");
-    expect(() => fromArray(BigInt64Array.of(1n), [1]).requireGrad()).toThrow("floating point");
+    expect(() => fromArray(BigInt64Array.of(1n), [1]).requireGrad()).toThrow(
+      /^Tensor.requireGrad: .*floating point/,
+    );
+  });
+
+  it.each(["a", { handle: 1 }, 1])("backward of a gradient that is no tensor: %o", (gradient) => {
+    const x = ones([]).requireGrad();
+    expect(() => x.mul(2).backward(gradient as unknown as Tensor)).toThrow(
+      /Tensor.backward: the gradient is no tensor/,
+    );
+    expect(x.grad).toBeNull();
+  });
+
+  it.each([
+    new Int16Array(4),
+    new Int8Array(8),
+    new Uint8ClampedArray(8),
+    new Uint32Array(2),
+    new BigUint64Array(1),
+    1,
+    "a",
+  ])("values in an array of no type here: %o", (values) => {
+    expect(() => fromArray(values as unknown as Float32Array, [1])).toThrow(
+      `fromArray: expected Float32Array, Float64Array, Uint8Array, Int32Array or BigInt64Array, got ${values.constructor.name};`,
+    );
+  });
+
+  it.each([
+    ["zeros", () => zeros([2], { dtype: "float16" as never })],
+    ["randn", () => randn([2], { dtype: "float16" as never })],
+    ["randperm", () => randperm(2, { dtype: "toString" as never })],
+    ["Tensor.to", () => ones([2]).to("float16" as never)],
+  ])("%s of a dtype without a name here", (name, work) => {
+    expect(work).toThrow(
+      new RegExp(`^${name}: no dtype "(float16|toString)"; expected one of uint8, int32, .*bfloat16$`),
+    );
   });
 
   it("leave nothing behind inside a scope", () => {

@@ -14,6 +14,12 @@ export const DTYPES = {
 } as const;
 export type DType = keyof typeof DTYPES;
 
+/** libtorch's number of a scalar type. @throws Error with the names there are for one that is none */
+function scalarType(dtype: DType, name: string): number {
+  if (Object.hasOwn(DTYPES, dtype)) return DTYPES[dtype];
+  throw new Error(`${name}: no dtype "${dtype}"; expected one of ${Object.keys(DTYPES).join(", ")}`);
+}
+
 export type Scalar = number;
 type Operand = Tensor | Scalar;
 export type Argument = Tensor | number | bigint | boolean | string | null | undefined | readonly Argument[];
@@ -26,7 +32,7 @@ const toNative = (value: Argument): NativeArgument => {
 
 /** An error that does not say which operator it is from, gets its name; a lack of memory is no bug. */
 function explained(error: unknown, name: string): unknown {
-  if (!(error instanceof Error)) return error;
+  if (!(error instanceof Error) || error instanceof PenumbraError) return error;
   if (!error.message.includes(name)) error.message = `${name}: ${error.message}`;
   if (!/out of memory|can't allocate memory/i.test(error.message)) return error;
   const [line] = error.message.split("\n");
@@ -35,46 +41,100 @@ function explained(error: unknown, name: string): unknown {
   });
 }
 
-/** Runs an operator. */
-function run(name: string, overload: string, args: readonly Argument[]): NativeResult {
+/** Runs `work`; its errors get the name of what was called. */
+function named<T>(name: string, work: () => T): T {
   try {
-    return native().call(name, overload, args.map(toNative));
+    return work();
   } catch (error) {
     throw explained(error, name);
   }
 }
 
+/** Runs an operator. */
+const run = (name: string, overload: string, args: readonly Argument[]): NativeResult =>
+  named(name, () => native().call(name, overload, args.map(toNative)));
+
+const isHandle = (result: NativeResult): result is Handle =>
+  typeof result === "object" && result !== null && !Array.isArray(result);
+
+/** Frees what an operator gave and nobody takes. */
+function free(result: NativeResult): void {
+  if (Array.isArray(result)) result.forEach(free);
+  else if (isHandle(result)) native().release(result);
+}
+
+/** Runs an operator that returns one tensor. */
+function one(name: string, overload: string, args: readonly Argument[]): Tensor {
+  const result = run(name, overload, args);
+  if (isHandle(result)) return new Tensor(result);
+  free(result);
+  const got = Array.isArray(result) ? "several values" : String(result);
+  throw new Error(
+    `${name}: expected an operator that returns one tensor, got ${got}; callMany takes several`,
+  );
+}
+
+/** Runs an operator that returns several tensors (undefined ones are left out). */
+function several(name: string, overload: string, args: readonly Argument[]): Tensor[] {
+  const result = run(name, overload, args);
+  const handles = Array.isArray(result) ? result.filter((item) => item !== null) : null;
+  if (handles?.every(isHandle)) return handles.map((handle) => new Tensor(handle));
+  free(result);
+  throw new Error(
+    `${name}: expected an operator that returns several tensors; call takes one that returns one`,
+  );
+}
+
 /**
  * Any ATen operator that returns one tensor.
- * @throws Error naming the operator when an argument has the wrong kind, was freed, or the operator refuses it;
- *   PenumbraError "environment" when memory runs out.
+ * @throws Error naming the operator when an argument has the wrong kind, was freed, or the operator refuses it, or when
+ *   its result is no tensor; PenumbraError "environment" when memory runs out.
  */
 export function call(name: string, overload: string, ...args: Argument[]): Tensor {
-  return new Tensor(run(`aten::${name}`, overload, args) as Handle);
+  return one(`aten::${name}`, overload, args);
 }
 
 /** Any ATen operator that returns several tensors (undefined ones are left out). */
 export function callMany(name: string, overload: string, ...args: Argument[]): Tensor[] {
-  const results = run(`aten::${name}`, overload, args) as (Handle | null)[];
-  return results.filter((handle) => handle !== null).map((handle) => new Tensor(handle));
+  return several(`aten::${name}`, overload, args);
 }
 
 /** An operator called for its effect on its arguments. */
 export function callVoid(name: string, overload: string, ...args: Argument[]): void {
-  const result = run(`aten::${name}`, overload, args);
-  if (result !== null && typeof result === "object" && !Array.isArray(result)) native().release(result);
+  free(run(`aten::${name}`, overload, args));
 }
 
 /** An operator of this addon's own. */
 export function callOwn(name: string, ...args: Argument[]): Tensor {
-  return new Tensor(run(`penumbra::${name}`, "", args) as Handle);
+  return one(`penumbra::${name}`, "", args);
 }
 
 /** An operator of this addon's own that returns several tensors. */
 export function callOwnMany(name: string, ...args: Argument[]): Tensor[] {
-  const results = run(`penumbra::${name}`, "", args) as Handle[];
-  return results.map((handle) => new Tensor(handle));
+  return several(`penumbra::${name}`, "", args);
 }
+
+const numelOf = (handle: Handle): number =>
+  native()
+    .shape(handle)
+    .reduce((product, n) => product * n, 1);
+
+type Values = Float32Array | Uint8Array | BigInt64Array;
+
+/** Copies a tensor of one of some types, else converted to the first of them, to an array of the host. */
+const toHost = <T extends Values>(
+  x: Tensor,
+  name: string,
+  dtypes: readonly [DType, ...DType[]],
+  Kind: new (length: number) => T,
+): T =>
+  named(name, () => {
+    const dtype = native().dtype(x.handle);
+    const source = dtypes.some((known) => DTYPES[known] === dtype) ? x : x.to(dtypes[0]);
+    const values = new Kind(numelOf(source.handle));
+    native().toBytes(source.handle, values);
+    return values;
+  });
 
 /**
  * A tensor of libtorch. Methods are ATen's operators of the same name; those ending in `_` change the tensor.
@@ -86,23 +146,23 @@ export class Tensor {
   }
 
   get shape(): number[] {
-    return native().shape(this.handle);
+    return named("Tensor.shape", () => native().shape(this.handle));
   }
   get device(): string {
-    return native().device(this.handle);
+    return named("Tensor.device", () => native().device(this.handle));
   }
   get dtype(): DType {
-    const number = native().dtype(this.handle);
+    const number = named("Tensor.dtype", () => native().dtype(this.handle));
     const found = (Object.keys(DTYPES) as DType[]).find((name) => DTYPES[name] === number);
     if (!found) throw new Error(`Tensor.dtype: libtorch's scalar type ${number} has no name here`);
     return found;
   }
   get requiresGrad(): boolean {
-    return native().requiresGrad(this.handle);
+    return named("Tensor.requiresGrad", () => native().requiresGrad(this.handle));
   }
   /** The accumulated gradient, or null before a backward pass reached this tensor. */
   get grad(): Tensor | null {
-    const handle = native().gradient(this.handle);
+    const handle = named("Tensor.grad", () => native().gradient(this.handle));
     return handle && new Tensor(handle);
   }
 
@@ -112,45 +172,33 @@ export class Tensor {
   }
   /** The one value of a tensor of one element. */
   item(): number {
-    return native().item(this.handle);
+    return named("Tensor.item", () => native().item(this.handle));
   }
   requireGrad(required = true): this {
-    native().setRequiresGrad(this.handle, required);
+    named("Tensor.requireGrad", () => native().setRequiresGrad(this.handle, required));
     return this;
   }
   clearGrad(): void {
-    native().clearGradient(this.handle);
+    named("Tensor.clearGrad", () => native().clearGradient(this.handle));
   }
   /** Back-propagates from this scalar, or from a tensor whose gradient is given. */
   backward(gradient?: Tensor): void {
-    try {
-      native().backward(this.handle, gradient?.handle ?? null);
-    } catch (error) {
-      throw explained(error, "backward");
-    }
+    // what is no tensor goes in as it is, and is refused there
+    named("Tensor.backward", () => native().backward(this.handle, toNative(gradient) as Handle | null));
   }
 
   toFloat32Array(): Float32Array {
-    const source = this.dtype === "float32" ? this : this.to("float32");
-    const values = new Float32Array(source.numel());
-    native().toBytes(source.handle, values);
-    return values;
+    return toHost(this, "Tensor.toFloat32Array", ["float32"], Float32Array);
   }
   toUint8Array(): Uint8Array {
-    const source = this.dtype === "uint8" || this.dtype === "bool" ? this : this.to("uint8");
-    const values = new Uint8Array(source.numel());
-    native().toBytes(source.handle, values);
-    return values;
+    return toHost(this, "Tensor.toUint8Array", ["uint8", "bool"], Uint8Array);
   }
   toBigInt64Array(): BigInt64Array {
-    const source = this.dtype === "int64" ? this : this.to("int64");
-    const values = new BigInt64Array(source.numel());
-    native().toBytes(source.handle, values);
-    return values;
+    return toHost(this, "Tensor.toBigInt64Array", ["int64"], BigInt64Array);
   }
 
   numel(): number {
-    return this.shape.reduce((product, n) => product * n, 1);
+    return named("Tensor.numel", () => numelOf(this.handle));
   }
 
   add(other: Operand, alpha = 1): Tensor {
@@ -278,7 +326,7 @@ export class Tensor {
     return call("clone", "", this);
   }
   to(dtype: DType): Tensor {
-    return call("to", "dtype", this, DTYPES[dtype]);
+    return call("to", "dtype", this, scalarType(dtype, "Tensor.to"));
   }
   toDevice(device: string): Tensor {
     return call("to", "dtype_layout", this, null, null, device);
@@ -320,24 +368,26 @@ const dtypeOfArray = (values: HostArray): DType => {
   if (values instanceof Float32Array) return "float32";
   if (values instanceof Float64Array) return "float64";
   if (values instanceof Uint8Array) return "uint8";
-  return values instanceof Int32Array ? "int32" : "int64";
+  if (values instanceof Int32Array) return "int32";
+  if (values instanceof BigInt64Array) return "int64";
+  const got = Object.prototype.toString.call(values).slice("[object ".length, -1);
+  const known = "Float32Array, Float64Array, Uint8Array, Int32Array or BigInt64Array";
+  throw new Error(`fromArray: expected ${known}, got ${got}; copy it into one of them`);
 };
 
-/** A copy of host values as a tensor of the array's own type. @throws Error when shape and length disagree. */
+/**
+ * A copy of host values as a tensor of the array's own type.
+ * @throws Error for another kind of array, and when shape and length disagree.
+ */
 export function fromArray(values: HostArray, shape: readonly number[], device = "cpu"): Tensor {
-  let handle: Handle;
-  try {
-    handle = native().fromBytes(values, shape, DTYPES[dtypeOfArray(values)]);
-  } catch (error) {
-    throw explained(error, "fromArray");
-  }
+  const handle = named("fromArray", () => native().fromBytes(values, shape, DTYPES[dtypeOfArray(values)]));
   const tensor = new Tensor(handle);
   return device === "cpu" ? tensor : tensor.toDevice(device);
 }
 
 type Options = { dtype?: DType; device?: string };
 const make = (name: string, first: Argument[], { dtype = "float32", device = "cpu" }: Options): Tensor =>
-  call(name, "", ...first, DTYPES[dtype], null, device, null);
+  call(name, "", ...first, scalarType(dtype, name), null, device, null);
 
 export const zeros = (shape: readonly number[], options: Options = {}): Tensor =>
   make("zeros", [shape], options);

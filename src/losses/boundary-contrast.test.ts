@@ -242,6 +242,13 @@ describe("boundaryContrast", () => {
     expect(boundaryContrast(as5d(features), [corner, flat], options("per-voxel"))).toBeNull();
   });
 
+  it.each([10, 25])("refuses a label map of %i voxels for patches of 24", (length) => {
+    const odd = Uint8Array.from({ length }, (_, i) => i % 2);
+    expect(() => boundaryContrast(as5d(features), [half, odd], options("per-voxel"))).toThrow(
+      `boundaryContrast: labels[1] has ${length} voxels, a patch of 2x3x4 has 24; give a class for each voxel`,
+    );
+  });
+
   it("draws the anchors at random where there are too many", () => {
     const draw = (seed: number) => {
       seedGenerators(seed);

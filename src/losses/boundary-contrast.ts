@@ -138,6 +138,7 @@ const rowsOf: Record<FeatureOrder, (features: Tensor) => Tensor> = {
  * labeled patches that have any; null where none has.
  * embedding [B,K,D,H,W]; labels: the first patches' label maps on the host [D,H,W], up to B; project: [1,K,1,1,N] ->
  * features of unit length of the same shape. It looks at one voxel at a time, so it is asked about the chosen voxels only.
+ * @throws Error for a label map that has more or fewer voxels than a patch
  */
 export function boundaryContrast(
   embedding: Tensor,
@@ -147,6 +148,7 @@ export function boundaryContrast(
 ): Tensor | null {
   const [, k, d, h, w] = embedding.shape as [number, number, number, number, number];
   const { device } = embedding;
+  checkVoxels(labels, [d, h, w]);
   const patches = labels.flatMap((label, patch) => {
     const near = boundaryVoxels(label, [d, h, w]);
     if (near.length < 2) return [];
@@ -166,6 +168,16 @@ export function boundaryContrast(
       supervisedContrast(rowsOf[options.features](own), patches[i]!.classes, options.temperature),
     );
   return losses.reduce((sum, loss) => sum.add(loss)).div(losses.length);
+}
+
+function checkVoxels(labels: readonly Uint8Array[], shape: readonly [number, number, number]): void {
+  const voxels = shape.reduce((product, n) => product * n, 1);
+  const odd = labels.findIndex(({ length }) => length !== voxels);
+  if (odd < 0) return;
+  const patch = `a patch of ${shape.join("x")} has ${voxels}`;
+  throw new Error(
+    `boundaryContrast: labels[${odd}] has ${labels[odd]!.length} voxels, ${patch}; give a class for each voxel`,
+  );
 }
 
 function boundaryVoxels(label: Uint8Array, shape: readonly [number, number, number]): BigInt64Array {

@@ -42,3 +42,18 @@ it("does not underflow over many voxels", () => {
 it("agrees with finite differences", () => {
   expectGradient((x) => monteCarloLikelihoodLoss(x, labels), [2, 4, 3, 3], wave(72));
 });
+
+it.each([7, -1, 1e9, 2 ** 40])("refuses %d as a label of two classes", (label) => {
+  const one = fromArray(BigInt64Array.of(0n, BigInt(label)), [1, 2]);
+  for (const samples of [new Float32Array(8), new Float64Array(8)])
+    expect(() => monteCarloLikelihoodLoss(fromArray(samples, [1, 2, 2, 2]), one)).toThrow(
+      `label_log_likelihood: label ${label} is no class; expected 0 to 1`,
+    );
+});
+
+it("refuses labels of fractions", () => {
+  const samples = fromArray(new Float32Array(8), [1, 2, 2, 2]);
+  expect(() => monteCarloLikelihoodLoss(samples, fromArray(new Float32Array(2), [1, 2]))).toThrow(
+    /label_log_likelihood wants labels of whole numbers, int64, got Float/,
+  );
+});

@@ -42,6 +42,18 @@ describe("PrototypeEstimator", () => {
     expect(estimator.variance.item()).toBeCloseTo(1.25, 3);
   });
 
+  it.each([3, -1, 2 ** 40])("refuses label %d of three classes in any type, and stays as it was", (label) => {
+    const estimator = new PrototypeEstimator(3, 2, "cpu");
+    for (const dtype of ["float32", "bfloat16", "float64"] as const)
+      expect(() => estimator.update(rows(wave(4), 2).to(dtype), classes(0, label))).toThrow(
+        `class_moments: label ${label} is no class; expected 0 to 2`,
+      );
+    expect(numbers(estimator.count)).toEqual([0, 0, 0]);
+    expect(() => estimator.update(rows(wave(4), 2), rows([0, 1], 1).reshape([2]))).toThrow(
+      /class_moments wants labels of whole numbers, int64, got Float/,
+    );
+  });
+
   it("round-trips its state, names what is missing, and frees its tensors", () => {
     scope(() => {
       const before = memoryFigures().tensors;

@@ -32,7 +32,8 @@ export class PrototypeEstimator {
 
   /**
    * features [B,K,...], labels [B,...] int64; sums are of float64
-   * @throws NotFiniteError, the statistics as they were, for features that would spoil them for good
+   * @throws NotFiniteError, the statistics as they were, for features that would spoil them for good; Error for labels that
+   *   are no classes
    */
   update(features: Tensor, labels: Tensor): void {
     inFloat32(() => noGrad(() => scope(() => this.#merge(features.detach(), labels))));
