@@ -385,14 +385,18 @@ export function fromArray(values: HostArray, shape: readonly number[], device = 
   return device === "cpu" ? tensor : tensor.toDevice(device);
 }
 
+/** float32 on the CPU where nothing else is asked for. */
 type Options = { dtype?: DType; device?: string };
 const make = (name: string, first: Argument[], { dtype = "float32", device = "cpu" }: Options): Tensor =>
   call(name, "", ...first, scalarType(dtype, name), null, device, null);
 
+/** Zeros of a shape. @throws Error for a shape, dtype or device that can't be, PenumbraError for lack of memory */
 export const zeros = (shape: readonly number[], options: Options = {}): Tensor =>
   make("zeros", [shape], options);
+/** Ones of a shape. @throws as `zeros` */
 export const ones = (shape: readonly number[], options: Options = {}): Tensor =>
   make("ones", [shape], options);
+/** One value everywhere. @throws as `zeros` */
 export const full = (shape: readonly number[], value: number, options: Options = {}): Tensor =>
   make("full", [shape, value], options);
 /** Standard normal draws; libtorch's seeded generator decides them. */
@@ -404,7 +408,10 @@ export const randn = (shape: readonly number[], options: Options = {}): Tensor =
 /** Uniform draws from [0, 1). */
 export const rand = (shape: readonly number[], options: Options = {}): Tensor =>
   make("rand", [shape], options);
+/** The numbers from 0 to n - 1, int64 [n], in an order drawn at random. @throws as `zeros` */
 export const randperm = (n: number, options: Options = {}): Tensor =>
   make("randperm", [n], { dtype: "int64", ...options });
+/** [..,A,..], [..,B,..], … -> [..,A+B+…,..], joined along `dim`. @throws Error when there is none or other axes differ */
 export const cat = (tensors: readonly Tensor[], dim: number): Tensor => call("cat", "", tensors, dim);
+/** N tensors of one shape [..] -> [..,N,..] with a new axis at `dim`. @throws Error when there is none or shapes differ */
 export const stack = (tensors: readonly Tensor[], dim: number): Tensor => call("stack", "", tensors, dim);

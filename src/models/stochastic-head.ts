@@ -45,6 +45,7 @@ export interface Noise {
   readonly diagonal: Tensor;
 }
 
+/** Noise for that many samples, in pairs: [B,S/2,R] and [B,S/2,C·V]. @throws Error for an odd number */
 export function drawNoise({ outputs, classes }: LogitDistribution, samples: number): Noise {
   const [b, channels, ...space] = outputs.shape as [number, number, ...number[]];
   const voxels = space.reduce((product, n) => product * n, 1);

@@ -1,16 +1,35 @@
 import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { expect } from "vitest";
+import { describe, expect, it } from "vitest";
 import { fromArray, type Tensor } from "../../src/engine/tensor.js";
 import { type HostTensor, readSafetensors } from "../../src/training/safetensors.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+const FIXTURES = here("../fixtures/golden");
+
 /** Where reference numbers lie: GOLDEN_DIR alone, or the copies in the project and the full set beside it. */
 const folders = process.env.GOLDEN_DIR
   ? [process.env.GOLDEN_DIR]
-  : [here("../fixtures/golden"), here("../../../shared/golden")].filter((folder) => existsSync(folder));
+  : [FIXTURES, here("../../../shared/golden")].filter((folder) => existsSync(folder));
+
+/** What reference numbers are of, as the names of their files begin: "losses.seed1", "network_none.seed1". */
+const KINDS = [
+  "losses",
+  "metrics",
+  "network",
+  "sampling",
+  "sliding_window",
+  "stage1_step",
+  "stage2_step",
+] as const;
+type Kind = (typeof KINDS)[number];
+const isOf = (kind: Kind, name: string) => name.startsWith(`${kind}.`) || name.startsWith(`${kind}_`);
+
+/** Those that no test would look at. */
+export const ofNoKind = (names: Iterable<string>): string[] =>
+  [...names].filter((name) => !KINDS.some((kind) => isOf(kind, name)));
 
 /** Every file of reference numbers by name; the first folder that has a name wins. */
 const files = new Map<string, string>();
@@ -20,12 +39,14 @@ for (const folder of folders) {
   }
 }
 
-/** One file of reference numbers. */
+export const goldenNames = (): string[] => [...files.keys()].sort();
+
+/** One file of reference numbers; the project's copy where the folder has none of that name. */
 export class Golden {
   readonly metadata: Record<string, string>;
   readonly #tensors: Map<string, HostTensor>;
   constructor(readonly file: string) {
-    const { metadata, tensors } = readSafetensors(files.get(file)!);
+    const { metadata, tensors } = readSafetensors(files.get(file) ?? join(FIXTURES, file));
     this.metadata = metadata;
     this.#tensors = tensors;
   }
@@ -58,9 +79,12 @@ export class Golden {
   }
 }
 
-/** Every file of the folder whose name starts so ("network_", "losses", …). */
-export const goldenFiles = (prefix: string): string[] =>
-  [...files.keys()].filter((name) => name.startsWith(prefix)).sort();
+/** The tests of `body` for each file of a kind; one that is skipped and says why where there is none. */
+export function describeGolden(kind: Kind, body: (golden: Golden) => void): void {
+  const found = goldenNames().filter((name) => isOf(kind, name));
+  for (const name of found) describe(name, () => body(new Golden(name)));
+  if (found.length === 0) it.skip(`${kind}: no ${kind}*.safetensors in ${folders.join(" or ")}`);
+}
 
 /** Largest difference relative to the largest expected magnitude. */
 export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { fromArray, type Tensor } from "../../src/engine/tensor.js";
 import { boundaryMask, supervisedContrast } from "../../src/losses/boundary-contrast.js";
 import { binaryDiceLoss } from "../../src/losses/dice.js";
@@ -8,7 +8,7 @@ import { PrototypeEstimator, prototypeContrast } from "../../src/losses/prototyp
 import { drawNoise, sampleLogits } from "../../src/models/stochastic-head.js";
 import { distributionOf } from "../../src/models/stochastic-head.testing.js";
 import { sigmoidRampUp } from "../../src/nn/schedule.js";
-import { expectClose, Golden, goldenFiles, relativeError } from "./golden.js";
+import { describeGolden, expectClose, relativeError } from "./golden.js";
 
 const PUBLISHED_DISTANCES: Record<string, Distance> = {
   dice: "dice",
@@ -19,9 +19,7 @@ const PUBLISHED_DISTANCES: Record<string, Distance> = {
 
 const leaf = (tensor: Tensor): Tensor => tensor.requireGrad();
 
-describe.each(goldenFiles("losses"))("%s", (file) => {
-  const golden = new Golden(file);
-
+describeGolden("losses", (golden) => {
   it.each(Object.entries(PUBLISHED_DISTANCES))("energy distance %s", (name, distance) => {
     const student = leaf(golden.tensor("ged.samples_student_logits"));
     const energy = energyDistance(student, golden.tensor("ged.samples_teacher_logits"), distance);
@@ -100,8 +98,7 @@ describe.each(goldenFiles("losses"))("%s", (file) => {
   });
 });
 
-describe.each(goldenFiles("sampling"))("%s", (file) => {
-  const golden = new Golden(file);
+describeGolden("sampling", (golden) => {
   it("antithetic samples", () => {
     const [mean, diagonal, factor] = ["logit_mean", "cov_diag", "cov_factor"].map((x) => golden.tensor(x));
     const distribution = distributionOf(mean!, diagonal!, factor!);

@@ -1,8 +1,8 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { seedGenerators } from "../../src/engine/random.js";
 import { fromArray, randn, type Tensor } from "../../src/engine/tensor.js";
 import { moments } from "../../src/models/stochastic-head.js";
-import { expectClose, Golden, goldenFiles, relativeError } from "./golden.js";
+import { describeGolden, expectClose, relativeError } from "./golden.js";
 import { networkLike } from "./golden-network.js";
 
 /** mean(logit_mean²) + mean(features · linspace(-1, 1, channels)) */
@@ -15,8 +15,7 @@ function referenceLoss(meanLogits: Tensor, features: Tensor): Tensor {
     .add(features.mul(fromArray(ramp, [1, k, 1, 1, 1])).mean());
 }
 
-describe.each(goldenFiles("network_"))("%s", (file) => {
-  const golden = new Golden(file);
+describeGolden("network", (golden) => {
   const network = networkLike(golden, golden.metadata.normalization!).loadState(golden.state("state"));
   const image = golden.tensor("image");
   const region = golden.tensor("mask").to("float32").unsqueeze(1);

@@ -1,14 +1,13 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { slidingWindow } from "../../src/inference/sliding-window.js";
 import type { Triple } from "../../src/volume/volume.js";
-import { Golden, goldenFiles } from "./golden.js";
+import { describeGolden } from "./golden.js";
 import { networkLike } from "./golden-network.js";
 
 /** Scores whose classes are closer than rounding leave the class open. */
 const TIE = 1e-5;
 
-describe.each(goldenFiles("sliding_window"))("%s", (file) => {
-  const golden = new Golden(file);
+describeGolden("sliding_window", (golden) => {
   const network = networkLike(golden, golden.metadata.normalization!)
     .loadState(golden.state("state"))
     .evaluate();

@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { scope } from "../../src/engine/scope.js";
 import { fromArray, type Tensor } from "../../src/engine/tensor.js";
 import { PrototypeEstimator } from "../../src/losses/prototype-contrast.js";
@@ -9,7 +9,7 @@ import { SegmentationNetwork } from "../../src/models/segmentation-network.js";
 import type { Noise } from "../../src/models/stochastic-head.js";
 import { Sgd } from "../../src/nn/optimizer.js";
 import { totalLoss } from "../../src/training/step.js";
-import { expectClose, Golden, goldenFiles, relativeError } from "./golden.js";
+import { describeGolden, expectClose, type Golden, relativeError } from "./golden.js";
 
 /**
  * What is computed from a network's features carries the rounding of its 30 layers, which differs between processors and
@@ -65,8 +65,7 @@ function step(network: SegmentationNetwork, terms: LossTerms, afterStep: () => v
   return total;
 }
 
-describe.each(goldenFiles("stage1_step"))("%s", (file) => {
-  const golden = new Golden(file);
+describeGolden("stage1_step", (golden) => {
   const noise = (who: string): Noise => ({
     factor: golden.tensor(`${who}.eps_factor`).transpose(0, 1).contiguous(),
     diagonal: golden.tensor(`${who}.eps_diag`).transpose(0, 1).contiguous(),
@@ -122,9 +121,7 @@ describe.each(goldenFiles("stage1_step"))("%s", (file) => {
   });
 });
 
-describe.each(goldenFiles("stage2_step"))("%s", (file) => {
-  const golden = new Golden(file);
-
+describeGolden("stage2_step", (golden) => {
   it("agrees in every term, in the prototypes and in the parameters after the step", () => {
     scope(() => {
       const network = networkOf(golden, "student");
