@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import h5 from "h5wasm/node";
@@ -279,6 +279,22 @@ describe("left-atrium h5 layout", () => {
     await put("train.list", list);
     await expect(openDataset(dir)).rejects.toThrow(reason);
   });
+});
+
+describe("folders that can't be looked into", () => {
+  it.each(["imagesTr", "labelsTr", "imagesTs", "labelsTs", "labelsCorrected"])(
+    "%s: no missing files",
+    async (folder) => {
+      await putDecathlon();
+      await rm(join(dir, folder), { recursive: true, force: true });
+      await symlink(folder, join(dir, folder)); // as a closed one, which root may look into
+      await expect(openDataset(dir)).rejects.toThrow(
+        new RegExp(`/${folder}\\S*: can't be read: .*\\(ELOOP\\)$`),
+      );
+      await putJson({ labels: LABELS }); // without lists
+      await expect(openDataset(dir)).rejects.toThrow(/can't be read: .*\(ELOOP\)$/);
+    },
+  );
 });
 
 it("says when there is no folder, no layout, or a damaged dataset.json", async () => {

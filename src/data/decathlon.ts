@@ -1,7 +1,8 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { badInput, shortList } from "../errors.js";
 import { readTextFile } from "../files/text-file.js";
+import { ifThere, namesIfThere } from "../files/there.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 import { type DatasetJson, type ListedCase, parseDatasetJson } from "./dataset-json.js";
 import { checkDistinct, isInside } from "./inside.js";
@@ -23,8 +24,7 @@ const ENDINGS = [
 const CHANNEL = /_(\d{4})$/;
 export const channelMark = (channel: number): string => `_${String(channel).padStart(4, "0")}`;
 
-const exists = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => null))?.isFile() ?? false;
+const exists = async (path: string): Promise<boolean> => (await ifThere(path, stat))?.isFile() ?? false;
 
 /** Paths as folders spell them: lists and file systems may compose accents in different ways (NFC, NFD). */
 class Spelling {
@@ -42,12 +42,12 @@ class Spelling {
 
 /** A folder's names by their composed forms. */
 async function namesIn(folder: string): Promise<ReadonlyMap<string, string>> {
-  const names = await readdir(folder).catch(() => [] as string[]);
+  const names = await namesIfThere(folder);
   return new Map(names.map((name) => [name.normalize("NFC"), name]));
 }
 
 /** An image may be a folder: a DICOM series. */
-const imageExists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;
+const imageExists = async (path: string): Promise<boolean> => (await ifThere(path, stat)) !== null;
 
 /** A path of the data folder; bad input when it leads out of it. */
 function within(dir: string, path: string): string {
@@ -93,7 +93,7 @@ async function otherChannels(first: string, { channelNames, fileEnding }: Datase
 }
 
 async function imagesIn(folder: string, { fileEnding }: DatasetJson): Promise<string[]> {
-  const names = await readdir(folder).catch(() => [] as string[]);
+  const names = await namesIfThere(folder);
   return names.filter((name) => name.endsWith(fileEnding) && !name.startsWith("."));
 }
 
