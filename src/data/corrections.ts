@@ -1,5 +1,5 @@
-import { readdir } from "node:fs/promises";
 import { join } from "node:path";
+import { namesIfThere } from "../files/there.js";
 
 /** Folder of a data directory that holds labels drawn by a person; the data's own labels are never written to. */
 export const CORRECTIONS_FOLDER = "labelsCorrected";
@@ -18,7 +18,7 @@ const NAME = /^(.+)_v([1-9]\d*)\.nii\.gz$/;
 export async function readCorrections(dir: string): Promise<Map<string, Correction>> {
   const folder = join(dir, CORRECTIONS_FOLDER);
   const newest = new Map<string, Correction>();
-  for (const name of await readdir(folder).catch(() => [] as string[])) {
+  for (const name of await namesIfThere(folder)) {
     const [, id, number] = NAME.exec(name) ?? [];
     if (id === undefined) continue;
     const version = Number(number);

@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import h5 from "h5wasm/node";
@@ -241,6 +241,38 @@ describe("nnU-Net 2 layout", () => {
     ]);
   });
 
+  it("finds images, channels and labels whose endings are in capitals", async () => {
+    await putJson({ ...json, channel_names: { 0: "T1", 1: "T2" } });
+    for (const path of ["imagesTr/a_0000.NII", "imagesTr/a_0001.Nii", "labelsTr/a.NII"]) await put(path);
+    for (const path of ["imagesTs/t_0000.nii", "imagesTs/t_0001.nii", "labelsTs/t.NII"]) await put(path);
+    const { labeled, test, remarks } = await openDataset(dir);
+    expect(imagePathsOf(labeled[0]!)).toEqual(
+      ["a_0000.NII", "a_0001.Nii"].map((name) => join(dir, "imagesTr", name)),
+    );
+    expect([labeled[0]!.labelPath, test[0]!.labelPath]).toEqual(
+      ["labelsTr/a.NII", "labelsTs/t.NII"].map((path) => join(dir, path)),
+    );
+    expect(remarks).toEqual([]);
+  });
+
+  it("remarks on images and labels with other endings, and names the key where nothing else is there", async () => {
+    await putJson(json);
+    for (const path of ["imagesTr/b_0000.nii.gz", "imagesTr/c_0000.NII.GZ"]) await put(path);
+    const images =
+      /imagesTr: 2 files do not end in \.nii, .* \(b_0000\.nii\.gz, c_0000\.NII\.GZ\); .* set "file_ending"/;
+    await expect(openDataset(dir)).rejects.toThrow(
+      new RegExp(`no training image .* with the file_ending \\.nii; .*${images.source}`),
+    );
+    for (const path of ["imagesTr/a_0000.nii", "imagesTs/t_0000.nii"]) await put(path);
+    for (const path of ["labelsTr/a.nii.gz", "labelsTs/t.mha", "labelsTs/notes.txt"]) await put(path);
+    await put("imagesTr/a_0000.img"); // beside the one that is used
+    expect((await openDataset(dir)).remarks).toEqual([
+      expect.stringMatching(images),
+      expect.stringMatching(/labelsTr: 1 file does not end in \.nii, .* \(a\.nii\.gz\)/),
+      expect.stringMatching(/labelsTs: 1 file does not end in \.nii, .* \(t\.mha\)/),
+    ]);
+  });
+
   it("refuses a channel that is not named", async () => {
     await putJson(json);
     await put("imagesTr/a_0000.nii");
@@ -279,6 +311,22 @@ describe("left-atrium h5 layout", () => {
     await put("train.list", list);
     await expect(openDataset(dir)).rejects.toThrow(reason);
   });
+});
+
+describe("folders that can't be looked into", () => {
+  it.each(["imagesTr", "labelsTr", "imagesTs", "labelsTs", "labelsCorrected"])(
+    "%s: no missing files",
+    async (folder) => {
+      await putDecathlon();
+      await rm(join(dir, folder), { recursive: true, force: true });
+      await symlink(folder, join(dir, folder)); // as a closed one, which root may look into
+      await expect(openDataset(dir)).rejects.toThrow(
+        new RegExp(`/${folder}\\S*: can't be read: .*\\(ELOOP\\)$`),
+      );
+      await putJson({ labels: LABELS }); // without lists
+      await expect(openDataset(dir)).rejects.toThrow(/can't be read: .*\(ELOOP\)$/);
+    },
+  );
 });
 
 it("says when there is no folder, no layout, or a damaged dataset.json", async () => {

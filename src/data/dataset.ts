@@ -1,6 +1,7 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { badInput } from "../errors.js";
+import { ifThere, namesIfThere } from "../files/there.js";
 import { type Correction, readCorrections } from "./corrections.js";
 import { readDecathlon } from "./decathlon.js";
 import { checkCaseName, checkInside } from "./inside.js";
@@ -54,18 +55,16 @@ const READERS: ReadonlyArray<{ readonly marker: string; readonly read: (dir: str
 
 async function checkFolder(dir: string): Promise<void> {
   const expected = "expected a data folder with dataset.json or train.list";
-  const folder = await stat(dir).catch(() => null);
+  const folder = await ifThere(dir, stat);
   if (!folder) throw badInput(`${dir}: no such folder; ${expected}`);
   if (!folder.isDirectory()) throw badInput(`${dir}: is a file; ${expected}`);
-  await readdir(dir).catch((cause) => {
-    throw badInput(`${dir}: can't be looked into (${cause.code}); change its permissions`, cause);
-  });
+  await namesIfThere(dir); // refused where it can't be looked into
 }
 
 async function readCases(dir: string): Promise<Cases> {
   await checkFolder(dir);
   for (const { marker, read } of READERS) {
-    if (await stat(join(dir, marker)).catch(() => null)) return read(dir);
+    if (await ifThere(join(dir, marker), stat)) return read(dir);
   }
   throw badInput(
     `${dir}: has neither dataset.json (Decathlon, nnU-Net) nor train.list (left atrium h5); add one`,

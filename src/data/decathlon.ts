@@ -1,7 +1,8 @@
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname, join, resolve } from "node:path";
 import { badInput, shortList } from "../errors.js";
 import { readTextFile } from "../files/text-file.js";
+import { ifThere, namesIfThere } from "../files/there.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 import { type DatasetJson, type ListedCase, parseDatasetJson } from "./dataset-json.js";
 import { checkDistinct, isInside } from "./inside.js";
@@ -23,10 +24,24 @@ const ENDINGS = [
 const CHANNEL = /_(\d{4})$/;
 export const channelMark = (channel: number): string => `_${String(channel).padStart(4, "0")}`;
 
-const exists = async (path: string): Promise<boolean> =>
-  (await stat(path).catch(() => null))?.isFile() ?? false;
+const exists = async (path: string): Promise<boolean> => (await ifThere(path, stat))?.isFile() ?? false;
 
-/** Paths as folders spell them: lists and file systems may compose accents in different ways (NFC, NFD). */
+/** Whatever the case: .NII.GZ is .nii.gz. */
+const endsIn = (path: string, ending: string): boolean => path.toLowerCase().endsWith(ending.toLowerCase());
+
+/** The ending by which a file is known, as it is spelled; "" where it has none. */
+function endingOf(name: string, expected = ".nii.gz"): string {
+  const length = [expected, ...ENDINGS].find((ending) => endsIn(name, ending))?.length ?? 0;
+  return name.slice(name.length - length);
+}
+
+/** One name for all ways to compose its accents (NFC, NFD) and to spell its ending. */
+function spelled(name: string): string {
+  const ending = endingOf(name);
+  return `${name.slice(0, name.length - ending.length)}${ending.toLowerCase()}`.normalize("NFC");
+}
+
+/** Paths as folders spell them: lists and file systems may compose accents in different ways, endings be in capitals. */
 class Spelling {
   readonly #folders = new Map<string, Promise<ReadonlyMap<string, string>>>();
 
@@ -35,19 +50,19 @@ class Spelling {
     if (await imageExists(path)) return path;
     const folder = dirname(path);
     if (!this.#folders.has(folder)) this.#folders.set(folder, namesIn(folder));
-    const name = (await this.#folders.get(folder)!).get(basename(path).normalize("NFC"));
+    const name = (await this.#folders.get(folder)!).get(spelled(basename(path)));
     return name ? join(folder, name) : path;
   }
 }
 
-/** A folder's names by their composed forms. */
+/** A folder's names by the one that stands for all spellings. */
 async function namesIn(folder: string): Promise<ReadonlyMap<string, string>> {
-  const names = await readdir(folder).catch(() => [] as string[]);
-  return new Map(names.map((name) => [name.normalize("NFC"), name]));
+  const names = await namesIfThere(folder);
+  return new Map(names.map((name) => [spelled(name), name]));
 }
 
 /** An image may be a folder: a DICOM series. */
-const imageExists = async (path: string): Promise<boolean> => (await stat(path).catch(() => null)) !== null;
+const imageExists = async (path: string): Promise<boolean> => (await ifThere(path, stat)) !== null;
 
 /** A path of the data folder; bad input when it leads out of it. */
 function within(dir: string, path: string): string {
@@ -61,9 +76,7 @@ function within(dir: string, path: string): string {
 /** File name without its ending and nnU-Net's mark of the first channel: la_003_0000.nii.gz -> la_003. */
 function caseId(path: string, ending: string): string {
   const name = basename(path);
-  const ends = [ending, ...ENDINGS];
-  const end = ends.find((candidate) => name.endsWith(candidate)) ?? "";
-  const stem = name.slice(0, name.length - end.length);
+  const stem = name.slice(0, name.length - endingOf(name, ending).length);
   return stem.endsWith(channelMark(0)) ? stem.slice(0, -channelMark(0).length) : stem;
 }
 
@@ -71,7 +84,7 @@ function caseId(path: string, ending: string): string {
 async function findImage(dir: string, listed: string, ending: string, spelling: Spelling): Promise<string> {
   const path = await spelling.of(within(dir, listed));
   if (await imageExists(path)) return path;
-  const marked = path.endsWith(ending)
+  const marked = endsIn(path, ending)
     ? await spelling.of(`${path.slice(0, -ending.length)}${channelMark(0)}${ending}`)
     : path;
   if (await exists(marked)) return marked;
@@ -79,10 +92,14 @@ async function findImage(dir: string, listed: string, ending: string, spelling: 
 }
 
 /** Files of the second and further channels beside a first one that is marked; none where it holds all. */
-async function otherChannels(first: string, { channelNames, fileEnding }: DatasetJson): Promise<string[]> {
+async function otherChannels(first: string, { json, spelling }: Search): Promise<string[]> {
+  const { channelNames, fileEnding } = json;
   const marked = `${channelMark(0)}${fileEnding}`;
-  if (channelNames.length < 2 || !first.endsWith(marked)) return [];
-  const paths = channelNames.map((_, i) => `${first.slice(0, -marked.length)}${channelMark(i)}${fileEnding}`);
+  if (channelNames.length < 2 || !endsIn(first, marked)) return [];
+  const stem = first.slice(0, -marked.length);
+  const paths = await Promise.all(
+    channelNames.map((_, i) => spelling.of(`${stem}${channelMark(i)}${fileEnding}`)),
+  );
   for (const [i, path] of paths.entries()) {
     if (await exists(path)) continue;
     throw badInput(
@@ -93,8 +110,8 @@ async function otherChannels(first: string, { channelNames, fileEnding }: Datase
 }
 
 async function imagesIn(folder: string, { fileEnding }: DatasetJson): Promise<string[]> {
-  const names = await readdir(folder).catch(() => [] as string[]);
-  return names.filter((name) => name.endsWith(fileEnding) && !name.startsWith("."));
+  const names = await namesIfThere(folder);
+  return names.filter((name) => endsIn(name, fileEnding) && !name.startsWith("."));
 }
 
 /** nnU-Net's number of a file's channel, 0 where it has no mark. */
@@ -125,16 +142,19 @@ interface Search {
   readonly spelling: Spelling;
 }
 
-async function filesOf(listed: ListedCase, part: Part, { dir, json, spelling }: Search): Promise<CaseFiles> {
+/** Whether labels that no list names are found by their images' names. */
+const looksForLabels = (part: Part, json: DatasetJson): boolean => part === "test" || json.training === null;
+
+async function filesOf(listed: ListedCase, part: Part, search: Search): Promise<CaseFiles> {
+  const { dir, json, spelling } = search;
   const imagePath = await findImage(dir, listed.image, json.fileEnding, spelling);
   const id = caseId(imagePath, json.fileEnding);
-  const others = await otherChannels(imagePath, json);
+  const others = await otherChannels(imagePath, search);
   const image = { id, imagePath, ...(others.length > 0 && { otherChannels: others }) };
   const bySameName = [`${id}${json.fileEnding}`, basename(imagePath)].map((name) =>
     join(FOLDERS[part].labels, name),
   );
-  const looksForLabels = part === "test" || json.training === null;
-  const candidates = listed.label ? [listed.label] : looksForLabels ? bySameName : [];
+  const candidates = listed.label ? [listed.label] : looksForLabels(part, json) ? bySameName : [];
   for (const candidate of candidates) {
     const labelPath = await spelling.of(within(dir, candidate));
     if (await exists(labelPath)) return { ...image, labelPath };
@@ -144,8 +164,39 @@ async function filesOf(listed: ListedCase, part: Part, { dir, json, spelling }: 
 
 /** Where lists and files of a folder don't agree. */
 async function remarksOn(dir: string, json: DatasetJson, found: Found): Promise<string[]> {
-  const unlisted = await Promise.all(PARTS.map((part) => unlistedImages(dir, json, part, found)));
-  return [...missingLabels(dir, json, found), ...unlisted.flat()];
+  const unused = await Promise.all(
+    PARTS.flatMap((part) => [
+      unlistedImages(dir, json, part, found),
+      otherEndings(dir, json, part, found[part]),
+    ]),
+  );
+  return [...missingLabels(dir, json, found), ...unused.flat()];
+}
+
+/** Images and labels that are found by their ending, but for these: of no case that has one. */
+async function otherEndings(
+  dir: string,
+  json: DatasetJson,
+  part: Part,
+  cases: readonly CaseFiles[],
+): Promise<string[]> {
+  const { fileEnding } = json;
+  const among = async (kind: "images" | "labels", having: readonly CaseFiles[]) => {
+    const folder = join(dir, FOLDERS[part][kind]);
+    const ids = new Set(having.map(({ id }) => asOneName(id)));
+    const names = (await namesIfThere(folder)).sort().filter((name) => {
+      const isOther = endingOf(name, fileEnding) !== "" && !endsIn(name, fileEnding) && !name.startsWith(".");
+      return isOther && !ids.has(asOneName(caseId(name, fileEnding)));
+    });
+    const are = names.length === 1 ? "1 file does" : `${names.length} files do`;
+    const remark = `${folder}: ${are} not end in ${fileEnding}, the file_ending of dataset.json, and so not count (${shortList(names)}); convert them, or set "file_ending" to theirs`;
+    return names.length > 0 ? [remark] : [];
+  };
+  const labeled = cases.filter(({ labelPath }) => labelPath !== null);
+  return [
+    ...(json[part] ? [] : await among("images", cases)),
+    ...(looksForLabels(part, json) ? await among("labels", labeled) : []),
+  ];
 }
 
 function missingLabels(dir: string, json: DatasetJson, found: Found): string[] {
@@ -202,9 +253,12 @@ export async function readDecathlon(dir: string): Promise<Cases> {
   };
   const [training, test] = [await casesOf("training"), await casesOf("test")];
   checkDistinct([...training, ...test]);
-  if (training.length === 0)
-    throw badInput(`${file}: no training image listed or in ${join(dir, "imagesTr")}`);
-  const { classNames, channelNames } = json;
+  const { classNames, channelNames, fileEnding } = json;
+  const remarks = await remarksOn(dir, json, { training, test });
+  if (training.length === 0) {
+    const none = `${file}: no training image listed or in ${join(dir, "imagesTr")} with the file_ending ${fileEnding}`;
+    throw badInput([none, ...remarks].join("; "));
+  }
   const isNamed = channelNames.length > 0;
   return {
     layout: "decathlon",
@@ -213,6 +267,6 @@ export async function readDecathlon(dir: string): Promise<Cases> {
     channelNames: isNamed ? channelNames : ["image"],
     training,
     test,
-    remarks: await remarksOn(dir, json, { training, test }),
+    remarks,
   };
 }

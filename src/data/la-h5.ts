@@ -2,12 +2,13 @@ import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import { badInput } from "../errors.js";
 import { readTextFile } from "../files/text-file.js";
+import { ifThere } from "../files/there.js";
 import { h5HasLabel } from "../volume/read-h5.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 
 /** Case names of a list file, one a line; null where there is no such file. */
 async function readList(file: string): Promise<string[] | null> {
-  if (!(await stat(file).catch(() => null))) return null;
+  if (!(await ifThere(file, stat))) return null;
   const names = readTextFile(file, "a list of cases")
     .split(/\r?\n/)
     .map((line) => line.trim());

@@ -5,6 +5,7 @@ import { PenumbraError } from "../errors.js";
 import { placeNew } from "./place-new.js";
 import { type Life, lifeOf, type ProcessIdentity, thisProcess } from "./process-identity.js";
 import { systemCodeOf } from "./system-error.js";
+import { saysAbsent } from "./there.js";
 import { discard } from "./whole-file.js";
 import { writeFailure } from "./write-failure.js";
 
@@ -12,7 +13,7 @@ const textOf = (path: string): string | null => {
   try {
     return statSync(path).isFile() ? readFileSync(path, "utf8") : "";
   } catch (error) {
-    if (systemCodeOf(error) === "ENOENT" || systemCodeOf(error) === "ENOTDIR") return null;
+    if (saysAbsent(error)) return null;
     throw writeFailure(path, error, "can't be read");
   }
 };

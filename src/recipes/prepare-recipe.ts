@@ -8,6 +8,7 @@ import { removeStale } from "../data/write-prepared.js";
 import { badInput, PenumbraError } from "../errors.js";
 import { hasContent, makeDirectories } from "../files/directory.js";
 import { parseJson } from "../files/json.js";
+import { isThere } from "../files/there.js";
 import { writeJson, writeText } from "../files/whole-file.js";
 import { prepareOptions, resolveConfig } from "../training/config.js";
 import { nearestName } from "../training/nearest-name.js";
@@ -179,7 +180,7 @@ export async function prepareRecipe(options: PrepareRecipeOptions): Promise<numb
   const out = resolve(options.out);
   const testIds = options.testList ? readIds(options.testList) : null;
   const raw = resolve(options.raw);
-  if (!existsSync(raw)) throw badInput(`${raw}: no such file or folder; name the raw data by --in`);
+  if (!isThere(raw)) throw badInput(`${raw}: no such file or folder; name the raw data by --in`);
   const wasThere = existsSync(out);
   const isNew = claim(out, options.recipe, raw);
   const memory = join(out, ".prepared");

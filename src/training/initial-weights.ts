@@ -1,8 +1,8 @@
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { noGrad } from "../engine/autograd.js";
 import { badInput } from "../errors.js";
 import { sha256OfFile } from "../files/checksum.js";
+import { isThere } from "../files/there.js";
 import { part } from "../methods/method.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
@@ -15,7 +15,7 @@ const OF_THE_CLASSES = /^(mean_l|log_cov_diag_l|cov_factor_l)\./;
 /** @throws PenumbraError "bad-input" when the run is not finished */
 function weightsOf(run: string): string {
   const path = join(run, "model.safetensors");
-  if (existsSync(path)) return path;
+  if (isThere(path)) return path;
   throw badInput(`--init ${run}: it has no model.safetensors; name the directory of a finished run`);
 }
 

@@ -6,6 +6,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -161,6 +162,17 @@ describe("readRun", () => {
   it("says what is no run directory", () => {
     expect(complaint(() => readRun(dir))).toBe(`${dir}: no such run directory`);
     expect(complaint(() => readRun(root))).toBe(`${root} is no run directory: it has no run.json`);
+  });
+
+  it("takes what can't be looked at for no missing file", () => {
+    made();
+    const path = join(dir, "run.json");
+    rmSync(path);
+    symlinkSync("run.json", path); // as in a closed folder, which root may look into
+    expect(complaint(() => readRun(dir))).toMatch(/run\.json: can't be read: .*\(ELOOP\)$/);
+    expect(complaint(() => readRun(join(path, "run")))).toMatch(
+      /run\.json\/run: can't be read: .*\(ELOOP\)$/,
+    );
   });
 
   it("names the file that is missing or spoiled, and the version that can read it", () => {

@@ -9,6 +9,7 @@ import { hasContent, makeDirectory } from "../files/directory.js";
 import { FileLock } from "../files/file-lock.js";
 import { parseJson } from "../files/json.js";
 import { readTextFile } from "../files/text-file.js";
+import { isThere } from "../files/there.js";
 import { isLeftover, removeLeftovers, writeJson } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import { StateMisfit } from "../nn/module.js";
@@ -180,7 +181,7 @@ export function copyProgress(from: string, to: string): void {
  * @throws PenumbraError "bad-input" when it is none, or of another version's form.
  */
 export function readRun(dir: string): { config: Config; run: RunRecord } {
-  if (!existsSync(dir)) throw badInput(`${dir}: no such run directory`);
+  if (!isThere(dir)) throw badInput(`${dir}: no such run directory`);
   const record = join(dir, "run.json");
   const run = checkRecord(readJson(record, dir), record);
   const path = join(dir, "config.json");
@@ -198,8 +199,7 @@ export function misfitOf(path: string, dir: string, cause: unknown): unknown {
 }
 
 function readJson(path: string, dir: string): unknown {
-  if (!existsSync(path))
-    throw badInput(`${dir} is no run directory: it has no ${path.slice(dir.length + 1)}`);
+  if (!isThere(path)) throw badInput(`${dir} is no run directory: it has no ${path.slice(dir.length + 1)}`);
   try {
     return parseJson(readTextFile(path, "a run's record"));
   } catch (cause) {
