@@ -1,9 +1,9 @@
 import { noGrad } from "#dist/engine/autograd.js";
 import { libtorchFacts } from "#dist/engine/libtorch.js";
+import { randn } from "#dist/engine/make-tensor.js";
 import { type Precision, withPrecision } from "#dist/engine/precision.js";
 import { seedGenerators } from "#dist/engine/random.js";
 import { scope } from "#dist/engine/scope.js";
-import { randn } from "#dist/engine/tensor.js";
 import { segment } from "#dist/inference/model.js";
 import { windowStarts } from "#dist/inference/sliding-window.js";
 import type { Config } from "#dist/training/config.js";

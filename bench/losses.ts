@@ -1,8 +1,9 @@
 import { memoryFigures, resetPeakMemory, trimMemory } from "#dist/engine/libtorch.js";
+import { fromArray, randn } from "#dist/engine/make-tensor.js";
 import { unitLength } from "#dist/engine/ops.js";
 import { seedGenerators } from "#dist/engine/random.js";
 import { scope } from "#dist/engine/scope.js";
-import { fromArray, randn, type Tensor } from "#dist/engine/tensor.js";
+import type { Tensor } from "#dist/engine/tensor.js";
 import { supervisedContrast } from "#dist/losses/boundary-contrast.js";
 import { energyDistance } from "#dist/losses/energy-distance.js";
 import { monteCarloLikelihoodLoss } from "#dist/losses/monte-carlo-likelihood.js";

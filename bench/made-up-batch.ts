@@ -1,5 +1,5 @@
 import { makePhantom } from "#dist/demo/phantom.js";
-import { fromArray } from "#dist/engine/tensor.js";
+import { fromArray } from "#dist/engine/make-tensor.js";
 import type { PatchBatch } from "#dist/methods/method.js";
 import type { Triple } from "#dist/volume/volume.js";
 

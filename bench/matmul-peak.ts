@@ -1,6 +1,6 @@
+import { randn } from "#dist/engine/make-tensor.js";
 import { type Precision, withPrecision } from "#dist/engine/precision.js";
 import { scope } from "#dist/engine/scope.js";
-import { randn } from "#dist/engine/tensor.js";
 import { median, secondsOf } from "./measure.js";
 
 const SIDE = 2048;

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { noGrad, withGradient } from "./autograd.js";
+import { fromArray } from "./make-tensor.js";
 import { scope } from "./scope.js";
-import { fromArray, type Tensor } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
 
 const leaf = (...values: number[]): Tensor =>
   fromArray(Float32Array.from(values), [values.length]).requireGrad();

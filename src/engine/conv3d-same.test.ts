@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { noGrad } from "./autograd.js";
+import { randn } from "./make-tensor.js";
 import { conv3d, conv3dSame } from "./ops.js";
 import { seedGenerators } from "./random.js";
 import { scope } from "./scope.js";
-import { randn, type Tensor } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
 
 /** Largest difference relative to the largest value. */
 function relativeDifference(a: Tensor, b: Tensor): number {

@@ -4,9 +4,9 @@ import { noGrad } from "./autograd.js";
 import { checkDevice, resolvePrecision } from "./device.js";
 import { cpuCapability } from "./find-libtorch.js";
 import { libtorchFacts, memoryFigures, resetPeakMemory, setThreads, trimMemory } from "./libtorch.js";
+import { randn, zeros } from "./make-tensor.js";
 import { inFloat32, withPrecision } from "./precision.js";
 import { scope } from "./scope.js";
-import { randn, zeros } from "./tensor.js";
 
 describe("devices", () => {
   it("has a cpu", () => {

@@ -1,6 +1,7 @@
 import { expect } from "vitest";
+import { fromArray } from "./make-tensor.js";
 import { scope } from "./scope.js";
-import { fromArray, type Tensor } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
 
 /** Repeatable numbers around 0, about ±2: no test depends on a generator. */
 export const wave = (count: number, phase = 0): number[] =>

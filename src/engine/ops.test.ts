@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "./finite-differences.testing.js";
+import { cat, fromArray, ones, rand, randn, zeros } from "./make-tensor.js";
 import {
   batchNormRelu,
   channelDropout,
@@ -13,19 +14,7 @@ import {
   upConv2,
 } from "./ops.js";
 import { scope } from "./scope.js";
-import {
-  call,
-  callOwn,
-  callOwnMany,
-  cat,
-  type DType,
-  fromArray,
-  ones,
-  rand,
-  randn,
-  type Tensor,
-  zeros,
-} from "./tensor.js";
+import { call, callOwn, callOwnMany, type DType, type Tensor } from "./tensor.js";
 
 const tensor = (values: readonly number[], shape: readonly number[] = [values.length]) =>
   fromArray(Float32Array.from(values), shape);

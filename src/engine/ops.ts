@@ -1,4 +1,5 @@
-import { type Argument, call, callOwn, DTYPES, ones, type Tensor, zeros } from "./tensor.js";
+import { ones, zeros } from "./make-tensor.js";
+import { type Argument, call, callOwn, DTYPES, type Tensor } from "./tensor.js";
 
 /** 3-D convolution; stride and padding along all axes or [D,H,W]. x [B,I,D,H,W], weight [O,I,k,k,k], bias [O] -> [B,O,D',H',W'] */
 export const conv3d = (

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { setThreads } from "./libtorch.js";
+import { ones, randn } from "./make-tensor.js";
 import { generatorState, OwnGenerators, restoreGeneratorState, seedGenerators } from "./random.js";
-import { ones, randn } from "./tensor.js";
 
 const draw = () => [...randn([5]).toFloat32Array()];
 

@@ -1,6 +1,7 @@
 import { native } from "./libtorch.js";
+import { fromArray } from "./make-tensor.js";
 import { scope } from "./scope.js";
-import { fromArray, Tensor } from "./tensor.js";
+import { Tensor } from "./tensor.js";
 
 /** Seeds libtorch's generators on all devices. */
 export const seedGenerators = (seed: number): void => native().seed(seed);

@@ -2,9 +2,10 @@ import { describe, expect, it } from "vitest";
 import { noGrad } from "./autograd.js";
 import { wave } from "./finite-differences.testing.js";
 import { memoryFigures } from "./libtorch.js";
+import { fromArray } from "./make-tensor.js";
 import { Recomputation, recomputed } from "./recompute.js";
 import { scope } from "./scope.js";
-import { fromArray, type Tensor } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
 
 const leaf = (seed: number) => fromArray(Float64Array.from(wave(6, seed)), [6]).requireGrad();
 

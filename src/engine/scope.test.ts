@@ -1,8 +1,9 @@
 import { setTimeout as turn } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
 import { memoryFigures, resetPeakMemory } from "./libtorch.js";
+import { ones } from "./make-tensor.js";
 import { keep, scope } from "./scope.js";
-import { ones, type Tensor } from "./tensor.js";
+import type { Tensor } from "./tensor.js";
 
 const live = () => memoryFigures().tensors;
 const isLive = (tensor: Tensor) => {

@@ -2,23 +2,9 @@ import { createServer } from "node:net";
 import { describe, expect, it } from "vitest";
 import { refusal } from "../errors.testing.js";
 import { native } from "./libtorch.js";
+import { cat, fromArray, full, ones, rand, randn, randperm, stack, zeros } from "./make-tensor.js";
 import { scope } from "./scope.js";
-import {
-  type Argument,
-  call,
-  callMany,
-  callVoid,
-  cat,
-  fromArray,
-  full,
-  ones,
-  rand,
-  randn,
-  randperm,
-  stack,
-  type Tensor,
-  zeros,
-} from "./tensor.js";
+import { type Argument, call, callMany, callVoid, type Tensor } from "./tensor.js";
 
 const numbers = (tensor: Tensor) => [...tensor.toFloat32Array()];
 const matrix = () => fromArray(Float32Array.of(1, 2, 3, 4, 5, 6), [2, 3]);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "./finite-differences.testing.js";
-import { fromArray, type Tensor } from "./tensor.js";
+import { fromArray } from "./make-tensor.js";
+import type { Tensor } from "./tensor.js";
 import { takeVoxels, voxelRows } from "./voxel-rows.js";
 
 const numbers = (x: Tensor) => [...x.toFloat32Array()];

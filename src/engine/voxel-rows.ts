@@ -1,4 +1,5 @@
-import { call, fromArray, type Tensor } from "./tensor.js";
+import { fromArray } from "./make-tensor.js";
+import { call, type Tensor } from "./tensor.js";
 
 /** [B,K,...] -> rows [B·V,K]: each voxel's own vector */
 export const voxelRows = (x: Tensor): Tensor => {

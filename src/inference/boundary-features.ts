@@ -1,6 +1,6 @@
 import { channelOf, type PreparedCase } from "../data/prepare.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { withPrecision } from "../engine/precision.js";
-import { fromArray } from "../engine/tensor.js";
 import { voxelRows } from "../engine/voxel-rows.js";
 import { boundaryMask } from "../losses/boundary-contrast.js";
 import type { Method } from "../methods/method.js";

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { full, type Tensor, zeros } from "../engine/tensor.js";
+import { full, zeros } from "../engine/make-tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import type { LogitDistribution } from "../models/stochastic-head.js";
 import { distributionOf } from "../models/stochastic-head.testing.js";
 import { resolveConfig } from "../training/config.js";

@@ -1,9 +1,9 @@
 import { noGrad } from "../engine/autograd.js";
+import { randn } from "../engine/make-tensor.js";
 import { mostLikelyClass } from "../engine/ops.js";
 import { withPrecision } from "../engine/precision.js";
 import { OwnGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { randn } from "../engine/tensor.js";
 import { badInput } from "../errors.js";
 import { sampleLogits } from "../models/stochastic-head.js";
 import { mapAxes, type Triple } from "../volume/volume.js";

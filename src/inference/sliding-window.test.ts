@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { memoryFigures } from "../engine/libtorch.js";
+import { full } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { full, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { SegmentationNetwork } from "../models/segmentation-network.js";
 import { type Triple, voxelCount } from "../volume/volume.js";
 import { slidingWindow, type WindowFunction, windowStarts } from "./sliding-window.js";

@@ -1,6 +1,7 @@
 import { noGrad } from "../engine/autograd.js";
+import { fromArray, ones, zeros } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { call, fromArray, ones, type Tensor, zeros } from "../engine/tensor.js";
+import { call, type Tensor } from "../engine/tensor.js";
 import { type Triple, voxelCount } from "../volume/volume.js";
 
 /**

@@ -1,9 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "../engine/finite-differences.testing.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { unitLength } from "../engine/ops.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { callOwnMany, fromArray, type Tensor } from "../engine/tensor.js";
+import { callOwnMany, type Tensor } from "../engine/tensor.js";
 import {
   boundaryContrast,
   boundaryMask,

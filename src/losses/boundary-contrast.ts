@@ -1,8 +1,9 @@
 import { noGrad, withGradient } from "../engine/autograd.js";
+import { cat, fromArray, randperm, zeros } from "../engine/make-tensor.js";
 import { oneHot } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
-import { call, callOwnMany, cat, fromArray, randperm, type Tensor, zeros } from "../engine/tensor.js";
+import { call, callOwnMany, type Tensor } from "../engine/tensor.js";
 import { takeVoxels } from "../engine/voxel-rows.js";
 
 /**

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { fromArray, zeros } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, zeros } from "../engine/tensor.js";
 import { probabilityDifference } from "./consistency.js";
 
 /** Logits of two classes, [1,2,1,1,2]: odds 3 to 1 at the first voxel, even at the second. */

@@ -1,7 +1,7 @@
 import { expect, it } from "vitest";
 import { expectGradient, wave } from "../engine/finite-differences.testing.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { crossEntropy } from "../engine/ops.js";
-import { fromArray } from "../engine/tensor.js";
 import { voxelCrossEntropy } from "./cross-entropy.js";
 
 it("is libtorch's cross-entropy, and agrees with finite differences", () => {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "../engine/finite-differences.testing.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { atPlaces, correspondence, infoNce } from "./dense-contrast.js";
 
 const tensor = (values: number[], shape: number[]): Tensor => fromArray(Float32Array.from(values), shape);

@@ -1,7 +1,8 @@
 import { noGrad } from "../engine/autograd.js";
+import { cat, zeros } from "../engine/make-tensor.js";
 import { crossEntropy, unitLength } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
-import { cat, type Tensor, zeros } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 
 /**
  * InfoNCE: -log exp(q·k/τ) / (exp(q·k/τ) + Σ_n exp(q·n/τ)), mean over the queries. queries and keys [N,E] in pairs,

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "../engine/finite-differences.testing.js";
-import { fromArray } from "../engine/tensor.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { binaryDiceLoss, diceLoss } from "./dice.js";
 
 const tensor = (values: number[], shape = [values.length]) => fromArray(Float64Array.from(values), shape);

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "../engine/finite-differences.testing.js";
-import { fromArray } from "../engine/tensor.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { type Distance, distances, energyDistance } from "./energy-distance.js";
 
 const ALL = Object.keys(distances) as Distance[];

@@ -1,6 +1,7 @@
+import { cat } from "../engine/make-tensor.js";
 import { probabilityProducts } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
-import { call, cat, type Tensor } from "../engine/tensor.js";
+import { call, type Tensor } from "../engine/tensor.js";
 
 const SMOOTH = 1e-5;
 

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
 import { expectGradient, wave } from "../engine/finite-differences.testing.js";
-import { fromArray } from "../engine/tensor.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { monteCarloLikelihoodLoss } from "./monte-carlo-likelihood.js";
 
 const labels = fromArray(BigInt64Array.of(1n, 0n, 2n, 2n, 1n, 0n), [2, 3]);

@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "../engine/finite-differences.testing.js";
 import { memoryFigures } from "../engine/libtorch.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { PrototypeEstimator, prototypeContrast } from "./prototype-contrast.js";
 
 const rows = (values: readonly number[], k: number) =>

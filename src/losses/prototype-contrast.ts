@@ -1,8 +1,9 @@
 import { noGrad } from "../engine/autograd.js";
+import { cat, zeros } from "../engine/make-tensor.js";
 import { unitLength } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { keep, scope } from "../engine/scope.js";
-import { call, callOwnMany, cat, type Tensor, zeros } from "../engine/tensor.js";
+import { call, callOwnMany, type Tensor } from "../engine/tensor.js";
 import { takeVoxels } from "../engine/voxel-rows.js";
 import { voxelCrossEntropy } from "./cross-entropy.js";
 import { NotFiniteError } from "./not-finite.js";

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { noGrad } from "../engine/autograd.js";
+import { cat, fromArray, full, zeros } from "../engine/make-tensor.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { cat, fromArray, full, type Tensor, zeros } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { drawNoise, type LogitDistribution, type Noise } from "../models/stochastic-head.js";
 import { Sgd } from "../nn/optimizer.js";
 import { AuaStage1 } from "./aua-stage1.js";

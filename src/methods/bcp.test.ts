@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { fromArray } from "../engine/make-tensor.js";
 import { seedGenerators } from "../engine/random.js";
 import { keep, scope } from "../engine/scope.js";
-import { fromArray, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { Bcp, type BcpOptions } from "./bcp.js";
 import { BcpPretraining } from "./bcp-pretraining.js";
 import type { PatchBatch } from "./method.js";

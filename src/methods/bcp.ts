@@ -1,7 +1,8 @@
 import { noGrad } from "../engine/autograd.js";
+import { cat, fromArray } from "../engine/make-tensor.js";
 import { mostLikelyClass } from "../engine/ops.js";
 import { scope } from "../engine/scope.js";
-import { cat, fromArray, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { BcpPretrainingOptions } from "./bcp-pretraining.js";
 import { boxMask, pasted, pastedLoss, rows } from "./copy-paste.js";

@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { full, ones, randn, zeros } from "../engine/make-tensor.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { full, ones, randn, type Tensor, zeros } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { boxMask, maskedSupervisedLoss, pasted, pastedLoss, rows } from "./copy-paste.js";
 import { supervisedLoss } from "./supervised.js";
 

@@ -1,5 +1,6 @@
+import { cat, ones, rand } from "../engine/make-tensor.js";
 import { crossEntropy } from "../engine/ops.js";
-import { cat, ones, rand, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { diceLoss } from "../losses/dice.js";
 
 /** Target value of voxels that the cross-entropy leaves out. */

@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { noGrad } from "../engine/autograd.js";
+import { cat, fromArray, full, randn } from "../engine/make-tensor.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { cat, fromArray, full, randn, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { Sgd } from "../nn/optimizer.js";
 import { DenseCl, type DenseClOptions, encoderOf } from "./densecl.js";
 import { NegativeQueue } from "./negative-queue.js";

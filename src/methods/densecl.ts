@@ -1,6 +1,7 @@
 import { noGrad } from "../engine/autograd.js";
+import { cat } from "../engine/make-tensor.js";
 import { keep, scope } from "../engine/scope.js";
-import { cat, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { atPlaces, correspondence, infoNce } from "../losses/dense-contrast.js";
 import { DenseHeads, type Projected, placeRows } from "../models/dense-heads.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
+import { fromArray } from "../engine/make-tensor.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { fromArray } from "../engine/tensor.js";
 import { McNet, mutualConsistency } from "./mc-net.js";
 import { mcNetOptions, tinyBatch, tinyDecoders, tinyNetwork } from "./tiny-task.testing.js";
 

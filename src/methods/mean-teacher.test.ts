@@ -1,8 +1,9 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { noGrad } from "../engine/autograd.js";
+import { fromArray, zeros } from "../engine/make-tensor.js";
 import { seedGenerators } from "../engine/random.js";
 import { keep, scope } from "../engine/scope.js";
-import { fromArray, type Tensor, zeros } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { MeanTeacher } from "./mean-teacher.js";
 import { meanTeacherOptions, SIDE, tinyBatch, tinyPair } from "./tiny-task.testing.js";
 import { UaMt } from "./ua-mt.js";

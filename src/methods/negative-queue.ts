@@ -1,7 +1,8 @@
 import { noGrad } from "../engine/autograd.js";
+import { randn, zeros } from "../engine/make-tensor.js";
 import { unitLength } from "../engine/ops.js";
 import { keep, scope } from "../engine/scope.js";
-import { randn, type Tensor, zeros } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import type { StateDict } from "../nn/module.js";
 
 /**

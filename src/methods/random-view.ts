@@ -1,4 +1,5 @@
-import { call, rand, randn, type Tensor } from "../engine/tensor.js";
+import { rand, randn } from "../engine/make-tensor.js";
+import { call, type Tensor } from "../engine/tensor.js";
 
 /** How far a view may be from the patch it is of. */
 export interface ViewOptions {

@@ -1,4 +1,5 @@
-import { randn, type Tensor } from "../engine/tensor.js";
+import { randn } from "../engine/make-tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import type { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";
 import { movingAverage_ } from "../nn/optimizer.js";

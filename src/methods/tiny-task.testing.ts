@@ -1,6 +1,6 @@
 import { createHash } from "node:crypto";
 import { wave } from "../engine/finite-differences.testing.js";
-import { fromArray } from "../engine/tensor.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { AuxiliaryDecoder } from "../models/decoder.js";
 import { SegmentationNetwork } from "../models/segmentation-network.js";
 import type { StateDict } from "../nn/module.js";

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { fromArray, zeros } from "../engine/make-tensor.js";
 import { seedGenerators } from "../engine/random.js";
 import { keep, scope } from "../engine/scope.js";
-import { fromArray, type Tensor, zeros } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { SegmentationNetwork } from "../models/segmentation-network.js";
 import { SIDE, tinyBatch, tinyNetwork } from "./tiny-task.testing.js";
 import { confidentVoxels } from "./uncertainty-mask.js";

@@ -1,4 +1,5 @@
-import { cat, type Tensor } from "../engine/tensor.js";
+import { cat } from "../engine/make-tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { type LogitDistribution, logitDistribution } from "./stochastic-head.js";
 
 /** The distribution of these moments: what the head would have said. A diagonal under 2e-5 lies outside the region. */

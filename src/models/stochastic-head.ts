@@ -1,5 +1,6 @@
+import { ones, randn } from "../engine/make-tensor.js";
 import { inFloat32 } from "../engine/precision.js";
-import { callOwnMany, ones, randn, type Tensor } from "../engine/tensor.js";
+import { callOwnMany, type Tensor } from "../engine/tensor.js";
 
 /**
  * A low-rank normal distribution over the logits of all voxels (stochastic segmentation networks, Monteiro et al.

@@ -1,6 +1,6 @@
 import { expect, it } from "vitest";
+import { fromArray } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { fromArray } from "../engine/tensor.js";
 import { clipGradients, gradientNorm } from "./gradient-norm.js";
 
 const gradients = (...last: number[]) =>

@@ -1,6 +1,7 @@
 import { noGrad } from "../engine/autograd.js";
+import { stack } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { callMany, callVoid, stack } from "../engine/tensor.js";
+import { callMany, callVoid } from "../engine/tensor.js";
 import type { StateDict } from "./module.js";
 
 /** Euclidean norm over all gradients; 0 without any. Not finite as soon as one of their numbers is not. */

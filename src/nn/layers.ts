@@ -1,5 +1,6 @@
+import { cat, rand } from "../engine/make-tensor.js";
 import { channelDropout, conv3d, conv3dSame, pointwiseConv, upConv2 } from "../engine/ops.js";
-import { cat, rand, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
 /** PyTorch's default for convolutions: uniform within ±1/sqrt(fan in) for weight and bias. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { memoryFigures } from "../engine/libtorch.js";
+import { fromArray, full, ones, randn, zeros } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, full, ones, randn, type Tensor, zeros } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { ChannelDropout, Conv3d, UpConv3d } from "./layers.js";
 import { Module } from "./module.js";
 import { type Normalization, normRelu } from "./norm.js";

@@ -1,6 +1,7 @@
+import { ones, zeros } from "../engine/make-tensor.js";
 import { batchNormRelu, groupNorm, instanceNormRelu } from "../engine/ops.js";
 import { inSecondPass } from "../engine/recompute.js";
-import { ones, type Tensor, zeros } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
 /** "batch" and "group" have scale and shift; "instance" has none, as in the published V-Net. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { memoryFigures } from "../engine/libtorch.js";
+import { fromArray } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { movingAverage_, Sgd } from "./optimizer.js";
 
 const leaf = (...values: number[]) => fromArray(Float32Array.from(values), [values.length]).requireGrad();

@@ -2,8 +2,9 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, truncateSync, writeFile
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { fromArray } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { PenumbraError } from "../errors.js";
 import { sha256OfFile } from "../files/checksum.js";
 import { type Checkpoint, loadCheckpoint, readState, saveCheckpoint, writeState } from "./checkpoint.js";

@@ -1,7 +1,8 @@
 import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { fromArray } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { badInput, PenumbraError } from "../errors.js";
 import { sha256, sha256OfFile } from "../files/checksum.js";
 import { parseJson } from "../files/json.js";

@@ -1,5 +1,5 @@
 import type { Batch } from "../data/batch.js";
-import { fromArray } from "../engine/tensor.js";
+import { fromArray } from "../engine/make-tensor.js";
 import type { PatchBatch } from "../methods/method.js";
 
 /** A batch of the loader as tensors on the device. */

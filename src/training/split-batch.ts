@@ -1,4 +1,4 @@
-import { cat } from "../engine/tensor.js";
+import { cat } from "../engine/make-tensor.js";
 import type { PatchBatch } from "../methods/method.js";
 
 /**

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { full } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
-import { full, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { AuaStage1 } from "../methods/aua-stage1.js";
 import { AuaStage2 } from "../methods/aua-stage2.js";
 import { part } from "../methods/method.js";

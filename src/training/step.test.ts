@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { memoryFigures } from "../engine/libtorch.js";
+import { fromArray, full } from "../engine/make-tensor.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
-import { fromArray, full, type Tensor } from "../engine/tensor.js";
+import type { Tensor } from "../engine/tensor.js";
 import { AuaStage1 } from "../methods/aua-stage1.js";
 import { AuaStage2 } from "../methods/aua-stage2.js";
 import { newEstimators } from "../methods/estimators.js";

@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openDataset } from "#dist/data/dataset.js";
+import { zeros } from "#dist/engine/make-tensor.js";
 import { scope } from "#dist/engine/scope.js";
-import { zeros } from "#dist/engine/tensor.js";
 import { loadCheckpoint, saveCheckpoint } from "#dist/training/checkpoint.js";
 import { parseConfig, resolveConfig } from "#dist/training/config.js";
 import { readConfigFile } from "#dist/training/config-file.js";

@@ -2,7 +2,8 @@ import { existsSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { fromArray, type Tensor } from "../../src/engine/tensor.js";
+import { fromArray } from "../../src/engine/make-tensor.js";
+import type { Tensor } from "../../src/engine/tensor.js";
 import { type HostTensor, readSafetensors } from "../../src/training/safetensors.js";
 
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));

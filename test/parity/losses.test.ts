@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import { fromArray, type Tensor } from "../../src/engine/tensor.js";
+import { fromArray } from "../../src/engine/make-tensor.js";
+import type { Tensor } from "../../src/engine/tensor.js";
 import { boundaryMask, supervisedContrast } from "../../src/losses/boundary-contrast.js";
 import { binaryDiceLoss } from "../../src/losses/dice.js";
 import { type Distance, energyDistance } from "../../src/losses/energy-distance.js";

@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
+import { fromArray, randn } from "../../src/engine/make-tensor.js";
 import { seedGenerators } from "../../src/engine/random.js";
-import { fromArray, randn, type Tensor } from "../../src/engine/tensor.js";
+import type { Tensor } from "../../src/engine/tensor.js";
 import { moments } from "../../src/models/stochastic-head.js";
 import { describeGolden, expectClose, relativeError } from "./golden.js";
 import { networkLike } from "./golden-network.js";

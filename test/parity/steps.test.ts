@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
+import { fromArray } from "../../src/engine/make-tensor.js";
 import { scope } from "../../src/engine/scope.js";
-import { fromArray, type Tensor } from "../../src/engine/tensor.js";
+import type { Tensor } from "../../src/engine/tensor.js";
 import { PrototypeEstimator } from "../../src/losses/prototype-contrast.js";
 import { AuaStage1 } from "../../src/methods/aua-stage1.js";
 import { AuaStage2 } from "../../src/methods/aua-stage2.js";
