@@ -2,7 +2,6 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { scope } from "../engine/scope.js";
 import { badInput } from "../errors.js";
-import { part } from "../methods/method.js";
 import { readState } from "../training/checkpoint.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
@@ -38,12 +37,17 @@ export const exportMetadata = ({ model }: Config, axes: SpatialAxes): Record<str
 });
 
 const PREFIX = "network.";
+/** What is saved of the network, by its own names. */
+const ofNetwork = <T>(saved: Iterable<[string, T]>): [string, T][] =>
+  [...saved].flatMap(([name, value]): [string, T][] =>
+    name.startsWith(PREFIX) ? [[name.slice(PREFIX.length), value]] : [],
+  );
 
 /** @throws PenumbraError "bad-input" where the weights are another network's than the configuration's, as `evaluate` does */
 const checkFits = (path: string, config: Config, run: string): void =>
   scope(() => {
     const network = newNetwork({ ...config, device: "cpu" });
-    const saved = part(readState(path, "cpu"), "network");
+    const saved = ofNetwork(readState(path, "cpu"));
     const rest = methodEntry(config.method).segments ? [] : network.stateDict(); // a pretraining has a part of it
     try {
       network.loadState(new Map([...rest, ...saved]));
@@ -65,9 +69,9 @@ export function exportWeights({ run, out, axes = "zyx" }: ExportOptions): number
   const path = join(run, "model.safetensors");
   if (!existsSync(path)) throw badInput(`${path} is missing: the training is not finished`);
   checkFits(path, config, run);
-  const network = [...readModelFile(path)].filter(([name]) => name.startsWith(PREFIX));
+  const network = ofNetwork(readModelFile(path));
   const tensors = network.map(([name, tensor]): [string, HostTensor] => [
-    name.slice(PREFIX.length),
+    name,
     axes === "xyz" ? reverseSpatialAxes(tensor) : tensor,
   ]);
   writeSafetensors(out, new Map(tensors), exportMetadata(config, axes));
