@@ -1,5 +1,7 @@
+import { DTYPES, type DType, scalarType } from "./dtype.js";
 import { native } from "./libtorch.js";
-import { type Argument, call, callOwn, DTYPES, type DType, named, scalarType, Tensor } from "./tensor.js";
+import { named } from "./native-call.js";
+import { type Argument, call, callOwn, Tensor } from "./tensor.js";
 
 type HostArray = Float32Array | Float64Array | Uint8Array | Int32Array | BigInt64Array;
 

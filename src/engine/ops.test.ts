@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import type { DType } from "./dtype.js";
 import { expectGradient, wave } from "./finite-differences.testing.js";
 import { cat, fromArray, ones, rand, randn, zeros } from "./make-tensor.js";
 import {
@@ -14,7 +15,7 @@ import {
   upConv2,
 } from "./ops.js";
 import { scope } from "./scope.js";
-import { call, callOwn, callOwnMany, type DType, type Tensor } from "./tensor.js";
+import { call, callOwn, callOwnMany, type Tensor } from "./tensor.js";
 
 const tensor = (values: readonly number[], shape: readonly number[] = [values.length]) =>
   fromArray(Float32Array.from(values), shape);

@@ -1,5 +1,6 @@
+import { DTYPES } from "./dtype.js";
 import { ones, zeros } from "./make-tensor.js";
-import { type Argument, call, callOwn, DTYPES, type Tensor } from "./tensor.js";
+import { type Argument, call, callOwn, type Tensor } from "./tensor.js";
 
 /** 3-D convolution; stride and padding along all axes or [D,H,W]. x [B,I,D,H,W], weight [O,I,k,k,k], bias [O] -> [B,O,D',H',W'] */
 export const conv3d = (

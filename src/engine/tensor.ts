@@ -1,24 +1,7 @@
-import { PenumbraError } from "../errors.js";
+import { DTYPES, type DType, scalarType } from "./dtype.js";
 import { type Handle, type NativeArgument, type NativeResult, native } from "./libtorch.js";
+import { free, isHandle, named } from "./native-call.js";
 import { own } from "./scope.js";
-
-/** libtorch's scalar types, by its numbers. */
-export const DTYPES = {
-  uint8: 0,
-  int32: 3,
-  int64: 4,
-  float32: 6,
-  float64: 7,
-  bool: 11,
-  bfloat16: 15,
-} as const;
-export type DType = keyof typeof DTYPES;
-
-/** libtorch's number of a scalar type. @throws Error with the names there are for one that is none */
-export function scalarType(dtype: DType, name: string): number {
-  if (Object.hasOwn(DTYPES, dtype)) return DTYPES[dtype];
-  throw new Error(`${name}: no dtype "${dtype}"; expected one of ${Object.keys(DTYPES).join(", ")}`);
-}
 
 export type Scalar = number;
 type Operand = Tensor | Scalar;
@@ -30,38 +13,9 @@ const toNative = (value: Argument): NativeArgument => {
   return value as NativeArgument;
 };
 
-/** An error that does not say which operator it is from, gets its name; a lack of memory is no bug. */
-function explained(error: unknown, name: string): unknown {
-  if (!(error instanceof Error) || error instanceof PenumbraError) return error;
-  if (!error.message.includes(name)) error.message = `${name}: ${error.message}`;
-  if (!/out of memory|can't allocate memory/i.test(error.message)) return error;
-  const [line] = error.message.split("\n");
-  return new PenumbraError("environment", `${line}; free memory, or make patches or batches smaller`, {
-    cause: error,
-  });
-}
-
-/** Runs `work`; its errors get the name of what was called. */
-export function named<T>(name: string, work: () => T): T {
-  try {
-    return work();
-  } catch (error) {
-    throw explained(error, name);
-  }
-}
-
 /** Runs an operator. */
 const run = (name: string, overload: string, args: readonly Argument[]): NativeResult =>
   named(name, () => native().call(name, overload, args.map(toNative)));
-
-const isHandle = (result: NativeResult): result is Handle =>
-  typeof result === "object" && result !== null && !Array.isArray(result);
-
-/** Frees what an operator gave and nobody takes. */
-function free(result: NativeResult): void {
-  if (Array.isArray(result)) result.forEach(free);
-  else if (isHandle(result)) native().release(result);
-}
 
 /** Runs an operator that returns one tensor. */
 function one(name: string, overload: string, args: readonly Argument[]): Tensor {
