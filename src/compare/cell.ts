@@ -142,11 +142,11 @@ export function checkSame(cell: Cell): void {
 
 /** The scores that are there, if they are of these test cases as they are now; else new ones. */
 async function score({ run, training, expected }: Cell): Promise<Evaluation> {
-  const { data, device, precision, threads, allowLinks, signal, onStatus } = training;
+  const { data, device, threads, allowLinks, signal, onStatus } = training;
+  const { precision } = expected;
   const path = join(run, "evaluation-test", "scores.json");
   const found = existsSync(path) ? readScores(path) : null;
-  if (found && isSame(found, { data, contents: expected.scored, precision: expected.precision }))
-    return found;
+  if (found && isSame(found, { data, contents: expected.scored, precision })) return found;
   return evaluate({
     run,
     data,

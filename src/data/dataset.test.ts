@@ -273,6 +273,18 @@ describe("nnU-Net 2 layout", () => {
     ]);
   });
 
+  it("does not remark on files that are used, whatever their ending", async () => {
+    await putJson({ ...json, channel_names: { 0: "T1", 1: "T2" }, file_ending: ".hdr" });
+    for (const name of ["a_0000.hdr", "a_0000.img", "a_0001.hdr", "a_0001.img"])
+      await put(`imagesTr/${name}`);
+    for (const name of ["a.hdr", "a.img"]) await put(`labelsTr/${name}`);
+    expect((await openDataset(dir)).remarks).toEqual([]);
+    const test = [{ image: "./imagesTs/t.nrrd", label: "./labelsTs/t_seg.nrrd" }];
+    await putJson({ labels: LABELS, training: ["./imagesTr/a_0000.hdr"], test });
+    for (const path of ["imagesTs/t.nrrd", "labelsTs/t_seg.nrrd"]) await put(path);
+    expect((await openDataset(dir)).remarks).toEqual([]);
+  });
+
   it("refuses a channel that is not named", async () => {
     await putJson(json);
     await put("imagesTr/a_0000.nii");

@@ -5,6 +5,7 @@ import { readTextFile } from "../files/text-file.js";
 import { ifThere, namesIfThere } from "../files/there.js";
 import type { CaseFiles, Cases } from "./dataset.js";
 import { type DatasetJson, type ListedCase, parseDatasetJson } from "./dataset-json.js";
+import { imagePathsOf } from "./image-paths.js";
 import { checkDistinct, isInside } from "./inside.js";
 
 const FOLDERS = {
@@ -181,21 +182,22 @@ async function otherEndings(
   cases: readonly CaseFiles[],
 ): Promise<string[]> {
   const { fileEnding } = json;
-  const among = async (kind: "images" | "labels", having: readonly CaseFiles[]) => {
+  const stemOf = (path: string) => asOneName(path.slice(0, path.length - endingOf(path, fileEnding).length));
+  const used = cases.flatMap((files) => [...imagePathsOf(files), files.labelPath ?? []].flat());
+  const stems = new Set(used.map(stemOf)); // of .hdr and .img one is named
+  const among = async (kind: "images" | "labels") => {
     const folder = join(dir, FOLDERS[part][kind]);
-    const ids = new Set(having.map(({ id }) => asOneName(id)));
     const names = (await namesIfThere(folder)).sort().filter((name) => {
       const isOther = endingOf(name, fileEnding) !== "" && !endsIn(name, fileEnding) && !name.startsWith(".");
-      return isOther && !ids.has(asOneName(caseId(name, fileEnding)));
+      return isOther && !stems.has(stemOf(join(folder, name)));
     });
     const are = names.length === 1 ? "1 file does" : `${names.length} files do`;
     const remark = `${folder}: ${are} not end in ${fileEnding}, the file_ending of dataset.json, and so not count (${shortList(names)}); convert them, or set "file_ending" to theirs`;
     return names.length > 0 ? [remark] : [];
   };
-  const labeled = cases.filter(({ labelPath }) => labelPath !== null);
   return [
-    ...(json[part] ? [] : await among("images", cases)),
-    ...(looksForLabels(part, json) ? await among("labels", labeled) : []),
+    ...(json[part] ? [] : await among("images")),
+    ...(looksForLabels(part, json) ? await among("labels") : []),
   ];
 }
 

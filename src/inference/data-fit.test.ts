@@ -38,6 +38,7 @@ it("refuses the classes of the run in another order, and says where they bear ot
   expect(() => checkClasses(swapped, ours)).toThrow(
     "d has classes background, posterior, anterior but the run was trained on background, anterior, posterior: bring",
   );
+  expect(() => checkClasses(data("Background", "posterior", "anterior"), ours)).toThrow("into that order");
   for (const names of [trained, ["background", "head", "tail"]]) checkClasses(data(...names), ours);
   expect(namesDoubt(data(...trained), ours)).toBeNull();
   expect(namesDoubt(data("background", "head", "tail"), ours)).toMatch(

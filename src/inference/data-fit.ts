@@ -13,8 +13,9 @@ export function checkClasses({ dir, classNames }: Dataset, { config, classNames:
       `${dir} has ${classNames.length} classes (${classNames.join(", ")}) but the run was trained on ${classes} ` +
         `(${trained.join(", ")}); evaluate on data with the same classes`,
     );
-  const isOrdered = classNames.every((name, i) => name === trained[i]);
-  if (isOrdered || [...classNames].sort().join("\n") !== [...trained].sort().join("\n")) return;
+  const [here, there] = [classNames.slice(1), trained.slice(1)]; // what the background is called says nothing
+  const isOrdered = here.every((name, i) => name === there[i]);
+  if (isOrdered || here.sort().join("\n") !== there.sort().join("\n")) return;
   throw badInput(
     `${dir} has classes ${classNames.join(", ")} but the run was trained on ${trained.join(", ")}: bring them into that order`,
   );

@@ -120,9 +120,9 @@ async function evaluateModel(opened: OpenedModel, options: EvaluateOptions): Pro
 
 async function writeEvaluation(session: Session, command: string | null): Promise<SplitScores> {
   const { model, run, log, precision, split, dataset, cases, leftOut, output } = session;
-  const start = performance.now();
   const corrected = correctedLabels({ dir: dataset.dir, labeled: cases });
   const contents = await contentsOf(cases, null);
+  const start = performance.now();
   const scored = await scoreAll(session);
   const evaluation = { ...scored, data: dataset.dir, split, corrected, leftOut, contents, precision };
   const secondsPerCase = (performance.now() - start) / 1000 / cases.length;

@@ -55,7 +55,7 @@ export function frameOf(shown: ReportCase): Frame {
 
 function windowOf(image: Float32Array): Frame["window"] {
   const sorted = sortedSample(image);
-  if (isCt(quantile(sorted, 0.001))) return SOFT_TISSUE;
+  if (isCt(quantile(sorted, 0.001), quantile(sorted, 0.02))) return SOFT_TISSUE;
   const [low, high] = [quantile(sorted, 0.005), quantile(sorted, 0.995)];
   return [low, high > low ? high : low + 1];
 }

@@ -69,4 +69,4 @@ export function shownRange({ robust_min, robust_max, global_min, global_max }: N
 }
 
 /** Whether the image looks like CT in Hounsfield units. */
-export const isCtImage = (image: NVImage): boolean => isCt(shownRange(image)[0]);
+export const isCtImage = (image: NVImage): boolean => isCt(image.robust_min!, shownRange(image)[0]);
