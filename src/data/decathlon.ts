@@ -174,7 +174,7 @@ async function remarksOn(dir: string, json: DatasetJson, found: Found): Promise<
   return [...missingLabels(dir, json, found), ...unused.flat()];
 }
 
-/** Images and labels that are found by their ending, but for these: of no case that has one. */
+/** Images and labels whose ending is another than that by which they are found, and that no case uses. */
 async function otherEndings(
   dir: string,
   json: DatasetJson,

@@ -12,7 +12,7 @@ import { writeJson, writeWholeFile } from "../files/whole-file.js";
 import { writeFailure } from "../files/write-failure.js";
 import type { StateDict } from "../nn/module.js";
 import { DivergedError } from "./diverged.js";
-import { allFinite, readModelFile, writeModelFile } from "./model-file.js";
+import { firstNotFinite, readModelFile, writeModelFile } from "./model-file.js";
 import { encodeSafetensors, type HostTensor, readSafetensors } from "./safetensors.js";
 import { NO_SKIPS, type SkipCounts } from "./skips.js";
 
@@ -61,13 +61,12 @@ export const writeState = (path: string, state: StateDict): void => writeModelFi
 
 /** @throws DivergedError naming the first tensor with a number that is not finite. */
 function checkFinite(host: ReadonlyMap<string, HostTensor>, { stage, iteration }: Position): void {
-  for (const [name, { data }] of host) {
-    if (data instanceof Float32Array && !allFinite(data))
-      throw new DivergedError(
-        `${stage}, iteration ${iteration}: "${name}" is no longer finite, so no checkpoint is written; ` +
-          "train again with a lower optimizer.learningRate or with optimizer.clipNorm",
-      );
-  }
+  const name = firstNotFinite(host);
+  if (name === undefined) return;
+  throw new DivergedError(
+    `${stage}, iteration ${iteration}: "${name}" is no longer finite, so no checkpoint is written; ` +
+      "train again with a lower optimizer.learningRate or with optimizer.clipNorm",
+  );
 }
 
 /**
@@ -134,7 +133,8 @@ function totalsIn(directory: string, ending?: "json"): number[] {
 /** Whether a run directory's folder of checkpoints has one, whole or not. */
 export const holdsCheckpoint = (directory: string): boolean => totalsIn(directory, "json").length > 0;
 
-const toTensors = (host: ReadonlyMap<string, HostTensor>, device: string): StateDict =>
+/** Tensors of the host on a device. */
+export const toTensors = (host: ReadonlyMap<string, HostTensor>, device: string): StateDict =>
   new Map([...host].map(([name, { data, shape }]) => [name, fromArray(data, shape, device)]));
 
 /** A finished network's state on a device. @throws PenumbraError "bad-input" naming the file when it is damaged. */

@@ -15,11 +15,15 @@ function checksumOf(tensors: HostState): string {
   );
 }
 
-export function allFinite(data: Float32Array): boolean {
+function allFinite(data: Float32Array): boolean {
   let zero = 0;
   for (let i = 0; i < data.length; i++) zero += data[i]! * 0; // NaN as soon as one is not finite
   return zero === 0;
 }
+
+/** The first tensor with a number that is not finite; undefined where there is none. */
+export const firstNotFinite = (tensors: HostState): string | undefined =>
+  [...tensors].find(([, { data }]) => data instanceof Float32Array && !allFinite(data))?.[0];
 
 /** Writes a finished network, whole or not at all, with a checksum that tells damage from then on. */
 export const writeModelFile = (path: string, tensors: HostState): void =>
@@ -33,9 +37,8 @@ export function readModelFile(path: string): HostState {
   const { metadata, tensors } = readSafetensors(path);
   if (metadata.sha256 !== undefined && metadata.sha256 !== checksumOf(tensors))
     throw damaged(path, "its checksum does not match");
-  for (const [name, { data }] of tensors)
-    if (data instanceof Float32Array && !allFinite(data))
-      throw damaged(path, `"${name}" has values that are not finite`);
+  const name = firstNotFinite(tensors);
+  if (name !== undefined) throw damaged(path, `"${name}" has values that are not finite`);
   return tensors;
 }
 

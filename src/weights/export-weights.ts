@@ -2,7 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { scope } from "../engine/scope.js";
 import { badInput } from "../errors.js";
-import { readState } from "../training/checkpoint.js";
+import { toTensors } from "../training/checkpoint.js";
 import type { Config } from "../training/config.js";
 import { methodEntry } from "../training/method-catalog.js";
 import { readModelFile } from "../training/model-file.js";
@@ -38,16 +38,23 @@ export const exportMetadata = ({ model }: Config, axes: SpatialAxes): Record<str
 
 const PREFIX = "network.";
 /** What is saved of the network, by its own names. */
-const ofNetwork = <T>(saved: Iterable<[string, T]>): [string, T][] =>
-  [...saved].flatMap(([name, value]): [string, T][] =>
-    name.startsWith(PREFIX) ? [[name.slice(PREFIX.length), value]] : [],
+const ofNetwork = (saved: ReadonlyMap<string, HostTensor>): Map<string, HostTensor> =>
+  new Map(
+    [...saved].flatMap(([name, tensor]): [string, HostTensor][] =>
+      name.startsWith(PREFIX) ? [[name.slice(PREFIX.length), tensor]] : [],
+    ),
   );
 
 /** @throws PenumbraError "bad-input" where the weights are another network's than the configuration's, as `evaluate` does */
-const checkFits = (path: string, config: Config, run: string): void =>
+const checkFits = (
+  tensors: ReadonlyMap<string, HostTensor>,
+  path: string,
+  config: Config,
+  run: string,
+): void =>
   scope(() => {
     const network = newNetwork({ ...config, device: "cpu" });
-    const saved = ofNetwork(readState(path, "cpu"));
+    const saved = toTensors(tensors, "cpu");
     const rest = methodEntry(config.method).segments ? [] : network.stateDict(); // a pretraining has a part of it
     try {
       network.loadState(new Map([...rest, ...saved]));
@@ -68,9 +75,9 @@ export function exportWeights({ run, out, axes = "zyx" }: ExportOptions): number
   const { config } = readRun(run);
   const path = join(run, "model.safetensors");
   if (!existsSync(path)) throw badInput(`${path} is missing: the training is not finished`);
-  checkFits(path, config, run);
   const network = ofNetwork(readModelFile(path));
-  const tensors = network.map(([name, tensor]): [string, HostTensor] => [
+  checkFits(network, path, config, run);
+  const tensors = [...network].map(([name, tensor]): [string, HostTensor] => [
     name,
     axes === "xyz" ? reverseSpatialAxes(tensor) : tensor,
   ]);
