@@ -6,6 +6,8 @@ import { makeBatch } from "../data/batch.js";
 import type { PreparedCase } from "../data/prepare.js";
 import { wave } from "../engine/finite-differences.testing.js";
 import { memoryFigures } from "../engine/libtorch.js";
+import { randn } from "../engine/make-tensor.js";
+import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import { PenumbraError } from "../errors.js";
 import { fingerprint } from "../methods/tiny-task.testing.js";
@@ -217,6 +219,20 @@ describe("a run that was stopped", () => {
     expect(resumed.reports[0]).toMatchObject({ stage: "prototypes", iteration: 3, total: 9 });
     expectSame(resumed);
   });
+});
+
+it("frees what it goes on from, and leaves libtorch's generators to others", async () => {
+  const config = settings();
+  const resume = loadCheckpoint(wholeDir, config.device, () => {})!;
+  const nothing = () => {};
+  const given = { config, precision: "fp32" as const, labeled: LABELED, unlabeled: UNLABELED };
+  seedGenerators(3);
+  const state = await runStages({ ...given, resume, save: nothing, onIteration: nothing });
+  const drawn = randn([5]).toFloat32Array();
+  seedGenerators(3);
+  expect(randn([5]).toFloat32Array()).toEqual(drawn);
+  for (const tensor of resume.state.values()) expect(() => tensor.shape).toThrow("already freed");
+  for (const tensor of state.values()) tensor.dispose();
 });
 
 it("does not go on from a checkpoint of another configuration", async () => {

@@ -1,7 +1,7 @@
 import { setTimeout as turn } from "node:timers/promises";
 import { Loader, type PatchSource } from "../data/loader.js";
 import type { Precision } from "../engine/precision.js";
-import { seedGenerators } from "../engine/random.js";
+import { OwnGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import { PenumbraError } from "../errors.js";
 import { type StateDict, StateMisfit } from "../nn/module.js";
@@ -22,6 +22,7 @@ export interface TrainerOptions {
   readonly precision: Precision;
   readonly labeled: readonly PatchSource[];
   readonly unlabeled: readonly PatchSource[];
+  /** Where to go on; its tensors are freed as soon as the stage has copied them. */
   readonly resume: Checkpoint | null;
   /** Weights that every new network starts from, as far as they go. */
   readonly initial?: StateDict;
@@ -62,14 +63,14 @@ export async function runStages(given: TrainerOptions): Promise<StateDict> {
     const from = resume?.position.stage === stage.name ? resume : null;
     const passed = resume !== null && !from && resume.position.total >= before + stage.iterations;
     if (!passed) {
-      seedGenerators(config.seed * 1000 + index);
-      const state = from
-        ? TrainingState.restored(stage, from.state, config)
-        : new TrainingState(stage.create(previous), config);
+      const state = OwnGenerators.seeded(config.seed * 1000 + index, config.device).draw(() =>
+        from
+          ? TrainingState.restored(stage, from.state, config)
+          : new TrainingState(stage.create(previous), config),
+      );
+      for (const tensor of (from?.state ?? previous).values()) tensor.dispose(); // the stage has copies
       const after = timeOf(stages.slice(index + 1)) / (stage.pace ?? 1);
-      const result = await runStage({ stage, before, after, totalIterations }, state, from, options);
-      for (const tensor of previous.values()) tensor.dispose();
-      previous = result;
+      previous = await runStage({ stage, before, after, totalIterations }, state, from, options);
     }
     before += stage.iterations;
   }
