@@ -1,7 +1,6 @@
 import type { Writable } from "node:stream";
 import { printable } from "../errors.js";
 import type { IterationReport } from "./iteration.js";
-import { weightedLoss } from "./run-log.js";
 
 /** Where progress is shown: a terminal, or anything else that takes lines. */
 export type ProgressStream = Writable & { isTTY?: boolean; columns?: number };
@@ -45,9 +44,7 @@ export function formatProgress(report: IterationReport, secondsPerIteration: num
   const left = report.ahead * secondsPerIteration;
   return [
     `${report.stage} ${report.iteration}/${report.iterations}`,
-    ...(Object.keys(report.terms).length > 0
-      ? [`loss ${weightedLoss(report).toFixed(3)}`, formatTerms(report)]
-      : []),
+    ...(Object.keys(report.terms).length > 0 ? [`loss ${report.loss.toFixed(3)}`, formatTerms(report)] : []),
     `${secondsPerIteration.toFixed(2)} s/it`,
     left > 0 ? `${formatDuration(left)} left` : "done",
   ].join("  ");

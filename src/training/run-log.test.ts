@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import type { IterationReport } from "./iteration.js";
-import { RunLog, readRunLog, weightedLoss } from "./run-log.js";
+import { RunLog, readRunLog } from "./run-log.js";
 
 let dir: string;
 beforeEach(() => {
@@ -57,8 +57,11 @@ it("has no entries before there is a log", () => {
   expect(readRunLog(dir)).toEqual([]);
 });
 
-it("counts a term without a weight as it is", () => {
-  expect(weightedLoss({ terms: { a: 2, b: 3 }, weights: { a: 0.5 } })).toBe(4);
+it("holds the loss that was optimized, which terms that only some parts of a batch have do not sum up to", () => {
+  const log = new RunLog(dir);
+  log.append({ ...report(1), loss: 0.75 });
+  log.close();
+  expect(readRunLog(dir)[0]!.loss).toBe(0.75);
 });
 
 it("leaves out a last line that was cut short", () => {

@@ -18,7 +18,7 @@ export interface LogEntry {
   readonly iteration: number;
   /** The same over all stages. */
   readonly total: number;
-  /** Sum of weight · term. */
+  /** What was optimized: the sum of weight · term, of a batch in parts the mean of theirs. */
   readonly loss: number;
   /** Each loss term before its weight. */
   readonly terms: Readonly<Record<string, number>>;
@@ -36,16 +36,12 @@ export interface LogEntry {
   readonly spike?: LossSpike;
 }
 
-/** Sum of weight · term over all terms; a term without weight counts as it is. */
-export const weightedLoss = ({ terms, weights }: Pick<LogEntry, "terms" | "weights">): number =>
-  Object.entries(terms).reduce((sum, [name, value]) => sum + value * (weights[name] ?? 1), 0);
-
 /** A log's entry for one iteration. */
 export const logEntry = (report: IterationReport, spike: LossSpike | null = null): LogEntry => ({
   stage: report.stage,
   iteration: report.iteration,
   total: report.total,
-  loss: weightedLoss(report),
+  loss: report.loss,
   terms: report.terms,
   weights: report.weights,
   learningRate: report.learningRate,
