@@ -154,6 +154,8 @@ const densecl = z.strictObject({
 });
 
 const step = z.int().min(1);
+/** A thousand times as much, of which the stages have a seed each, is still exact. */
+const MOST_SEED = 9_007_199_254_740;
 
 const inference = z.strictObject({
   stride: leaf(z.tuple([step, step, step]), "[D, H, W], whole numbers, at least 1", "voxels between windows"),
@@ -174,7 +176,11 @@ export const configSchema = z.strictObject({
     "a run directory, or null",
     "finished run whose weights all networks start from",
   ),
-  seed: atLeast(0, "seed of all randomness"),
+  seed: leaf(
+    z.int().min(0).max(MOST_SEED),
+    `a whole number from 0 to ${MOST_SEED}`,
+    "seed of all randomness",
+  ),
   device: leaf(
     z.string().regex(/^(cpu|mps|cuda(:\d+)?)$/),
     '"cpu", "cuda", "cuda:N" or "mps"',

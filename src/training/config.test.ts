@@ -92,6 +92,7 @@ describe("refusals", () => {
     ["model.dropout=1", "expected a number from 0 to below 1, got 1"],
     ["device=gpu", 'expected "cpu", "cuda", "cuda:N" or "mps", got "gpu"'],
     ["stage1=5", 'config key "stage1": expected an object with keys, got 5'],
+    ["seed=9007199254741", "expected a whole number from 0 to 9007199254740, got 9007199254741"],
     ["seed", "--set seed: expected key=value, as in stage1.iterations=100"],
     ["inference.stride=[200,16,16]", "windows would leave gaps"],
     ["data.unlabeledPerBatch=0", 'expected at least 1 with method "aua", got 0'],
@@ -117,7 +118,7 @@ describe("refusals", () => {
 
   it("names the file, and every wrong key once", () => {
     expect(complaint(() => resolveConfig({ file: { seed: -1, data: { patchSize: [1, 2, 3] } } }))).toBe(
-      'config key "seed" (config file): expected a whole number, at least 0, got -1; ' +
+      'config key "seed" (config file): expected a whole number from 0 to 9007199254740, got -1; ' +
         'config key "data.patchSize" (config file): expected [D, H, W], each a multiple of 16, got [1,2,3]',
     );
     expect(complaint(() => resolveConfig({ file: [] }))).toBe(
