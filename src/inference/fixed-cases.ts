@@ -26,14 +26,13 @@ import { mapAxes, type Triple } from "../volume/volume.js";
 import { boundaryFeatures, type FeatureSource } from "./boundary-features.js";
 import { inEvaluation } from "./evaluation-mode.js";
 import { slidingWindow } from "./sliding-window.js";
+import type { Split } from "./split-cases.js";
 
 /** Folder of a run that this fills. */
 export const VALIDATION_FOLDER = "validation";
 const LOG = "log.jsonl";
 /** Dice of a case that a network was trained on, below which a class does not count as learned. */
 const LEARNED = 0.5;
-
-type Split = "test" | "unlabeled" | "labeled";
 
 interface FixedCase {
   readonly split: Split;

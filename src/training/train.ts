@@ -32,8 +32,6 @@ export interface TrainOptions extends NewRunOptions {
   readonly resume?: string;
   /** A finished run of the method's first stages (same seed, settings and data): a new run takes them from it. */
   readonly beginWith?: string;
-  readonly signal?: AbortSignal;
-  readonly onStatus?: (line: string) => void;
   readonly onIteration?: (report: IterationReport) => void;
   /** Looks at the run while it trains, for example `watchFixedCases`. */
   readonly observer?: MakeObserver;
