@@ -1,7 +1,7 @@
 import { channelOf, type PreparedCase } from "../data/prepare.js";
 import { fromArray } from "../engine/make-tensor.js";
 import { withPrecision } from "../engine/precision.js";
-import { voxelRows } from "../engine/voxel-rows.js";
+import { takeVoxels } from "../engine/take-voxels.js";
 import { boundaryMask } from "../losses/boundary-contrast.js";
 import type { Method } from "../methods/method.js";
 import { centreOfMass } from "../report/anatomy.js";
@@ -76,10 +76,10 @@ function rowsOf(
   const image = fromArray(patch, [1, inputChannels * (2 * neighbours + 1), ...patchSize], config.device);
   const features = inEvaluation(network, () =>
     withPrecision(precision, config.device, () => {
-      const z = network.embed(image);
-      const all = voxelRows(space === "projection" ? network.features(z) : z);
       const index = fromArray(BigInt64Array.from(taken, BigInt), [taken.length], config.device);
-      return all.indexSelect(0, index).toFloat32Array();
+      const chosen = takeVoxels(network.embed(image), index).reshape([1, -1, 1, 1, taken.length]);
+      const features = space === "projection" ? network.features(chosen) : chosen;
+      return features.reshape([-1, taken.length]).transpose(0, 1).toFloat32Array();
     }),
   );
   const length = features.length / taken.length;

@@ -3,8 +3,8 @@ import { cat, fromArray, randperm, zeros } from "../engine/make-tensor.js";
 import { oneHot } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { scope } from "../engine/scope.js";
+import { takeVoxels } from "../engine/take-voxels.js";
 import { call, callOwnMany, type Tensor } from "../engine/tensor.js";
-import { takeVoxels } from "../engine/voxel-rows.js";
 
 /**
  * Voxels near a boundary: those with another class among the eight voxels of the 2x2x2 box that ends in them (the

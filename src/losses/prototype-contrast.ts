@@ -3,8 +3,8 @@ import { cat, zeros } from "../engine/make-tensor.js";
 import { unitLength } from "../engine/ops.js";
 import { inFloat32 } from "../engine/precision.js";
 import { keep, scope } from "../engine/scope.js";
+import { takeVoxels } from "../engine/take-voxels.js";
 import { call, callOwnMany, type Tensor } from "../engine/tensor.js";
-import { takeVoxels } from "../engine/voxel-rows.js";
 import { voxelCrossEntropy } from "./cross-entropy.js";
 import { NotFiniteError } from "./not-finite.js";
 

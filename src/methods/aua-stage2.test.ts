@@ -3,12 +3,14 @@ import { noGrad } from "../engine/autograd.js";
 import { seedGenerators } from "../engine/random.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
-import { voxelRows } from "../engine/voxel-rows.js";
 import { PrototypeEstimation } from "./prototype-estimation.js";
 import { supervisedLoss } from "./supervised.js";
 import { fingerprint, SIDE, tinyBatch, tinyNetwork, tinyStage2 } from "./tiny-task.testing.js";
 
 const numbers = (x: Tensor) => [...x.toFloat32Array()];
+/** [B,K,...] -> rows [B·V,K]: each voxel's own vector */
+const voxelRows = (x: Tensor) =>
+  x.reshape([x.shape[0]!, x.shape[1]!, -1]).transpose(1, 2).reshape([-1, x.shape[1]!]);
 beforeEach(() => seedGenerators(3), 60_000);
 
 describe("AuaStage2", () => {

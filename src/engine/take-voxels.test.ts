@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { expectGradient, wave } from "./finite-differences.testing.js";
 import { fromArray } from "./make-tensor.js";
+import { takeVoxels } from "./take-voxels.js";
 import type { Tensor } from "./tensor.js";
-import { takeVoxels, voxelRows } from "./voxel-rows.js";
 
 const numbers = (x: Tensor) => [...x.toFloat32Array()];
 const counting = (shape: number[]) =>
@@ -11,15 +11,6 @@ const counting = (shape: number[]) =>
     shape,
   );
 const voxels = (...list: number[]) => fromArray(BigInt64Array.from(list, BigInt), [list.length]);
-
-describe("voxelRows", () => {
-  it("reads features voxel by voxel, image after image", () => {
-    const rows = voxelRows(counting([2, 3, 1, 2, 2]));
-    expect(rows.shape).toEqual([8, 3]);
-    expect(numbers(rows).slice(0, 6)).toEqual([0, 4, 8, 1, 5, 9]);
-    expect(numbers(rows).slice(12, 15)).toEqual([12, 16, 20]);
-  });
-});
 
 describe("takeVoxels", () => {
   it("takes the vectors of voxels of any image, in the order asked for", () => {

@@ -1,12 +1,6 @@
 import { fromArray } from "./make-tensor.js";
 import { call, type Tensor } from "./tensor.js";
 
-/** [B,K,...] -> rows [B·V,K]: each voxel's own vector */
-export const voxelRows = (x: Tensor): Tensor => {
-  const [b, k] = x.shape as [number, number];
-  return x.reshape([b, k, -1]).transpose(1, 2).reshape([-1, k]);
-};
-
 /**
  * The vectors of chosen voxels, read where they are. x [B,K,...], voxels [N] int64, numbered through the whole batch
  * (image times voxels an image, plus voxel) -> [K,N] of x's type. One call for all that is wanted of x: each sends
