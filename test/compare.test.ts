@@ -313,3 +313,15 @@ it("takes a method's first stage from the cell that is just that stage, and ends
   expect(comparison.cells[1]!.evaluation).toEqual(whole.comparison.cells[0]!.evaluation);
   expect(comparison.cells[1]!.minutes).toBeGreaterThan(comparison.cells[0]!.minutes);
 }, 300_000);
+
+it("says so where a first stage was computed otherwise than what goes on from it", async () => {
+  const change = { out: join(dir, "threads"), seeds: 1 };
+  const first = await again({ ...change, methods: ["aua-contrast"], threads: 1 });
+  const { lines } = await again({ ...change, methods: ["aua-pseudo"], threads: 2 });
+  const said = (all: readonly string[]) => all.filter((line) => line.includes("not to the same bits"));
+  expect(said(first.lines)).toEqual([]);
+  const run = join(change.out, "runs/aua-contrast/seed-0");
+  expect(said(lines)).toEqual([
+    `${run}: this run began with threads 1, now 2: it goes on, but not to the same bits`,
+  ]);
+}, 300_000);

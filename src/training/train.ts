@@ -71,7 +71,7 @@ async function begin(options: TrainOptions): Promise<string> {
     if (plan.derived.length > 0) writeJson(join(plan.dir, "derived.json"), plan.derived);
     const status = options.onStatus ?? (() => {});
     status(`training into ${plan.dir} (${engine.precision})`);
-    const resume = options.beginWith ? takenFrom(options.beginWith, plan, status) : null;
+    const resume = options.beginWith ? takenFrom(options.beginWith, plan, engine, status) : null;
     return await runToEnd({ ...plan, engine, initial, cases, lock, resume }, options);
   } finally {
     lock.release();
@@ -87,8 +87,14 @@ function fitted(config: Config, precision: Precision, { onStatus }: TrainOptions
 }
 
 /** The end of a run that is this one's beginning, as this one's newest checkpoint. */
-function takenFrom(run: string, { dir, config }: RunPlan, status: (line: string) => void): Checkpoint | null {
-  const parts = readRun(run).config.memory.parts;
+function takenFrom(
+  run: string,
+  { dir, config }: RunPlan,
+  engine: EngineSetup,
+  status: (line: string) => void,
+): Checkpoint | null {
+  const { config: earlier, run: record } = readRun(run);
+  const { parts } = earlier.memory;
   if (parts !== config.memory.parts) {
     status(
       `${run} worked off batches in ${parts ?? 1} parts, here it is ${config.memory.parts ?? 1}: all stages are trained`,
@@ -97,8 +103,10 @@ function takenFrom(run: string, { dir, config }: RunPlan, status: (line: string)
   }
   copyProgress(run, dir);
   const taken = loadCheckpoint(checkpointsOf(dir), config.device, status);
-  if (taken)
-    status(`${taken.position.stage}, ${taken.position.total} iterations in all, is taken from ${run}`);
+  if (!taken) return null;
+  status(`${taken.position.stage}, ${taken.position.total} iterations in all, is taken from ${run}`);
+  const difference = differenceOf(engine, record, earlier.device);
+  if (difference) status(`${run}: ${difference}`);
   return taken;
 }
 
