@@ -175,6 +175,37 @@ describe("trainStep", () => {
     expect(moved(Math.SQRT2)).toBeCloseTo(1, 3);
   });
 
+  it("works a batch off in parts: means of their losses and gradients, of a term over those that have it", () => {
+    scope(() => {
+      const network = tinyNetwork();
+      const bias = network.parameters().get("out_conv.bias")!; // two numbers
+      const means: number[] = [];
+      const losses: Method["losses"] = ({ images }) => {
+        means.push(images.mean().item());
+        const first = means.length === 1;
+        return {
+          a: { value: bias.sum().mul(images.mean()), weight: 1 },
+          ...(first && { b: { value: bias.sum(), weight: 3 } }),
+        };
+      };
+      const method = { ...supervisedBy((x) => x, network), losses, afterStep: () => {} };
+      const before = [...bias.toFloat32Array()];
+      const sum = before[0]! + before[1]!;
+      const optimizer = new Sgd(network.parameters(), { momentum: 0, weightDecay: 0 });
+      const figures = trainStep(method, optimizer, tinyBatch, { ...at(0), parts: 2 });
+      const [m, n] = means as [number, number];
+      expect([means.length, m === n]).toEqual([2, false]);
+      const slope = (m + 3 + n) / 2;
+      expect([...bias.toFloat32Array()]).toEqual(before.map((b) => expect.closeTo(b - 0.01 * slope, 6)));
+      expect(figures.loss).toBeCloseTo(slope * sum, 5);
+      expect(figures.terms).toEqual({
+        a: expect.closeTo((sum * (m + n)) / 2, 5),
+        b: expect.closeTo(sum, 5),
+      });
+      expect(figures.weights).toEqual({ a: 1, b: 3 });
+    });
+  });
+
   it("frees everything when the batch or the method fails", () => {
     scope(() => {
       const method = supervisedBy((bias) => bias.sum());
