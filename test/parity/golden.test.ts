@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, it, vi } from "vitest";
 import { writeSafetensors } from "../../src/training/safetensors.js";
-import { goldenNames, ofNoKind, ownGolden } from "./golden.js";
+import { energyTolerance, goldenNames, ofNoKind, ownGolden } from "./golden.js";
 
 const dir = mkdtempSync(join(tmpdir(), "penumbra-golden-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -25,4 +25,11 @@ it("the project's own copy stays what it is where GOLDEN_DIR has other numbers o
   vi.unstubAllEnvs();
   expect(there.goldenNames()).toEqual([name]);
   expect(there.ownGolden(name).metadata).toEqual(ownGolden(name).metadata);
+});
+
+it("an energy distance below zero, and one of nothing, have a tolerance", () => {
+  expect(energyTolerance(-0.28, [2.8, 1])).toBeCloseTo(1e-4, 12);
+  expect(energyTolerance(0, [0, 0])).toBe(Number.POSITIVE_INFINITY);
+  // two overlaps of about 1 are not known better than to 1e-7
+  expect(energyTolerance(1e-7, [4e-7, 0])).toBeCloseTo(1, 12);
 });
