@@ -121,9 +121,49 @@ export function expectClose(actual: Tensor, golden: Golden, name: string, tolera
   expect(relativeError(actual.toFloat32Array(), golden.values(name)), name).toBeLessThan(tolerance);
 }
 
+/** What rounding alone makes of a number of this size in float32, twice. */
+const rounding = (magnitude: number) => magnitude * 2 ** -22;
+
+const largest = (values: ArrayLike<number>): number =>
+  Array.from(values).reduce((max, v) => Math.max(max, Math.abs(v)), 0);
+const differences = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a, (v, i) => v - b[i]!);
+
+/** Largest difference after a step, beyond rounding, relative to the largest change that the expected step makes. */
+export function stepError(
+  actual: ArrayLike<number>,
+  expected: ArrayLike<number>,
+  before: ArrayLike<number>,
+): number {
+  const wrong = largest(differences(actual, expected)) - rounding(largest(expected));
+  return wrong <= 0 ? 0 : wrong / largest(differences(expected, before));
+}
+
+/** Voxels whose label has a score that is more than `tie` below the best class's. scores [C,V], labels [V] */
+export function unlikelyLabels(scores: Float32Array, labels: Uint8Array, tie: number): number[] {
+  const voxels = labels.length;
+  const scoresOf = (i: number) =>
+    Array.from({ length: scores.length / voxels }, (_, c) => scores[c * voxels + i]!);
+  const isLikely = (label: number, of: number[]) => Math.max(...of) - of[label]! <= tie; // not for a label that is no class
+  return [...labels.keys()].filter((i) => !isLikely(labels[i]!, scoresOf(i)));
+}
+
 /**
  * How far a generalized energy distance may be from the file's, relatively: it is a difference of means of distances, each
  * of them rounded as numbers of their size, or of 1, from which overlaps are taken, are. Below 0 for some divergences.
  */
 export const energyTolerance = (distance: number, diversities: readonly number[]): number =>
   (1e-5 * Math.max(0.01, ...diversities)) / Math.abs(distance);
+
+/** The published code raises its ramps in blocks of this many iterations; ours rises with every one. */
+const RAMP_BLOCK = 150;
+
+/** The iteration, of a step's own and the first of its block, whose ramp weight is nearer to the file's. */
+export function rampIteration(
+  iteration: number,
+  weight: number,
+  weightAt: (iteration: number) => number,
+): number {
+  const block = iteration - (iteration % RAMP_BLOCK);
+  const error = (at: number) => Math.abs(weightAt(at) - weight);
+  return error(block) < error(iteration) ? block : iteration;
+}

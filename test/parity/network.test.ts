@@ -17,7 +17,7 @@ function referenceLoss(meanLogits: Tensor, features: Tensor): Tensor {
 }
 
 describeGolden("network", (golden) => {
-  const network = networkLike(golden, golden.metadata.normalization!).loadState(golden.state("state"));
+  const network = networkLike(golden, "state");
   const image = golden.tensor("image");
   const region = golden.tensor("mask").to("float32").unsqueeze(1);
 
