@@ -7,6 +7,7 @@ import {
   energyTolerance,
   Golden,
   goldenNames,
+  movedByRounding,
   ofNoKind,
   ownGolden,
   rampIteration,
@@ -77,6 +78,23 @@ it("an energy distance below zero, and one of nothing, have a tolerance", () => 
   expect(energyTolerance(0, [0, 0])).toBe(Number.POSITIVE_INFINITY);
   // two overlaps of about 1 are not known better than to 1e-7
   expect(energyTolerance(1e-7, [4e-7, 0])).toBeCloseTo(1, 12);
+});
+
+it("gradients may be as far off as rounding moves our own, up to 1 %", () => {
+  expect(movedByRounding([[1, 2]])).toBe(0);
+  expect(
+    movedByRounding([
+      [1, 2],
+      [1, 2.01],
+      [1.002, 2],
+    ]),
+  ).toBeCloseTo(0.005, 12);
+  expect(
+    movedByRounding([
+      [1, 2],
+      [5, 2],
+    ]),
+  ).toBe(0.01);
 });
 
 it("a ramp in the published blocks of 150 iterations is met as well as one that rises with each", () => {

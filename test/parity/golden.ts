@@ -124,7 +124,7 @@ export function expectClose(actual: Tensor, golden: Golden, name: string, tolera
 /** What rounding alone makes of a number of this size in float32, twice. */
 const rounding = (magnitude: number) => magnitude * 2 ** -22;
 
-const largest = (values: ArrayLike<number>): number =>
+export const largest = (values: ArrayLike<number>): number =>
   Array.from(values).reduce((max, v) => Math.max(max, Math.abs(v)), 0);
 const differences = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a, (v, i) => v - b[i]!);
 
@@ -153,6 +153,13 @@ export function unlikelyLabels(scores: Float32Array, labels: Uint8Array, tie: nu
  */
 export const energyTolerance = (distance: number, diversities: readonly number[]): number =>
   (1e-5 * Math.max(0.01, ...diversities)) / Math.abs(distance);
+
+/**
+ * How far rounding alone moves a gradient: the most that those of inputs that differ by rounding differ from the first, relatively,
+ * and at most 1 %. Where many ReLU inputs lie within rounding of zero, no two processors decide all of them alike.
+ */
+export const movedByRounding = ([first, ...others]: readonly ArrayLike<number>[]): number =>
+  Math.min(0.01, Math.max(0, ...others.map((other) => relativeError(other, first!))));
 
 /** The published code raises its ramps in blocks of this many iterations; ours rises with every one. */
 const RAMP_BLOCK = 150;
