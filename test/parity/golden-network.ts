@@ -10,13 +10,24 @@ const NAMES: Record<string, Normalization> = {
   none: "none",
 };
 
-/** A network of the size that a file of reference numbers was computed with, without dropout. */
-export const networkLike = (golden: Golden, normalization: string): SegmentationNetwork =>
-  new SegmentationNetwork({
-    classes: Number(golden.metadata.num_classes ?? 2),
-    filters: Number(golden.metadata.n_filters),
-    rank: Number(golden.metadata.rank),
-    normalization: NAMES[normalization]!,
+/** The sizes of the network whose state a file holds under "prefix.". */
+export function sizesOf(golden: Golden, prefix: string) {
+  const [classes, filters] = golden.raw(`${prefix}.mean_l.weight`).shape as [number, number];
+  const rank = golden.raw(`${prefix}.cov_factor_l.weight`).shape[0]! / classes;
+  const inChannels = golden.raw(`${prefix}.block_one.conv.0.weight`).shape[1]!;
+  return { classes, filters, rank, inChannels };
+}
+
+/** The network whose state a file holds under "prefix.", without dropout. Files of a step do not name the normalization. */
+export function networkLike(golden: Golden, prefix: string): SegmentationNetwork {
+  const normalization = NAMES[golden.metadata.normalization ?? "batchnorm"];
+  if (!normalization) throw new Error(`${golden.file}: no normalization "${golden.metadata.normalization}"`);
+  const network = new SegmentationNetwork({
+    ...sizesOf(golden, prefix),
+    normalization,
     dropout: 0,
     device: "cpu",
   });
+  const noise = /^eps_/; // of a step, beside the state
+  return network.loadState(new Map([...golden.state(prefix)].filter(([name]) => !noise.test(name))));
+}

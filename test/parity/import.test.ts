@@ -12,7 +12,7 @@ import { moments } from "../../src/models/stochastic-head.js";
 import { type HostTensor, readSafetensors, writeSafetensors } from "../../src/training/safetensors.js";
 import { exportWeights } from "../../src/weights/export-weights.js";
 import { importWeights } from "../../src/weights/import-weights.js";
-import { expectClose, Golden, relativeError } from "./golden.js";
+import { expectClose, ownGolden, relativeError } from "./golden.js";
 
 const dir = mkdtempSync(join(tmpdir(), "penumbra-import-"));
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -21,7 +21,7 @@ const fresh = (ending = "") => join(dir, `made${made++}${ending}`);
 
 /** The reference's (x, y, z) and our (z, y, x) are each other's reverse. */
 const reversed = (x: Tensor): Tensor => x.permute([0, 1, 4, 3, 2]);
-const golden = new Golden("network_none.seed1.safetensors");
+const golden = ownGolden("network_none.seed1.safetensors"); // what the checkpoint was made of
 const weights = fileURLToPath(new URL("../fixtures/pth/network_none.pth", import.meta.url));
 
 /** What the network of a run makes of the reference's image, turned to our axes and its outputs turned back. */

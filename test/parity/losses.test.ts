@@ -9,7 +9,7 @@ import { PrototypeEstimator, prototypeContrast } from "../../src/losses/prototyp
 import { drawNoise, sampleLogits } from "../../src/models/stochastic-head.js";
 import { distributionOf } from "../../src/models/stochastic-head.testing.js";
 import { sigmoidRampUp } from "../../src/nn/schedule.js";
-import { describeGolden, expectClose, relativeError } from "./golden.js";
+import { describeGolden, energyTolerance, expectClose, relativeError } from "./golden.js";
 
 const PUBLISHED_DISTANCES: Record<string, Distance> = {
   dice: "dice",
@@ -24,8 +24,8 @@ describeGolden("losses", (golden) => {
   it.each(Object.entries(PUBLISHED_DISTANCES))("energy distance %s", (name, distance) => {
     const student = leaf(golden.tensor("ged.samples_student_logits"));
     const energy = energyDistance(student, golden.tensor("ged.samples_teacher_logits"), distance);
-    // a difference of means: its rounding is that of the means it is made of
-    const tolerance = (1e-5 * golden.number(`ged.${name}.diversity_student`)) / golden.number(`ged.${name}`);
+    const diversities = ["student", "teacher"].map((who) => golden.number(`ged.${name}.diversity_${who}`));
+    const tolerance = energyTolerance(golden.number(`ged.${name}`), diversities);
     expectClose(energy.distance, golden, `ged.${name}`, tolerance);
     expectClose(energy.diversityStudent, golden, `ged.${name}.diversity_student`, 1e-5);
     expectClose(energy.diversityTeacher, golden, `ged.${name}.diversity_teacher`, 1e-5);
@@ -59,7 +59,9 @@ describeGolden("losses", (golden) => {
     const loss = monteCarloLikelihoodLoss(samples, golden.tensor("mc_integral.labels").reshape([b, -1]));
     expectClose(loss, golden, "mc_integral.loss_per_voxel", 1e-5);
     loss.backward();
-    expectClose(logits.grad!, golden, "mc_integral.grad", 1e-4);
+    // samples weigh by the softmax of sums over all voxels, and a float32 of a sum's size is that far from the next
+    const ofSums = (golden.number("mc_integral.loss_per_voxel") * logits.numel()) / (s * b * c) / 2 ** 23;
+    expectClose(logits.grad!, golden, "mc_integral.grad", 1e-4 + ofSums);
   });
 
   it("Dice", () => {
@@ -67,8 +69,11 @@ describeGolden("losses", (golden) => {
     expectClose(binaryDiceLoss(golden.tensor("dice.score"), target), golden, "dice.loss", 1e-5);
   });
 
-  it.each(golden.names("prototype.loss_"))("%s", (name) => {
-    const [, ignored, tau] = /ignore(\d+)_tau(\d+)/.exec(name)!;
+  const prototypeLosses = golden.names("prototype.loss_");
+  it("has prototype losses", () => expect(prototypeLosses.length).toBeGreaterThan(0));
+
+  it.each(prototypeLosses)("%s", (name) => {
+    const [, ignored, tau] = /ignore(\d+)_tau([\d.]+)$/.exec(name)!;
     const features = leaf(golden.tensor("prototype.features"));
     const prototypes = {
       mean: golden.tensor("prototype.mean"),

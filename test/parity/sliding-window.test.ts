@@ -1,16 +1,14 @@
 import { expect, it } from "vitest";
 import { slidingWindow } from "../../src/inference/sliding-window.js";
-import type { Triple } from "../../src/volume/volume.js";
-import { describeGolden } from "./golden.js";
+import { type Triple, voxelCount } from "../../src/volume/volume.js";
+import { describeGolden, unlikelyLabels } from "./golden.js";
 import { networkLike } from "./golden-network.js";
 
 /** Scores whose classes are closer than rounding leave the class open. */
 const TIE = 1e-5;
 
 describeGolden("sliding_window", (golden) => {
-  const network = networkLike(golden, golden.metadata.normalization!)
-    .loadState(golden.state("state"))
-    .evaluate();
+  const network = networkLike(golden, "state").evaluate();
   const volumes = golden.names().flatMap((name) => /^(\d+)\.volume$/.exec(name)?.[1] ?? []);
 
   it.each(volumes)("volume %s: scores and label map of the published evaluation", (volume) => {
@@ -29,18 +27,21 @@ describeGolden("sliding_window", (golden) => {
     const expected = golden.raw(`${volume}.scores`);
     expect(scores.shape).toEqual([...expected.shape]);
     const actual = scores.toFloat32Array();
-    expect(
-      actual.reduce((max, p) => Math.max(max, p)) - actual.reduce((min, p) => Math.min(min, p)),
-    ).toBeGreaterThan(0.1);
-    expect(largestDifference(actual, expected.data as Float32Array)).toBeLessThan(1e-5);
+    // relative to how much the scores vary: nearly constant ones would agree with anything
+    const spread = range(expected.data as Float32Array);
+    expect(largestDifference(actual, expected.data as Float32Array)).toBeLessThan(
+      Math.min(1e-5, 1e-3 * spread),
+    );
 
-    const labels = scores.argmax(0).toUint8Array();
     const published = golden.raw(`${volume}.label_map`).data as Uint8Array;
-    const isTie = (i: number) => Math.abs(actual[i]! - actual[i + labels.length]!) <= TIE;
-    const wrong = Array.from(labels.keys()).filter((i) => labels[i] !== published[i] && !isTie(i));
-    expect(wrong).toEqual([]);
+    expect(published.length).toBe(voxelCount(shape as unknown as Triple));
+    for (const labels of [published, scores.argmax(0).toUint8Array()])
+      expect(unlikelyLabels(actual, labels, TIE)).toEqual([]);
   });
 });
+
+const range = (x: Float32Array): number =>
+  x.reduce((max, p) => Math.max(max, p)) - x.reduce((min, p) => Math.min(min, p));
 
 const largestDifference = (a: Float32Array, b: Float32Array): number =>
   a.reduce((max, value, i) => Math.max(max, Math.abs(value - b[i]!)), 0);
