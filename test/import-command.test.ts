@@ -155,6 +155,7 @@ describe("import refuses in one line, and makes nothing:", () => {
     await refused(weights, ["--preset", "hippocampus"], "2 classes but the config's model.classes is 3");
     await refused(weights, ["--set", "model.filters=16"], "model.filters 2, --set says 16");
     await refused(weights, ["--classes", "background"], "2 classes, --classes names 1");
+    await refused(weights, ["--classes", "background,"], "none of them empty");
   });
 
   it("stage 1, of a network without a distribution", async () => {

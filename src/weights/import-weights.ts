@@ -1,6 +1,6 @@
 import { basename, join, resolve } from "node:path";
 import { scope } from "../engine/scope.js";
-import { badInput } from "../errors.js";
+import { badInput, isShowable } from "../errors.js";
 import { sha256OfFile } from "../files/checksum.js";
 import { type Config, type PartialConfig, resolveConfig } from "../training/config.js";
 import { setUpEngine } from "../training/engine-setup.js";
@@ -129,9 +129,9 @@ function classNamesFor({ file, classNames }: ImportOptions, classes: number): re
     "background",
     ...Array.from({ length: classes - 1 }, (_, i) => `class ${i + 1}`),
   ];
-  if (names.length === classes && new Set(names).size === classes) return names;
+  if (names.length === classes && new Set(names).size === classes && names.every(isShowable)) return names;
   throw badInput(
-    `${file}: its network has ${classes} classes, --classes names ${names.length}: ${names.join(", ")}; expected as many different names`,
+    `${file}: its network has ${classes} classes, --classes names ${names.length}: ${names.join(", ")}; expected as many different names, none of them empty`,
   );
 }
 
