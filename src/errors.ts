@@ -11,6 +11,9 @@ const MAX_LETTERS = 2000;
 export const printable = (text: string): string =>
   text.replace(/[\p{Cc}\u2028-\u202e\u2066-\u2069]+/gu, "\ufffd");
 
+/** Whether tables and terminals can show a name as it is, and something of it. */
+export const isShowable = (name: string): boolean => name.trim() !== "" && printable(name) === name;
+
 const oneLine = (message: string): string =>
   printable(message.length > MAX_LETTERS ? `${message.slice(0, MAX_LETTERS)}…` : message);
 

@@ -73,6 +73,10 @@ describe("an imported run", () => {
     expect(readSafetensors(file).metadata).toMatchObject({ spatial_axes: "zyx", "model.filters": "2" });
     expectRefused(await penumbra("export", "--run", run, "--out", file), `${file} is already there`);
     expectRefused(await penumbra("export", "--run", data, "--out", at("x.safetensors")), "no run directory");
+    const model = join(run, "model.safetensors"); // a run's own file is known to have our axes
+    const { stdout } = await penumbra("import", model, "--out", at("again"), ...SMALL);
+    expect(stdout).toContain("axes       (z, y, x)");
+    expect(readFileSync(at("again", "model.safetensors"))).toEqual(readFileSync(model));
   });
 
   it("is exported only where its weights fit its configuration", async () => {
@@ -155,6 +159,7 @@ describe("import refuses in one line, and makes nothing:", () => {
     await refused(weights, ["--preset", "hippocampus"], "2 classes but the config's model.classes is 3");
     await refused(weights, ["--set", "model.filters=16"], "model.filters 2, --set says 16");
     await refused(weights, ["--classes", "background"], "2 classes, --classes names 1");
+    await refused(weights, ["--classes", "background,"], "none of them empty");
   });
 
   it("stage 1, of a network without a distribution", async () => {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { badInput } from "../errors.js";
+import { badInput, isShowable } from "../errors.js";
 import { parseJson } from "../files/json.js";
 
 const listed = z.union([z.string(), z.object({ image: z.string(), label: z.string().nullish() })]);
@@ -51,6 +51,16 @@ function refuseIgnored(labels: Record<string, unknown>, file: string): void {
 
 const isNumber = (value: unknown) => typeof value === "string" && /^\d+$/.test(value);
 
+/** Scores and results are kept by class name: two of one name would become one. */
+function checkNames(names: string[], file: string): string[] {
+  const odd = names.find((name, i) => !isShowable(name) || names.indexOf(name) !== i);
+  if (odd === undefined) return names;
+  const what = isShowable(odd) ? "two classes have that name" : "it is empty or has control characters";
+  throw badInput(
+    `${file}: labels names a class ${JSON.stringify(odd)}: ${what}; expected a name of its own for each class`,
+  );
+}
+
 /** {"0": "background", "1": "liver"} or {"background": 0, "liver": 1}, also with "1" -> names by class number. */
 function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
   const pairs = Object.entries(labels).map(([key, value]): [number, string] => {
@@ -61,7 +71,7 @@ function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
   for (const [number, name] of pairs) names[number] = name;
   const complete =
     pairs.length >= 2 && pairs.every(([number], i) => names[i] !== undefined && Number.isInteger(number));
-  if (complete && names.length === pairs.length && names.length <= 256) return names;
+  if (complete && names.length === pairs.length && names.length <= 256) return checkNames(names, file);
   throw badInput(
     `${file}: labels are ${JSON.stringify(labels)}; expected classes numbered 0 (background), 1, 2 … without a gap, such as {"0": "background", "1": "liver"}`,
   );
@@ -71,7 +81,7 @@ function classNamesOf(labels: Record<string, unknown>, file: string): string[] {
 function channelNamesOf(given: Record<string, unknown> | unknown[], file: string): string[] {
   const channels: Record<string, unknown> = { ...given };
   const names = Object.keys(channels).map((_, i) => channels[String(i)]);
-  if (names.every((name) => typeof name === "string")) return names;
+  if (names.every((name) => typeof name === "string" && isShowable(name))) return names as string[];
   throw badInput(
     `${file}: channels are ${JSON.stringify(given)}; expected names numbered 0, 1, 2 … without a gap, such as {"0": "T1", "1": "T2"}`,
   );

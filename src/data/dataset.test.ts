@@ -289,7 +289,9 @@ describe("nnU-Net 2 layout", () => {
     await putJson(json);
     await put("imagesTr/a_0000.nii");
     await put("imagesTr/a_0001.nii");
-    await expect(openDataset(dir)).rejects.toThrow(/a_0001\.nii: is channel 1 of its case/);
+    await expect(openDataset(dir)).rejects.toThrow(
+      /a_0001\.nii: is channel 1 of its case; .* if _0001 is a case's number, put _0000 after it/,
+    );
   });
 });
 
@@ -339,6 +341,20 @@ describe("folders that can't be looked into", () => {
       await expect(openDataset(dir)).rejects.toThrow(/can't be read: .*\(ELOOP\)$/);
     },
   );
+});
+
+it.each([
+  ["two classes of one name", { labels: { 0: "background", 1: "lobe", 2: "lobe" } }, /"lobe": two classes/],
+  ["a class without a name", { labels: { 0: "background", 1: " " } }, /" ": it is empty/],
+  [
+    "a class that colors terminals",
+    { labels: { background: 0, "\u001b[31m": 1 } },
+    /it is empty or has control/,
+  ],
+  ["a channel without a name", { labels: LABELS, channel_names: { 0: "" } }, /channels are \{"0":""\}/],
+])("refuses %s", async (_, json, reason) => {
+  await putJson(json);
+  await expect(openDataset(dir)).rejects.toThrow(reason);
 });
 
 it("says when there is no folder, no layout, or a damaged dataset.json", async () => {

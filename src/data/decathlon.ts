@@ -128,7 +128,7 @@ async function listFolder(dir: string, part: Part, json: DatasetJson): Promise<L
   if (surplus) {
     const named = most === 1 ? "one channel" : `${most} channels (${json.channelNames.join(", ")})`;
     throw badInput(
-      `${join(dir, folder, surplus)}: is channel ${channelOf(surplus, json)} of its case; dataset.json names ${named}`,
+      `${join(dir, folder, surplus)}: is channel ${channelOf(surplus, json)} of its case; dataset.json names ${named}: name the others, or if ${channelMark(channelOf(surplus, json))} is a case's number, put ${channelMark(0)} after it`,
     );
   }
   return found

@@ -102,7 +102,7 @@ export const resetPeakMemory = (): void => native().resetPeak();
 export const trimMemory = (): void => native().trim();
 
 /** More than any machine has cores; each takes memory and time to start. */
-const MOST_THREADS = 1024;
+export const MOST_THREADS = 1024;
 
 /**
  * Threads for operators; 0 takes all cores. Debian's libtorch starts at one. Returns how many there are now.

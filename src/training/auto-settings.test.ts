@@ -190,6 +190,13 @@ describe("autoSettings", () => {
     ).toBeDefined();
   });
 
+  it("is cut at once for a spacing that is wrong by powers of ten", () => {
+    const start = performance.now();
+    const settings = autoSettings(setOf([{}]), { ...CPU, spacingMm: [1e-9, 1, 1] }).config.data;
+    expect(settings?.patchSize?.every((extent) => extent % 16 === 0)).toBe(true);
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+
   it("what the user sets is not said to be derived, and nothing derived contradicts it", () => {
     const auto = autoSettings(setOf([{}], "CT"), CPU);
     const keys = (...set: string[]) => withoutAsked(auto, { set }).settings.map(({ key }) => key);

@@ -134,9 +134,12 @@ function patchSize(
   limits: AutoLimits,
 ): AutoSetting {
   const most = MOST_VOXELS[limits.device === "cpu" ? "cpu" : "gpu"];
-  let patch = mapAxes((axis) => (dimensions === 2 && axis === 0 ? 1 : toMultiple(shape[axis])));
+  const whole = mapAxes((axis) => (dimensions === 2 && axis === 0 ? 1 : toMultiple(shape[axis])));
+  // no edge can be longer, however short the others: a spacing in metres asks for millions of voxels
+  const longestEdge = most / MULTIPLE ** (dimensions - 1);
+  let patch = mapAxes((axis) => Math.min(whole[axis], longestEdge));
   const fits = () => voxelCount(patch) <= most && stepBytes(patch, classes) <= limits.stepBytes;
-  const isWhole = fits();
+  const isWhole = voxelCount(whole) === voxelCount(patch) && fits();
   while (!fits() && Math.max(...patch) > MULTIPLE) {
     const extents = patch.map((n, axis) => (n > MULTIPLE ? n * edges[axis]! : 0));
     const longest = extents.indexOf(Math.max(...extents));

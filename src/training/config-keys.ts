@@ -6,6 +6,9 @@ export const leaf = <S extends z.ZodType>(schema: S, expected: string, meaning: 
 
 export const atLeast = (least: number, meaning: string) =>
   leaf(z.int().min(least), `a whole number, at least ${least}`, meaning);
+/** A range keeps a slip of the hand from asking for more than any machine has. */
+export const between = (least: number, most: number, meaning: string) =>
+  leaf(z.int().min(least).max(most), `a whole number from ${least} to ${most}`, meaning);
 /** A count of iterations that `schedule.scale` multiplies. */
 export const iterations = (meaning: string) => {
   const schema = atLeast(1, meaning);

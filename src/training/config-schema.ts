@@ -1,7 +1,9 @@
 import { z } from "zod";
+import { MOST_THREADS } from "../engine/libtorch.js";
 import {
   atLeast,
   belowOne,
+  between,
   type ConfigKey,
   evenSamples,
   iterations,
@@ -187,7 +189,7 @@ export const configSchema = z.strictObject({
     "where tensors live",
   ),
   precision: oneOf(["auto", "fp32", "bf16"], "auto: bf16 where the device is fast at it"),
-  threads: atLeast(0, "threads of the engine; 0 takes all cores"),
+  threads: between(0, MOST_THREADS, "threads of the engine; 0 takes all cores"),
   data: dataSchema,
   model,
   optimizer,

@@ -99,6 +99,10 @@ function checkKeys(values: unknown, path: string, layer: string): void {
   }
 }
 
+/** As JSON, which has no infinity: 1e400 is read as one. */
+const shown = (value: unknown) =>
+  JSON.stringify(value, (_, part) => (part === Infinity || part === -Infinity ? String(part) : part));
+
 function validate(values: unknown, layers: readonly Layer[]): Config {
   const parsed = configSchema.safeParse(values);
   if (parsed.success) return parsed.data;
@@ -109,7 +113,7 @@ function validate(values: unknown, layers: readonly Layer[]): Config {
   const complaints = keys.map((key) => {
     const { name: source } =
       layers.findLast((layer) => valueAt(layer.values, key) !== undefined) ?? layers.at(-1)!;
-    return `config key "${key}" (${source}): expected ${LEAVES.get(key)}, got ${JSON.stringify(valueAt(values, key))}`;
+    return `config key "${key}" (${source}): expected ${LEAVES.get(key)}, got ${shown(valueAt(values, key))}`;
   });
   throw badInput(complaints.join("; "));
 }
@@ -142,9 +146,17 @@ function checkDimensions({ data, model }: Config): void {
   }
 }
 
-/** Of a new run: scaled to its pretraining alone, `bcp` would be another method. */
+/** Of a new run: counts stay whole numbers, and scaled to its pretraining alone, `bcp` would be another method. */
 function checkScaled(config: Config): Config {
-  const { bcp, supervised } = scaledSchedule(config);
+  const schedule = scaledSchedule(config);
+  const endless = CONFIG_KEYS.find(
+    ({ key, scales }) => scales && !Number.isSafeInteger(valueAt(schedule, key)),
+  );
+  if (endless)
+    throw badInput(
+      `config key "schedule.scale": ${config.schedule.scale} makes ${endless.key} ${valueAt(schedule, endless.key)}; expected a scale that leaves it below 2^53`,
+    );
+  const { bcp, supervised } = schedule;
   if (config.method !== "bcp" || bcp.pretraining < supervised.iterations) return config;
   const scaled = config.schedule.scale === 1 ? "" : ` at schedule.scale ${config.schedule.scale}`;
   throw badInput(

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { atLeast, later, leaf, oneOf, yesOrNo } from "./config-keys.js";
+import { atLeast, between, later, leaf, oneOf, yesOrNo } from "./config-keys.js";
 
 const millimetres = z.number().positive();
 const margin = z.int().min(0);
@@ -76,6 +76,6 @@ export const dataSchema = z.strictObject({
   ),
   rotate90: yesOrNo("random quarter turns in the axial plane"),
   flip: yesOrNo("random flips in the axial plane"),
-  workers: atLeast(0, "threads that prepare patches; 0 prepares them in the training thread"),
-  prefetch: atLeast(1, "batches prepared ahead"),
+  workers: between(0, 256, "threads that prepare patches; 0 prepares them in the training thread"),
+  prefetch: between(1, 1024, "batches prepared ahead"),
 });

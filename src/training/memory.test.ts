@@ -66,6 +66,14 @@ describe("planMemory", () => {
     expect(() => plan(3, "model.dimensions=2", ...two)).not.toThrow();
     expect(() => plan(0.1)).toThrow("no smaller patch fits either");
   });
+  it("answers at once, whatever is asked for", () => {
+    const start = performance.now();
+    expect(() => plan(16, "data.patchSize=[1600000000,1600000000,1600000000]")).toThrow(
+      "a smaller patch fits",
+    );
+    expect(() => plan(16, "data.labeledPerBatch=10000000000")).toThrow("--memory-limit");
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
   it("refuses parts that do not divide, and parts no batch that needs its patches together", () => {
     expect(() => plan(16, "memory.parts=3")).toThrow("can be worked off in 1 or 2");
     expect(() => plan(3, "method=bcp")).toThrow("--memory-limit");

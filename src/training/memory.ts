@@ -126,11 +126,16 @@ const sizeOf = (bytes: number) =>
 /** None or all: the finest level alone saves little. Three decoders need the encoder's ends to be the only ones. */
 const levelsOf = (config: Config): number[] => (config.method === "densecl" ? [0] : [0, 5]);
 
+/** More parts than this would make a step of hours. */
+const MOST_PARTS = 1024;
+
 /** Parts that both kinds of patches divide into. Copy and paste needs its patches together. */
 function partsOf({ method, data: { labeledPerBatch, unlabeledPerBatch } }: Config): number[] {
   if (method === "bcp" || method === "densecl") return [1];
-  const all = Array.from({ length: labeledPerBatch }, (_, i) => i + 1);
-  return all.filter((n) => labeledPerBatch % n === 0 && unlabeledPerBatch % n === 0);
+  const parts: number[] = [];
+  for (let n = 1; n <= labeledPerBatch && n <= MOST_PARTS; n++)
+    if (labeledPerBatch % n === 0 && unlabeledPerBatch % n === 0) parts.push(n);
+  return parts;
 }
 
 function checkParts(config: Config): void {
@@ -146,10 +151,14 @@ const SMALLEST_EDGE = 16;
 
 /** A patch of the same rank that fits, its longest edge cut again and again; null where not even the smallest does. */
 function fittingPatch(config: Config, precision: Precision, shape: StepShape, limit: number): Triple | null {
-  let patch: Triple = config.data.patchSize;
-  const bytes = () =>
-    estimateStepBytes({ ...config, data: { ...config.data, patchSize: [...patch] } }, precision, shape).total;
-  while (bytes() > limit) {
+  const bytesOf = (patchSize: Triple) =>
+    estimateStepBytes({ ...config, data: { ...config.data, patchSize: [...patchSize] } }, precision, shape);
+  const asked: Triple = config.data.patchSize;
+  const slab = bytesOf(mapAxes((axis) => Math.min(asked[axis], SMALLEST_EDGE)));
+  // no edge can be longer, however short the others: cutting begins there, not at what a slip of the hand asks for
+  const longestEdge = SMALLEST_EDGE * Math.ceil(limit / (slab.total - slab.networks));
+  let patch = mapAxes((axis) => Math.min(asked[axis], longestEdge));
+  while (bytesOf(patch).total > limit) {
     const longest = Math.max(...patch);
     if (longest <= SMALLEST_EDGE) return null;
     const cut = patch.indexOf(longest);

@@ -29,6 +29,11 @@ export const firstNotFinite = (tensors: HostState): string | undefined =>
 export const writeModelFile = (path: string, tensors: HostState): void =>
   writeSafetensors(path, tensors, { format: "pt", sha256: checksumOf(tensors) });
 
+/** Whether a file is the model or a checkpoint of a run, by what those say of themselves. */
+export const isOfRun = (metadata: Readonly<Record<string, string>>, tensors: HostState): boolean =>
+  metadata.checkpoint !== undefined ||
+  (metadata.sha256 !== undefined && metadata.sha256 === checksumOf(tensors));
+
 /**
  * Reads a finished network. Files of earlier versions have no checksum.
  * @throws PenumbraError "bad-input" where it is damaged: cut off, other values than were written, numbers that are not finite.

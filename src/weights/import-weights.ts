@@ -1,10 +1,10 @@
 import { basename, join, resolve } from "node:path";
 import { scope } from "../engine/scope.js";
-import { badInput } from "../errors.js";
+import { badInput, isShowable } from "../errors.js";
 import { sha256OfFile } from "../files/checksum.js";
 import { type Config, type PartialConfig, resolveConfig } from "../training/config.js";
 import { setUpEngine } from "../training/engine-setup.js";
-import { writeModelFile } from "../training/model-file.js";
+import { isOfRun, writeModelFile } from "../training/model-file.js";
 import { BASE_CONFIG } from "../training/presets.js";
 import { checkNewRun, createRun } from "../training/run-directory.js";
 import type { ImportRecord } from "../training/run-record.js";
@@ -27,7 +27,7 @@ export interface ImportOptions {
   readonly set?: readonly string[];
   /** Which network of the file, where it holds several: the prefix of its tensors' names. */
   readonly key?: string;
-  /** Order of the file's spatial axes; left out: what the file says (our exports do), else "xyz", the literature's. */
+  /** Order of the file's spatial axes; left out: what the file says (our exports and runs do), else "xyz", the literature's. */
   readonly axes?: SpatialAxes;
   /** Names of the classes, background first. */
   readonly classNames?: readonly string[];
@@ -129,15 +129,17 @@ function classNamesFor({ file, classNames }: ImportOptions, classes: number): re
     "background",
     ...Array.from({ length: classes - 1 }, (_, i) => `class ${i + 1}`),
   ];
-  if (names.length === classes && new Set(names).size === classes) return names;
+  if (names.length === classes && new Set(names).size === classes && names.every(isShowable)) return names;
   throw badInput(
-    `${file}: its network has ${classes} classes, --classes names ${names.length}: ${names.join(", ")}; expected as many different names`,
+    `${file}: its network has ${classes} classes, --classes names ${names.length}: ${names.join(", ")}; expected as many different names, none of them empty`,
   );
 }
 
-function axesOf(options: ImportOptions, { metadata }: TensorFile): SpatialAxes {
+function axesOf(options: ImportOptions, { metadata, tensors }: TensorFile): SpatialAxes {
+  if (options.axes) return options.axes;
   const said = metadata.spatial_axes;
-  return options.axes ?? (said === "zyx" || said === "xyz" ? said : "xyz");
+  if (said === "zyx" || said === "xyz") return said;
+  return isOfRun(metadata, tensors) ? "zyx" : "xyz";
 }
 
 function checkStrict({ file, strict }: ImportOptions, { missing, leftOver }: MatchedState): void {
