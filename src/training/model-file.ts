@@ -29,9 +29,9 @@ export const firstNotFinite = (tensors: HostState): string | undefined =>
 export const writeModelFile = (path: string, tensors: HostState): void =>
   writeSafetensors(path, tensors, { format: "pt", sha256: checksumOf(tensors) });
 
-/** Whether a file is the model or a checkpoint of a run, by what those say of themselves. */
+/** Whether a file is the model or a checkpoint of a run, by what those say of themselves: others may have keys of these names. */
 export const isOfRun = (metadata: Readonly<Record<string, string>>, tensors: HostState): boolean =>
-  metadata.checkpoint !== undefined ||
+  metadata.checkpoint?.includes('"position":{') === true ||
   (metadata.sha256 !== undefined && metadata.sha256 === checksumOf(tensors));
 
 /**
