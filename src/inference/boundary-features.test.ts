@@ -1,4 +1,5 @@
 import { expect, it } from "vitest";
+import { cat } from "../engine/make-tensor.js";
 import { scope } from "../engine/scope.js";
 import type { Tensor } from "../engine/tensor.js";
 import type { Method } from "../methods/method.js";
@@ -15,21 +16,21 @@ const labels = Uint8Array.from({ length: 16 * 18 * 20 }, (_, i) => {
   return z >= 2 && z < 8 && y >= 10 && y < 15 && x >= 3 && x < 9 ? 1 : 0;
 });
 
-/** A method whose embedding is the image itself, and whose projection is three times that. */
+/** A method whose embedding is the image and the image plus 1, and whose projection is three times that. */
 const method = (contrasts?: "projection"): Method => {
   const network = {
     training: true,
     evaluate: () => {},
     train: () => {},
-    embed: (x: Tensor) => x,
+    embed: (x: Tensor) => cat([x, x.add(1)], 1),
     features: (x: Tensor) => x.mul(3),
   };
   return { network, contrasts } as unknown as Method;
 };
 
 it.each([
-  ["embedding", undefined, [0, 2]],
-  ["projection", "projection", [0, 6]],
+  ["embedding", undefined, { 0: [0, 1], 1: [2, 3] }],
+  ["projection", "projection", { 0: [0, 3], 1: [6, 9] }],
 ] as const)("are those of the voxels whose classes they bear, in the %s", (space, contrasts, expected) => {
   const grid = { shape: SHAPE, spacingMm: null, affine: null };
   const image = Float32Array.from(labels, (label) => 2 * label);
@@ -42,5 +43,5 @@ it.each([
   expect([found.space, found.prototypes]).toEqual([space, null]);
   expect(found.rows.length).toBeGreaterThan(100);
   expect(new Set(found.rows.map((row) => row.class))).toEqual(new Set([0, 1]));
-  for (const row of found.rows) expect(row.feature).toEqual([expected[row.class]]);
+  for (const row of found.rows) expect(row.feature).toEqual(expected[row.class as 0 | 1]);
 });
