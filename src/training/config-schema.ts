@@ -178,11 +178,7 @@ export const configSchema = z.strictObject({
     "a run directory, or null",
     "finished run whose weights all networks start from",
   ),
-  seed: leaf(
-    z.int().min(0).max(MOST_SEED),
-    `a whole number from 0 to ${MOST_SEED}`,
-    "seed of all randomness",
-  ),
+  seed: between(0, MOST_SEED, "seed of all randomness"),
   device: leaf(
     z.string().regex(/^(cpu|mps|cuda(:\d+)?)$/),
     '"cpu", "cuda", "cuda:N" or "mps"',
