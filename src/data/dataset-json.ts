@@ -83,7 +83,7 @@ function channelNamesOf(given: Record<string, unknown> | unknown[], file: string
   const names = Object.keys(channels).map((_, i) => channels[String(i)]);
   if (names.every((name) => typeof name === "string" && isShowable(name))) return names as string[];
   throw badInput(
-    `${file}: channels are ${JSON.stringify(given)}; expected names numbered 0, 1, 2 … without a gap, such as {"0": "T1", "1": "T2"}`,
+    `${file}: channels are ${JSON.stringify(given)}; expected names numbered 0, 1, 2 … without a gap, none empty or with control characters, such as {"0": "T1", "1": "T2"}`,
   );
 }
 

@@ -351,7 +351,11 @@ it.each([
     { labels: { background: 0, "\u001b[31m": 1 } },
     /it is empty or has control/,
   ],
-  ["a channel without a name", { labels: LABELS, channel_names: { 0: "" } }, /channels are \{"0":""\}/],
+  [
+    "a channel without a name",
+    { labels: LABELS, channel_names: { 0: "" } },
+    /channels are \{"0":""\}; .* none empty/,
+  ],
 ])("refuses %s", async (_, json, reason) => {
   await putJson(json);
   await expect(openDataset(dir)).rejects.toThrow(reason);
