@@ -98,6 +98,7 @@ describeGolden("losses", (golden) => {
     }
   });
 
+  // of the six ramps in the file the methods use this one
   it("ramp-up", () => {
     const ramp = golden.values("ramp.at").map((at) => sigmoidRampUp(at, 40));
     expect(relativeError(ramp, golden.values("ramp.sigmoid_rampup_40"))).toBeLessThan(1e-9);
