@@ -28,6 +28,6 @@ export function networkLike(golden: Golden, prefix: string): SegmentationNetwork
     dropout: 0,
     device: "cpu",
   });
-  const noise = /^eps_/; // of a step, beside the state
-  return network.loadState(new Map([...golden.state(prefix)].filter(([name]) => !noise.test(name))));
+  const isNoise = (name: string) => name.startsWith("eps_"); // of a step, beside the state
+  return network.loadState(new Map([...golden.state(prefix)].filter(([name]) => !isNoise(name))));
 }

@@ -126,7 +126,8 @@ const rounding = (magnitude: number) => magnitude * 2 ** -22;
 
 export const largest = (values: ArrayLike<number>): number =>
   Array.from(values).reduce((max, v) => Math.max(max, Math.abs(v)), 0);
-const differences = (a: ArrayLike<number>, b: ArrayLike<number>) => Array.from(a, (v, i) => v - b[i]!);
+export const differences = (a: ArrayLike<number>, b: ArrayLike<number>): number[] =>
+  Array.from(a, (v, i) => v - b[i]!);
 
 /** Largest difference after a step, beyond rounding, relative to the largest change that the expected step makes. */
 export function stepError(
