@@ -4,7 +4,12 @@ import type { PatchBatch } from "#dist/methods/method.js";
 import type { Triple } from "#dist/volume/volume.js";
 
 /** Phantoms as patches: images with the boundaries of a real atrium, without real data. Outlives every scope. */
-export function madeUpBatch(labeled: number, unlabeled: number, [d, h, w]: Triple): PatchBatch {
+export function madeUpBatch(
+  labeled: number,
+  unlabeled: number,
+  [d, h, w]: Triple,
+  device = "cpu",
+): PatchBatch {
   const voxels = d * h * w;
   const count = labeled + unlabeled;
   const images = new Float32Array(count * voxels);
@@ -20,10 +25,10 @@ export function madeUpBatch(labeled: number, unlabeled: number, [d, h, w]: Tripl
     if (i < labeled) labels.set(label, i * voxels);
   }
   return {
-    images: fromArray(images, [count, 1, d, h, w]),
-    region: fromArray(new Float32Array(count * voxels).fill(1), [count, 1, d, h, w]),
+    images: fromArray(images, [count, 1, d, h, w], device),
+    region: fromArray(new Float32Array(count * voxels).fill(1), [count, 1, d, h, w], device),
     labeled,
-    labels: fromArray(labels, [labeled, d, h, w]).to("int64"),
+    labels: fromArray(labels, [labeled, d, h, w], device).to("int64"),
     hostLabels: Array.from({ length: labeled }, (_, i) => labels.subarray(i * voxels, (i + 1) * voxels)),
   };
 }

@@ -1,7 +1,7 @@
 // npm run bench -- step|methods|prototypes|inference|losses|metrics|loader|data|viewer [--json]
 import { availableParallelism } from "node:os";
 import { Command, InvalidArgumentError, Option } from "commander";
-import { resolvePrecision } from "#dist/engine/device.js";
+import { checkDevice, resolvePrecision } from "#dist/engine/device.js";
 import { flushDenormals, libtorchFacts, setThreads } from "#dist/engine/libtorch.js";
 import { type PartialConfig, resolveConfig } from "#dist/training/config.js";
 import { METHOD_NAMES, type MethodName } from "#dist/training/method-catalog.js";
@@ -68,13 +68,15 @@ measurement("step", "a training step of AUA beside the bare network's work", 5)
   .addOption(new Option("--stage <n>", "stage 1 or 2").choices(["1", "2"]).default("1"))
   .option("--patch <D,H,W>", "patch size", triple, FULL)
   .addOption(precisionOption())
+  .option("--device <device>", "cpu, cuda or cuda:N", "cpu")
   .option("--anchors <n>", "anchors of the contrast, per patch", Number, 9000)
   .option("--samples <n>", "samples of each distribution", Number, 6)
   .option("--classes <n>", "classes", Number, 2)
   .option("--recompute <levels>", "levels of features found again instead of kept", Number, 0)
   .option("--parts <n>", "parts that a batch is worked off in", Number, 1)
-  .action(({ json, stage, patch, classes, samples, anchors, recompute, parts, ...options }) => {
+  .action(({ json, stage, patch, classes, samples, anchors, recompute, parts, device, ...options }) => {
     const file: PartialConfig = {
+      device: checkDevice(device),
       data: { patchSize: patch },
       model: { classes },
       stage1: { samples, contrast: { anchors } },

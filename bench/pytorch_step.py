@@ -132,10 +132,13 @@ def main():
     parser.add_argument("--samples", type=int, default=6)
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--device", default="cpu")
     args = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(args.threads)
     shape = [int(n) for n in args.patch.split(",")]
+    if args.device != "cpu":
+        torch.set_default_device(args.device)  # PyTorch 1 has none
     student = VNet(2)
     teacher = copy.deepcopy(student)
     optimizer = torch.optim.SGD(student.parameters(), lr=1e-4, momentum=0.9, weight_decay=1e-4)
@@ -143,7 +146,7 @@ def main():
     images = torch.randn(4, 1, *shape)
 
     def step():
-        with torch.autocast("cpu", torch.bfloat16, enabled=args.precision == "bf16"):
+        with torch.autocast(args.device.split(":")[0], torch.bfloat16, enabled=args.precision == "bf16"):
             z, mean, diagonal, factor = student(images)
             with torch.no_grad():
                 noisy = images[2:] + (0.1 * torch.randn_like(images[2:])).clamp(-0.2, 0.2)
@@ -161,6 +164,7 @@ def main():
         with torch.no_grad():
             for ours, average in zip(student.parameters(), teacher.parameters()):
                 average.mul_(0.99).add_(ours, alpha=0.01)
+        next(student.parameters()).mean().item()  # the device is through
 
     times = []
     for _ in range(args.repeats + 1):
@@ -172,6 +176,7 @@ def main():
         "peakRssGb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9,
         "patch": shape,
         "precision": args.precision,
+        "device": args.device,
         "torch": torch.__version__,
     }))
 

@@ -12,12 +12,13 @@ import { forwardFlops } from "./convolution-work.js";
 import { madeUpBatch } from "./made-up-batch.js";
 import { matmulPeakGflops } from "./matmul-peak.js";
 import { medians, peakRssGb } from "./measure.js";
-import { stepper } from "./stepper.js";
+import { stepper, waitFor } from "./stepper.js";
 
 export interface StepFigures {
   readonly stage: 1 | 2;
   readonly patch: readonly number[];
   readonly precision: Precision;
+  readonly device: string;
   readonly classes: number;
   readonly anchors: number;
   readonly samples: number;
@@ -46,9 +47,10 @@ export interface StepOptions {
 
 /** Median step of a stage of AUA, beside the bare network's work, both in this process and in turns. */
 export function benchStep({ config, stage, precision, repeats }: StepOptions): StepFigures {
+  const { device } = config;
   const { labeledPerBatch, unlabeledPerBatch, patchSize } = config.data;
   seedGenerators(0);
-  const batch = madeUpBatch(labeledPerBatch, unlabeledPerBatch, patchSize);
+  const batch = madeUpBatch(labeledPerBatch, unlabeledPerBatch, patchSize, device);
   const method = methodOf(config, stage, batch);
   const start = config.stage1.consistency.rampUp; // full weight of every term
   const { optimizer, step } = stepper(method, batch, start, precision, config.memory.parts ?? 1);
@@ -62,12 +64,13 @@ export function benchStep({ config, stage, precision, repeats }: StepOptions): S
   const voxels = patchSize.reduce((product, n) => product * n, 1);
   const flops =
     forwardFlops(method.network, voxels) * (3 * (labeledPerBatch + unlabeledPerBatch) + unlabeledPerBatch);
-  const matmulPeak = matmulPeakGflops(precision);
+  const matmulPeak = matmulPeakGflops(precision, device);
   const gflops = flops / times.step / 1e9;
   return {
     stage,
     patch: patchSize,
     precision,
+    device,
     classes: config.model.classes,
     anchors: config.stage1.contrast.anchors,
     samples: config.stage1.samples,
@@ -103,11 +106,12 @@ function bareWork(
 ): void {
   scope(() => {
     const { labeled, images } = batch;
-    withPrecision(precision, "cpu", () => {
+    withPrecision(precision, student.options.device, () => {
       const loss = student.embed(images).to("float32").mean();
       noGrad(() => scope(() => void other.embed(images.slice(0, labeled, images.shape[0]!))));
       loss.backward();
     });
+    waitFor(optimizer.gradients().values().next().value!);
     optimizer.clearGradients();
   });
 }

@@ -10,11 +10,12 @@ import {
   writeFileSync,
 } from "node:fs";
 import { createRequire } from "node:module";
+import { availableParallelism, totalmem } from "node:os";
 import { basename, dirname, join } from "node:path";
 import { filesUnder, hashOf, readStamp } from "./content-hash.mjs";
 import { run, SetupError, step } from "./step.mjs";
 
-const COMPILERS_AT_ONCE = 2; // each holds about 1 GB while it reads libtorch's headers
+const COMPILER_BYTES = 2e9; // about 1 GB while it reads libtorch's headers
 const MAC = process.platform === "darwin";
 
 /** Paths of the addon and of the stamp beside it. */
@@ -75,7 +76,8 @@ async function compileAll(sources, flags, objectDir) {
   const worker = async () => {
     for (let args = waiting.shift(); args; args = waiting.shift()) await run("c++", args);
   };
-  await Promise.all(Array.from({ length: COMPILERS_AT_ONCE }, worker));
+  const atOnce = Math.max(1, Math.min(availableParallelism(), Math.floor(totalmem() / COMPILER_BYTES)));
+  await Promise.all(Array.from({ length: atOnce }, worker));
   return objects;
 }
 

@@ -183,9 +183,9 @@ function checkVoxels(labels: readonly Uint8Array[], shape: readonly [number, num
 
 function boundaryVoxels(label: Uint8Array, shape: readonly [number, number, number]): BigInt64Array {
   const mask = boundaryMask(label, shape);
-  const voxels = new BigInt64Array(mask.reduce((count, inside) => count + inside, 0));
-  for (let i = 0, n = 0; i < mask.length; i++) if (mask[i]) voxels[n++] = BigInt(i);
-  return voxels;
+  const voxels: bigint[] = [];
+  for (let i = mask.indexOf(1); i >= 0; i = mask.indexOf(1, i + 1)) voxels.push(BigInt(i));
+  return BigInt64Array.from(voxels);
 }
 
 const atMost = (voxels: Tensor, count: number): Tensor => {

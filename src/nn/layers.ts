@@ -3,12 +3,16 @@ import { channelDropout, conv3d, conv3dSame, pointwiseConv, upConv2 } from "../e
 import type { Tensor } from "../engine/tensor.js";
 import { Module } from "./module.js";
 
-/** PyTorch's default for convolutions: uniform within ±1/sqrt(fan in) for weight and bias. */
+/**
+ * PyTorch's default for convolutions: uniform within ±1/sqrt(fan in) for weight and bias. Drawn by the CPU's generator, so
+ * that a seed means the same network on every device.
+ */
 function uniform(shape: readonly number[], fanIn: number, device: string): Tensor {
   const bound = 1 / Math.sqrt(fanIn);
-  return rand(shape, { device })
+  return rand(shape)
     .mul(2 * bound)
-    .sub(bound);
+    .sub(bound)
+    .toDevice(device);
 }
 
 /** Whether kernels reach along D too, or each slice [H,W] is seen by itself: then they are 1 wide along D. */

@@ -3,7 +3,8 @@
 // It registers with a libtorch without CUDA what CUDA's libraries would: hooks, device guard, allocator, kernels. Its memory
 // lies on the host but neither readable nor writable there (a stray read ends the process), and an operator that gets large
 // tensors of both devices throws, as CUDA's do. Each kernel is the CPU's, on the same bytes, which are opened while it runs.
-// Random numbers come from the CPU's generator. What CUDA computes differently, its speed and its streams are not here.
+// Its random numbers come from a generator of its own, to which a seed means something else than to the CPU's. What CUDA
+// computes differently, its speed and its streams are not here.
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
 #include <ATen/core/dispatch/Dispatcher.h>
@@ -238,10 +239,25 @@ class Passage {
   bool largeOnHost_ = false;
 };
 
+struct DeviceGenerator final : at::CPUGeneratorImpl {
+  void set_current_seed(uint64_t seed) override { CPUGeneratorImpl::set_current_seed(~seed); }
+};
+
+const at::Generator& deviceGenerator() {
+  static const at::Generator generator = at::make_generator<DeviceGenerator>();
+  return generator;
+}
+
 void onCpu(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
   const auto& schema = op.schema();
   Passage passage(schema.operator_name().name);
-  for (size_t i = stack->size() - schema.arguments().size(); i < stack->size(); i++) passage.in((*stack)[i]);
+  const size_t first = stack->size() - schema.arguments().size();
+  for (size_t i = first; i < stack->size(); i++) {
+    auto& value = (*stack)[i];
+    passage.in(value);
+    const bool isGenerator = schema.arguments()[i - first].type()->isSubtypeOf(*c10::OptionalType::create(c10::GeneratorType::get()));
+    if (isGenerator && value.isNone()) value = deviceGenerator();
+  }
   passage.check();
   op.redispatchBoxed(c10::DispatchKeySet(c10::DispatchKey::CPU), stack);
   for (size_t i = stack->size() - schema.returns().size(); i < stack->size(); i++) passage.out((*stack)[i]);
@@ -287,12 +303,12 @@ struct Hooks final : at::CUDAHooksInterface {
   c10::DeviceIndex maybeExchangeDevice(c10::DeviceIndex) const { return 0; }
   c10::DeviceIndex current_device() const override { return 0; }
   bool hasPrimaryContext(c10::DeviceIndex) const override { return true; }
-  const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override { return at::detail::getDefaultCPUGenerator(); }
+  const at::Generator& getDefaultGenerator(c10::DeviceIndex) const override { return deviceGenerator(); }
 #else
   void initCUDA() const override {}
   int64_t current_device() const override { return 0; }
   bool hasPrimaryContext(int64_t) const override { return true; }
-  const at::Generator& getDefaultCUDAGenerator(c10::DeviceIndex) const override { return at::detail::getDefaultCPUGenerator(); }
+  const at::Generator& getDefaultCUDAGenerator(c10::DeviceIndex) const override { return deviceGenerator(); }
 #endif
 };
 
