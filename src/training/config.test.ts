@@ -188,6 +188,16 @@ it("la-half-short is la-half but for its length, dropout and learning rate", () 
   expect(scaledSchedule(resolveConfig({ preset: "la-half-short" })).optimizer.decayEvery).toBe(400);
 });
 
+it("la-half-even gives each of AUA's networks the baseline's steps and learning-rate steps", () => {
+  const { stage1, stage2, supervised, optimizer } = resolveConfig({ preset: "la-half-even" });
+  const { iterations, decayEvery } = supervised;
+  expect([stage1.iterations, stage1.consistency.rampUp, stage2.iterations]).toEqual(
+    Array(3).fill(iterations),
+  );
+  expect(optimizer.decayEvery).toBe(decayEvery);
+  expect(stage1.contrast).toEqual(resolveConfig({ preset: "la-half-short" }).stage1.contrast);
+});
+
 it.each(Object.keys(PRESETS))("preset %s is a valid configuration", (preset) => {
   expect(() => resolveConfig({ preset })).not.toThrow();
 });
