@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
@@ -110,4 +110,13 @@ it.each([
   expect(stderr).toContain(text);
   expect(code).toBe(2);
   expect([join(dir, "x"), join(dir, "y")].filter(existsSync)).toEqual([]);
+});
+
+it("a start that is not there is said before any scan is read", async () => {
+  const unread = await madeUpSet(join(dir, "unread"));
+  writeFileSync(join(unread, "imagesTr/tr0.nii.gz"), "no scan");
+  const args = ["--data", unread, "--out", join(dir, "z"), "--method", "supervised"];
+  const { code, stderr } = await penumbra("train", ...args, ...tinyArguments(`init=${dir}`));
+  expect(stderr).toContain(`--init ${dir}: it has no model.safetensors`);
+  expect(code).toBe(2);
 });

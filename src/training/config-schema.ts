@@ -184,7 +184,10 @@ export const configSchema = z.strictObject({
     '"cpu", "cuda", "cuda:N" or "mps"',
     "where tensors live",
   ),
-  precision: oneOf(["auto", "fp32", "bf16"], "auto: bf16 where the device is fast at it"),
+  precision: oneOf(
+    ["auto", "fp32", "bf16"],
+    "auto: bf16 where the device is fast at it; fp32 on CUDA convolves in TF32",
+  ),
   threads: between(0, MOST_THREADS, "threads of the engine; 0 takes all cores"),
   data: dataSchema,
   model,

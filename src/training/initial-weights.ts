@@ -12,8 +12,8 @@ import type { Config } from "./config.js";
 /** Heads whose shape follows from the classes; another data set's are left out. */
 const OF_THE_CLASSES = /^(mean_l|log_cov_diag_l|cov_factor_l)\./;
 
-/** @throws PenumbraError "bad-input" when the run is not finished */
-function weightsOf(run: string): string {
+/** The file of a finished run's weights. @throws PenumbraError "bad-input" when the run is not finished */
+export function weightsOf(run: string): string {
   const path = join(run, "model.safetensors");
   if (isThere(path)) return path;
   throw badInput(`--init ${run}: it has no model.safetensors; name the directory of a finished run`);

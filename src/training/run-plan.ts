@@ -17,6 +17,7 @@ import {
 } from "./config.js";
 import { readConfigFile } from "./config-file.js";
 import { precisionOf } from "./engine-setup.js";
+import { weightsOf } from "./initial-weights.js";
 import { planMemory } from "./memory.js";
 import { methodEntry } from "./method-catalog.js";
 import { BASE_CONFIG } from "./presets.js";
@@ -124,6 +125,7 @@ async function settle(
   const first = resolveConfig({ ...sources, ...(!sources.preset && { auto: placeholders(sources) }) });
   checkTogether(first, dataset);
   checkDevice(first.device);
+  if (first.init !== null) weightsOf(first.init);
   if (options.checksMemory && (sources.preset || askedFor(sources, "data.patchSize") !== undefined))
     planMemory(first, precisionOf(first));
   const fingerprint = await surveyTraining(dataset, first, preparation);
