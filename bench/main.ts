@@ -31,9 +31,18 @@ function triple(text: string): Triple {
 
 /** Of a run that asks for none: bf16 only where the processor has it, since emulated it takes many times as long. */
 const precisionOption = () =>
-  new Option("--precision <precision>")
-    .choices(["bf16", "fp32"])
-    .default(resolvePrecision("auto", "cpu"), "bf16 where this CPU has it, else fp32");
+  new Option("--precision <precision>", "auto: bf16 where the device has it, else fp32")
+    .choices(["auto", "bf16", "fp32"])
+    .default("auto");
+
+/** A device that is there. */
+function presentDevice(text: string): string {
+  try {
+    return checkDevice(text);
+  } catch (error) {
+    throw new InvalidArgumentError((error as Error).message);
+  }
+}
 const FULL: Triple = [80, 112, 112];
 
 /** Figures, and what the measuring process was: its largest memory and its libtorch, where they do not say it themselves. */
@@ -68,22 +77,26 @@ measurement("step", "a training step of AUA beside the bare network's work", 5)
   .addOption(new Option("--stage <n>", "stage 1 or 2").choices(["1", "2"]).default("1"))
   .option("--patch <D,H,W>", "patch size", triple, FULL)
   .addOption(precisionOption())
-  .option("--device <device>", "cpu, cuda or cuda:N", "cpu")
+  .option("--device <device>", "cpu, cuda or cuda:N", presentDevice, "cpu")
   .option("--anchors <n>", "anchors of the contrast, per patch", Number, 9000)
   .option("--samples <n>", "samples of each distribution", Number, 6)
   .option("--classes <n>", "classes", Number, 2)
   .option("--recompute <levels>", "levels of features found again instead of kept", Number, 0)
   .option("--parts <n>", "parts that a batch is worked off in", Number, 1)
-  .action(({ json, stage, patch, classes, samples, anchors, recompute, parts, device, ...options }) => {
-    const file: PartialConfig = {
-      device: checkDevice(device),
-      data: { patchSize: patch },
-      model: { classes },
-      stage1: { samples, contrast: { anchors } },
-      memory: { recomputeLevels: recompute, parts },
-    };
-    print(benchStep({ config: resolveConfig({ file }), stage: Number(stage) as 1 | 2, ...options }), json);
-  });
+  .action(
+    ({ json, stage, patch, classes, samples, anchors, recompute, parts, device, precision, repeats }) => {
+      const file: PartialConfig = {
+        device,
+        data: { patchSize: patch },
+        model: { classes },
+        stage1: { samples, contrast: { anchors } },
+        memory: { recomputeLevels: recompute, parts },
+      };
+      const config = resolveConfig({ file });
+      const on = { stage: Number(stage) as 1 | 2, precision: resolvePrecision(precision, device) };
+      print(benchStep({ config, ...on, repeats }), json);
+    },
+  );
 
 measurement(
   "methods",
@@ -93,9 +106,10 @@ measurement(
   .option("--methods <a,b,c>", "only these", (text) => text.split(",") as MethodName[], METHOD_NAMES)
   .option("--preset <name>", "configuration", "la-half")
   .addOption(precisionOption())
-  .action(({ json, ...options }) => {
+  .action(({ json, precision, ...options }) => {
+    const on = { precision: resolvePrecision(precision, "cpu") };
     for (const method of options.methods as MethodName[])
-      for (const cost of benchMethod({ ...options, method }))
+      for (const cost of benchMethod({ ...options, ...on, method }))
         process.stdout.write(`${json ? JSON.stringify(cost) : Object.values(cost).map(cell).join("  ")}\n`);
   });
 
@@ -122,9 +136,10 @@ measurement("inference", "a volume by sliding window beside one forward pass", 3
   .option("--patch <D,H,W>", "window", triple, FULL)
   .option("--stride <D,H,W>", "stride", triple, [4, 18, 18])
   .addOption(precisionOption())
-  .action(({ json, patch, stride, ...options }) => {
+  .action(({ json, patch, stride, precision, ...options }) => {
     const file: PartialConfig = { data: { patchSize: patch }, inference: { stride } };
-    print(benchInference({ config: resolveConfig({ file }), ...options }), json);
+    const on = { precision: resolvePrecision(precision, "cpu") };
+    print(benchInference({ config: resolveConfig({ file }), ...on, ...options }), json);
   });
 
 measurement("losses", "the losses that cost something, forward and backward", 5)
