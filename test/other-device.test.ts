@@ -13,7 +13,7 @@ import { readSafetensors } from "../src/training/safetensors.js";
 import { train } from "../src/training/train.js";
 import { penumbra } from "./command-line.js";
 import { madeUpSet, TINY, tinyArguments } from "./made-up-data.js";
-import { withoutCuda } from "./pretended-cuda/load.js";
+import { isPretended, withoutCuda } from "./pretended-cuda/load.js";
 
 const dir = mkdtempSync(join(tmpdir(), "penumbra-device-"));
 const data = join(dir, "data");
@@ -128,9 +128,10 @@ describe.skipIf(missing !== null)(`on a CUDA device${missing ? `: ${missing}` : 
     const { code, stderr } = await penumbra("train", "--resume", await stopped("stopped"));
     expect(code, stderr).toBe(0);
     expect(stderr).toContain("going on in stage1 after 2 iterations");
-    // CUDA adds in any order, and from the third iteration on so small a network makes much of it
-    expectClose(losses("stopped").slice(0, 3), losses("whole").slice(0, 3), 1e-3);
     expect(losses("stopped").length).toBe(losses("whole").length);
+    // a real device adds in any order, and from the third iteration on so small a network makes much of it
+    const same = isPretended ? losses("whole").length : 3;
+    expectClose(losses("stopped").slice(0, same), losses("whole").slice(0, same), 1e-3);
   });
 
   it("a stopped run goes on on the CPU where there is no such device", async () => {
